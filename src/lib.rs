@@ -1,0 +1,27 @@
+//! helenus: Cassandra's twin in one binary.
+
+pub mod clock;
+pub mod config;
+pub mod error;
+pub mod limits;
+pub mod random;
+
+pub mod types;
+
+pub mod schema;
+
+pub mod storage;
+
+pub mod cql;
+
+pub mod session;
+
+pub mod database;
+
+pub mod transfer;
+
+pub mod shell;
+
+pub mod commands;
+
+pub use error::{Error, ErrorKind, Result};

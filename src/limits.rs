@@ -1,0 +1,43 @@
+//! Every bound on what comes from outside, in one place.
+//!
+//! A length that somebody else claims is checked against one of these before memory is spent on
+//! it. Each limit has a test at its value and one above.
+
+/// The longest statement, in bytes: a native-protocol frame as Cassandra bounds it.
+pub const STATEMENT_BYTES_MAX: usize = 16 << 20;
+
+/// How deep literals, types and parentheses may nest.
+pub const NESTING_MAX: usize = 64;
+
+/// The longest serialized partition key, in bytes (Cassandra: an unsigned short).
+pub const KEY_BYTES_MAX: usize = 65_535;
+
+/// The longest serialized clustering value, in bytes (Cassandra: an unsigned short).
+pub const CLUSTERING_BYTES_MAX: usize = 65_535;
+
+/// The longest value of a cell, in bytes.
+pub const VALUE_BYTES_MAX: usize = 256 << 20;
+
+/// The largest mutation that the commit log takes, in bytes.
+pub const MUTATION_BYTES_MAX: usize = 16 << 20;
+
+/// How many combinations of keys one SELECT may name by `IN`.
+pub const IN_COMBINATIONS_MAX: usize = 10_000;
+
+/// The largest TTL, in seconds: twenty years, as Cassandra's `Attributes.MAX_TTL`.
+pub const TTL_SECONDS_MAX: i32 = 20 * 365 * 24 * 60 * 60;
+
+/// The longest name of a keyspace or table (Cassandra: `SchemaConstants.NAME_LENGTH`).
+pub const NAME_LENGTH_MAX: usize = 48;
+
+/// The most columns of a table.
+pub const COLUMNS_MAX: usize = 4_096;
+
+/// The largest vector dimension (Cassandra: `VectorType.MAX_DIMENSIONS`).
+pub const VECTOR_DIMENSIONS_MAX: usize = 8_192;
+
+/// The longest record of a CSV file, in bytes.
+pub const CSV_RECORD_BYTES_MAX: usize = 16 << 20;
+
+/// The largest page of a data block once decompressed, in bytes.
+pub const PAGE_BYTES_MAX: usize = 512 << 20;
