@@ -2,9 +2,11 @@
 #![deny(clippy::indexing_slicing)]
 
 pub mod cell;
+pub mod disk;
 pub mod mutation;
 pub mod read;
 pub mod row;
+pub mod source;
 
 use crate::clock::SharedClock;
 use crate::config::Config;
