@@ -39,9 +39,15 @@ struct Source {
 impl Source {
     /// The module path, `["storage", "sstable", "writer"]`; `mod.rs` stands for its folder.
     fn module(&self) -> Vec<String> {
-        let inside = self.path.strip_prefix("src").unwrap_or(&self.path).with_extension("");
-        let mut parts: Vec<String> =
-            inside.iter().map(|part| part.to_string_lossy().into_owned()).collect();
+        let inside = self
+            .path
+            .strip_prefix("src")
+            .unwrap_or(&self.path)
+            .with_extension("");
+        let mut parts: Vec<String> = inside
+            .iter()
+            .map(|part| part.to_string_lossy().into_owned())
+            .collect();
         if parts.last().is_some_and(|last| last == "mod") {
             parts.pop();
         }
@@ -55,8 +61,10 @@ impl Source {
 
 fn sources(folder: &str) -> Vec<Source> {
     fn walk(root: &Path, folder: &Path, found: &mut Vec<Source>) {
-        let mut entries: Vec<_> =
-            std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()).collect();
+        let mut entries: Vec<_> = std::fs::read_dir(folder)
+            .unwrap()
+            .map(|entry| entry.unwrap().path())
+            .collect();
         entries.sort();
         for path in entries {
             if path.is_dir() {
@@ -99,8 +107,10 @@ fn expand(text: &str, prefix: &[String], found: &mut Vec<Vec<String>>) -> usize 
     let mut at = 0;
     loop {
         let rest = &text[at..];
-        let name: String =
-            rest.chars().take_while(|c| c.is_alphanumeric() || *c == '_').collect();
+        let name: String = rest
+            .chars()
+            .take_while(|c| c.is_alphanumeric() || *c == '_')
+            .collect();
         if name.is_empty() {
             if rest.starts_with('{') {
                 return at + expand_group(rest, &path, found);
@@ -124,7 +134,9 @@ fn expand_group(text: &str, path: &[String], found: &mut Vec<Vec<String>>) -> us
     let mut at = 1;
     loop {
         let rest = &text[at..];
-        let Some(next) = rest.chars().next() else { return at };
+        let Some(next) = rest.chars().next() else {
+            return at;
+        };
         if next == '}' {
             return at + 1;
         }
@@ -145,19 +157,30 @@ fn upward_uses(all: &[Source]) -> Vec<String> {
     let mut faults = Vec::new();
     for source in all {
         let module = source.module();
-        let Some(own) = module.first().filter(|own| !["lib", "main"].contains(&own.as_str()))
+        let Some(own) = module
+            .first()
+            .filter(|own| !["lib", "main"].contains(&own.as_str()))
         else {
             continue;
         };
         let Some(own_layer) = layer(own) else {
-            faults.push(format!("{}: `{own}` stands in no layer", source.path.display()));
+            faults.push(format!(
+                "{}: `{own}` stands in no layer",
+                source.path.display()
+            ));
             continue;
         };
         for path in crate_paths(&code(&source.text)) {
-            let Some(used_layer) = layer(&path[0]) else { continue };
+            let Some(used_layer) = layer(&path[0]) else {
+                continue;
+            };
             let lower = used_layer < own_layer || (own_layer == 0 && used_layer == 0);
             if path[0] != *own && !lower {
-                faults.push(format!("{}: uses {}", source.path.display(), path.join("::")));
+                faults.push(format!(
+                    "{}: uses {}",
+                    source.path.display(),
+                    path.join("::")
+                ));
             }
         }
     }
@@ -182,7 +205,10 @@ fn past_the_door(all: &[Source]) -> Vec<String> {
                     parts.contains(part) && !STORAGE_DOOR.contains(&part.as_str())
                 })
             {
-                faults.push(format!("{}: goes past the door: {path:?}", source.path.display()));
+                faults.push(format!(
+                    "{}: goes past the door: {path:?}",
+                    source.path.display()
+                ));
             }
         }
     }
@@ -192,8 +218,11 @@ fn past_the_door(all: &[Source]) -> Vec<String> {
 /// In every folder: which part uses which. A part is a child of the folder; the folder's own
 /// `mod.rs` is the part `(door)`.
 fn part_graphs(all: &[Source]) -> BTreeMap<String, BTreeMap<String, BTreeSet<String>>> {
-    let folders: BTreeSet<Vec<String>> =
-        all.iter().filter(|source| source.is_door()).map(Source::module).collect();
+    let folders: BTreeSet<Vec<String>> = all
+        .iter()
+        .filter(|source| source.is_door())
+        .map(Source::module)
+        .collect();
     let modules: BTreeSet<Vec<String>> = all.iter().map(Source::module).collect();
     let mut graphs: BTreeMap<String, BTreeMap<String, BTreeSet<String>>> = BTreeMap::new();
     for source in all {
@@ -201,7 +230,11 @@ fn part_graphs(all: &[Source]) -> BTreeMap<String, BTreeMap<String, BTreeSet<Str
         let paths = crate_paths(&code(&source.text));
         for folder in folders.iter().filter(|folder| module.starts_with(folder)) {
             let part = |path: &[String]| match path.get(folder.len()) {
-                Some(child) if modules.iter().any(|m| m.starts_with(&path[..=folder.len()])) => {
+                Some(child)
+                    if modules
+                        .iter()
+                        .any(|m| m.starts_with(&path[..=folder.len()])) =>
+                {
                     child.clone()
                 }
                 _ => "(door)".to_owned(),
@@ -232,7 +265,12 @@ fn cycle(graph: &BTreeMap<String, BTreeSet<String>>) -> Option<Vec<String>> {
         done: &mut BTreeSet<&'a str>,
     ) -> Option<Vec<String>> {
         if let Some(start) = trail.iter().position(|seen| *seen == at) {
-            return Some(trail[start..].iter().map(|part| (*part).to_owned()).collect());
+            return Some(
+                trail[start..]
+                    .iter()
+                    .map(|part| (*part).to_owned())
+                    .collect(),
+            );
         }
         if !done.insert(at) {
             return None;
@@ -247,7 +285,9 @@ fn cycle(graph: &BTreeMap<String, BTreeSet<String>>) -> Option<Vec<String>> {
         None
     }
     let mut done = BTreeSet::new();
-    graph.keys().find_map(|start| visit(start, graph, &mut Vec::new(), &mut done))
+    graph
+        .keys()
+        .find_map(|start| visit(start, graph, &mut Vec::new(), &mut done))
 }
 
 fn cycles(all: &[Source]) -> Vec<String> {
@@ -275,7 +315,11 @@ fn shape(all: &[Source]) -> Vec<String> {
                 faults.push(format!("{path}:{}: longer than {COLUMNS_MAX}", number + 1));
             }
         }
-        for leftover in [concat!("todo", "!("), concat!("unimplemented", "!("), "#[ignore"] {
+        for leftover in [
+            concat!("todo", "!("),
+            concat!("unimplemented", "!("),
+            "#[ignore",
+        ] {
             if source.text.contains(leftover) && !source.path.ends_with("tidy.rs") {
                 faults.push(format!("{path}: has {leftover}"));
             }
@@ -285,7 +329,12 @@ fn shape(all: &[Source]) -> Vec<String> {
 }
 
 fn clean(faults: &[String]) {
-    assert!(faults.is_empty(), "{} faults:\n{}", faults.len(), faults.join("\n"));
+    assert!(
+        faults.is_empty(),
+        "{} faults:\n{}",
+        faults.len(),
+        faults.join("\n")
+    );
 }
 
 #[test]
@@ -311,7 +360,15 @@ fn files_have_shape() {
 
 #[test]
 fn top_level_is_fixed() {
-    let allowed = ["Cargo.toml", "Cargo.lock", "LICENSE", "README.md", "src", "sql", "tests"];
+    let allowed = [
+        "Cargo.toml",
+        "Cargo.lock",
+        "LICENSE",
+        "README.md",
+        "src",
+        "sql",
+        "tests",
+    ];
     let also = ["benches", "tools", "target"];
     let mut faults = Vec::new();
     for entry in std::fs::read_dir(env!("CARGO_MANIFEST_DIR")).unwrap() {
@@ -326,13 +383,25 @@ fn top_level_is_fixed() {
 
 #[test]
 fn planted_faults_are_found() {
-    let plant = |path: &str, text: &str| Source { path: path.into(), text: text.to_owned() };
-    let upward = plant("src/types/bad.rs", "//! x\nuse crate::{error::Error, cql::ast::Name};\n");
+    let plant = |path: &str, text: &str| Source {
+        path: path.into(),
+        text: text.to_owned(),
+    };
+    let upward = plant(
+        "src/types/bad.rs",
+        "//! x\nuse crate::{error::Error, cql::ast::Name};\n",
+    );
     assert_eq!(upward_uses(&[upward]).len(), 1);
     let stranger = plant("src/stranger.rs", "//! x\n");
     assert_eq!(upward_uses(&[stranger]).len(), 1);
-    let inside = plant("src/storage/memtable.rs", "//! x\nuse crate::storage::row::Row;\n");
-    let past = plant("src/cql/bad.rs", "//! x\nfn f() { crate::storage::memtable::get(); }\n");
+    let inside = plant(
+        "src/storage/memtable.rs",
+        "//! x\nuse crate::storage::row::Row;\n",
+    );
+    let past = plant(
+        "src/cql/bad.rs",
+        "//! x\nfn f() { crate::storage::memtable::get(); }\n",
+    );
     assert_eq!(past_the_door(&[inside, past]).len(), 1);
     let circle = [
         plant("src/storage/mod.rs", "//! x\n"),

@@ -1,1 +1,3 @@
-//! (being built)
+//! CQL: text → tokens → tree → bound plan → execution.
+
+pub mod result;

@@ -1,0 +1,268 @@
+//! What a statement answers.
+//!
+//! Rows are streamed: [`Rows::next`] pulls the next one from the engine, so that the first row of
+//! a long result is there at once, and a reader who stops early costs nothing more.
+
+use crate::error::Result;
+use crate::types::{Type, Value};
+use bytes::Bytes;
+use std::fmt;
+use std::sync::Arc;
+
+/// The answer to a statement.
+#[derive(Debug)]
+pub enum QueryResult {
+    /// Done; there is nothing to tell.
+    Void,
+    /// `USE`: the keyspace from now on.
+    SetKeyspace(String),
+    /// The schema was changed.
+    SchemaChange(SchemaEvent),
+    /// Rows to be pulled.
+    Rows(Rows),
+}
+
+impl QueryResult {
+    /// The rows; an empty stream without columns where the statement answers none.
+    pub fn into_rows(self) -> Rows {
+        match self {
+            Self::Rows(rows) => rows,
+            _ => Rows::from_vec(Arc::from([]), Vec::new()),
+        }
+    }
+}
+
+/// What happened to the schema, as drivers are told.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SchemaEvent {
+    /// What was done.
+    pub action: SchemaAction,
+    /// To what kind of thing.
+    pub target: SchemaTarget,
+    /// The keyspace (itself, or that of the thing).
+    pub keyspace: String,
+    /// The thing's name; empty for a keyspace.
+    pub name: String,
+}
+
+/// What was done to a part of the schema.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum SchemaAction {
+    /// It is new.
+    Created,
+    /// It was altered.
+    Updated,
+    /// It is gone.
+    Dropped,
+}
+
+/// The parts of a schema.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum SchemaTarget {
+    /// A keyspace.
+    Keyspace,
+    /// A table.
+    Table,
+    /// A user-defined type.
+    Type,
+}
+
+/// A column of a result, or a bind marker of a prepared statement.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ColumnSpec {
+    /// The keyspace that it comes from.
+    pub keyspace: String,
+    /// The table that it comes from.
+    pub table: String,
+    /// Its name.
+    pub name: String,
+    /// Its type.
+    pub ty: Type,
+}
+
+/// A row of a result: each column's wire bytes, or none for null.
+pub type RowValues = Vec<Option<Bytes>>;
+
+/// Where rows are pulled from.
+pub trait RowSource: Send {
+    /// The next row, or none at the end.
+    fn next(&mut self) -> Result<Option<RowValues>>;
+}
+
+/// A stream of rows.
+pub struct Rows {
+    columns: Arc<[ColumnSpec]>,
+    source: Box<dyn RowSource>,
+}
+
+impl fmt::Debug for Rows {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Rows")
+            .field("columns", &self.columns)
+            .finish_non_exhaustive()
+    }
+}
+
+struct Listed(std::vec::IntoIter<RowValues>);
+
+impl RowSource for Listed {
+    fn next(&mut self) -> Result<Option<RowValues>> {
+        Ok(self.0.next())
+    }
+}
+
+impl Rows {
+    /// Rows pulled from `source`.
+    pub fn new(columns: Arc<[ColumnSpec]>, source: Box<dyn RowSource>) -> Self {
+        Self { columns, source }
+    }
+
+    /// Rows that are there already.
+    pub fn from_vec(columns: Arc<[ColumnSpec]>, rows: Vec<RowValues>) -> Self {
+        Self::new(columns, Box::new(Listed(rows.into_iter())))
+    }
+
+    /// The columns, in the order of each row's values.
+    pub fn columns(&self) -> &[ColumnSpec] {
+        &self.columns
+    }
+
+    /// The next row's wire bytes, or none at the end.
+    #[expect(clippy::should_implement_trait, reason = "it fails")]
+    pub fn next(&mut self) -> Result<Option<RowValues>> {
+        self.source.next()
+    }
+
+    /// The next row, whose values can be had by column name.
+    pub fn next_row(&mut self) -> Result<Option<ResultRow>> {
+        Ok(self.source.next()?.map(|values| ResultRow {
+            columns: Arc::clone(&self.columns),
+            values,
+        }))
+    }
+
+    /// Pulls all rows that are left.
+    pub fn collect(mut self) -> Result<Vec<ResultRow>> {
+        let mut rows = Vec::new();
+        while let Some(row) = self.next_row()? {
+            rows.push(row);
+        }
+        Ok(rows)
+    }
+}
+
+/// A row of a result with its columns' names and types.
+#[derive(Clone, Debug)]
+pub struct ResultRow {
+    columns: Arc<[ColumnSpec]>,
+    /// Each column's wire bytes, or none for null.
+    pub values: RowValues,
+}
+
+impl ResultRow {
+    /// The columns.
+    pub fn columns(&self) -> &[ColumnSpec] {
+        &self.columns
+    }
+}
+
+/// A Rust type that a CQL value may be turned into.
+pub trait FromValue: Sized {
+    /// The value, if it is of this type.
+    fn from_value(value: Value) -> Option<Self>;
+}
+
+macro_rules! from_value {
+    ($($rust:ty => $($variant:ident)|+),+ $(,)?) => {
+        $(impl FromValue for $rust {
+            fn from_value(value: Value) -> Option<Self> {
+                match value {
+                    $(Value::$variant(inner) => Some(inner),)+
+                    _ => None,
+                }
+            }
+        })+
+    };
+}
+
+from_value! {
+    bool => Boolean,
+    i8 => TinyInt,
+    i16 => SmallInt,
+    i32 => Int | Date,
+    i64 => BigInt | Timestamp | Time,
+    f32 => Float,
+    f64 => Double,
+    String => Text,
+    Vec<u8> => Blob,
+    uuid::Uuid => Uuid,
+    std::net::IpAddr => Inet,
+    num_bigint::BigInt => VarInt,
+    bigdecimal::BigDecimal => Decimal,
+}
+
+impl FromValue for Value {
+    fn from_value(value: Value) -> Option<Self> {
+        Some(value)
+    }
+}
+
+impl<T: FromValue> FromValue for Option<T> {
+    fn from_value(value: Value) -> Option<Self> {
+        match value {
+            Value::Null => Some(None),
+            value => T::from_value(value).map(Some),
+        }
+    }
+}
+
+/// A value for a bind marker.
+#[derive(Clone, Debug, PartialEq)]
+pub enum BindValue {
+    /// A parsed value; encoded as the marker's type. [`Value::Null`] is null.
+    Value(Value),
+    /// Wire bytes of the marker's type.
+    Bytes(Bytes),
+    /// Null.
+    Null,
+    /// Not set: the column is left as it is.
+    Unset,
+}
+
+macro_rules! bind_value {
+    ($($rust:ty => |$value:ident| $made:expr),+ $(,)?) => {
+        $(impl From<$rust> for BindValue {
+            fn from($value: $rust) -> Self {
+                Self::Value($made)
+            }
+        })+
+    };
+}
+
+bind_value! {
+    bool => |value| Value::Boolean(value),
+    i8 => |value| Value::TinyInt(value),
+    i16 => |value| Value::SmallInt(value),
+    i32 => |value| Value::Int(value),
+    i64 => |value| Value::BigInt(value),
+    f32 => |value| Value::Float(value),
+    f64 => |value| Value::Double(value),
+    &str => |value| Value::Text(value.to_owned()),
+    String => |value| Value::Text(value),
+    Vec<u8> => |value| Value::Blob(value),
+    uuid::Uuid => |value| Value::Uuid(value),
+    std::net::IpAddr => |value| Value::Inet(value),
+    Value => |value| value,
+}
+
+impl From<Bytes> for BindValue {
+    fn from(value: Bytes) -> Self {
+        Self::Bytes(value)
+    }
+}
+
+impl<T: Into<BindValue>> From<Option<T>> for BindValue {
+    fn from(value: Option<T>) -> Self {
+        value.map_or(Self::Null, Into::into)
+    }
+}
