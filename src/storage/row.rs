@@ -6,7 +6,7 @@
 //!   ├─ range deletions  [start, end)          in clustering bytes
 //!   ├─ static row                             at the static position
 //!   └─ rows, in clustering order
-//!        ├─ liveness, deletion (plain or shadowable)
+//!        ├─ liveness, deletion (plain, shadowable)
 //!        └─ columns, by id: one cell, or a deletion and cells with paths
 //! ```
 //!
@@ -28,21 +28,44 @@ pub struct PartitionKey {
     pub key: Bytes,
 }
 
-/// The deletion of a whole row.
+/// The deletion of a whole row. The two kinds stand side by side, since a shadowable one that is
+/// lifted must not take an older plain one with it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct RowDeletion {
-    /// What it deletes.
+    /// What DELETE writes; nothing lifts it.
     pub deletion: Deletion,
-    /// Whether a newer liveness marker lifts it (the kind that materialized views need).
-    pub shadowable: bool,
+    /// The kind that materialized views need: a newer liveness marker lifts it.
+    pub shadowable: Deletion,
 }
 
 impl RowDeletion {
     /// Nothing is deleted.
     pub const NONE: Self = Self {
         deletion: Deletion::NONE,
-        shadowable: false,
+        shadowable: Deletion::NONE,
     };
+
+    /// A plain deletion.
+    pub fn plain(deletion: Deletion) -> Self {
+        Self {
+            deletion,
+            shadowable: Deletion::NONE,
+        }
+    }
+
+    /// Whether nothing is deleted.
+    pub fn is_none(&self) -> bool {
+        self.deletion.is_none() && self.shadowable.is_none()
+    }
+
+    /// What it deletes in a row with this marker.
+    pub fn effective(&self, liveness: &Liveness) -> Deletion {
+        if liveness.timestamp > self.shadowable.timestamp {
+            self.deletion
+        } else {
+            self.deletion.max(self.shadowable)
+        }
+    }
 }
 
 /// A row, or a partition's static row.
