@@ -2,7 +2,10 @@
 #![deny(clippy::indexing_slicing)]
 
 pub mod cell;
+pub mod commitlog;
 pub mod disk;
+pub mod manifest;
+pub mod meta;
 pub mod mutation;
 pub mod read;
 pub mod row;
