@@ -1,5 +1,7 @@
 //! helenus: Cassandra's twin in one binary.
 
+pub mod manual;
+
 pub mod clock;
 pub mod config;
 pub mod error;

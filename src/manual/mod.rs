@@ -1,0 +1,36 @@
+//! The handbook.
+//!
+//! | page | for whom |
+//! |---|---|
+//! | [`architecture`] | who reads or changes the code |
+//! | [`decisions`] | who asks "why is it so?" |
+//! | [`formats`] | who must know what stands on disk |
+//! | [`cql_support`] | who brings an application from Cassandra |
+//! | [`shell`] | who types statements |
+//! | [`operations`] | who runs it |
+//! | [`performance`] | who measures |
+//! | [`changelog`] | who upgrades |
+
+#[doc = include_str!("architecture.md")]
+pub mod architecture {}
+
+#[doc = include_str!("decisions.md")]
+pub mod decisions {}
+
+#[doc = include_str!("formats.md")]
+pub mod formats {}
+
+#[doc = include_str!("cql_support.md")]
+pub mod cql_support {}
+
+#[doc = include_str!("shell.md")]
+pub mod shell {}
+
+#[doc = include_str!("operations.md")]
+pub mod operations {}
+
+#[doc = include_str!("performance.md")]
+pub mod performance {}
+
+#[doc = include_str!("changelog.md")]
+pub mod changelog {}
