@@ -56,6 +56,9 @@ pub struct Error {
     pub message: String,
     /// One line on what to try, where something helps.
     pub hint: Option<String>,
+    /// Where in the statement, where that is known: the line from 1, the character from 0. The
+    /// message does not repeat it, except in a syntax error, where Cassandra's words do.
+    pub position: Option<(u32, u32)>,
 }
 
 impl Error {
@@ -65,6 +68,7 @@ impl Error {
             kind,
             message: message.into(),
             hint: None,
+            position: None,
         }
     }
 
@@ -114,6 +118,13 @@ impl Error {
     #[must_use]
     pub fn with_hint(mut self, hint: impl Into<String>) -> Self {
         self.hint = Some(hint.into());
+        self
+    }
+
+    /// The same error about this place in the statement: the line from 1, the character from 0.
+    #[must_use]
+    pub fn at(mut self, line: u32, column: u32) -> Self {
+        self.position = Some((line, column));
         self
     }
 }

@@ -1,1 +1,3 @@
-//! (being built)
+//! The shell.
+
+pub mod split;
