@@ -49,6 +49,9 @@ pub struct FileMeta {
     pub sequence_min: u64,
     /// The last commit sequence number in it; 0 where unknown.
     pub sequence_max: u64,
+    /// Whether it holds partition deletions, range deletions or static rows, which the range of
+    /// clusterings does not bound: then no slice rules the file out.
+    pub beyond_rows: bool,
 }
 
 impl FileMeta {
@@ -97,6 +100,7 @@ impl Default for FileMeta {
             droppable: 0,
             sequence_min: 0,
             sequence_max: 0,
+            beyond_rows: false,
         }
     }
 }

@@ -1,6 +1,7 @@
 //! The log-structured engine. Its one door is [`Engine`].
 #![deny(clippy::indexing_slicing)]
 
+pub mod cache;
 pub mod cell;
 pub mod commitlog;
 pub mod disk;
@@ -10,6 +11,7 @@ pub mod mutation;
 pub mod read;
 pub mod row;
 pub mod source;
+pub mod sstable;
 
 use crate::clock::SharedClock;
 use crate::config::Config;

@@ -1,0 +1,20 @@
+//! The SSTable: one immutable file of a table's rows, sorted by partition and clustering, stored
+//! by column.
+//!
+//! A [`Writer`] is fed partitions and rows in order and leaves a file under its final name, synced,
+//! with the [`FileMeta`](crate::storage::meta::FileMeta) for the manifest. A [`Reader`] serves
+//! point reads ([`Reader::get`]), cursors over rows ([`Reader::cursor`]) and scans by column
+//! ([`BlockCursor`]).
+//! The format's page in the manual draws the file byte by byte.
+
+mod cursor;
+mod reader;
+mod scan;
+mod tools;
+mod writer;
+
+pub use cursor::Cursor;
+pub use reader::{BlockCache, Found, Reader};
+pub use scan::{BlockCursor, BlockSpan, Position};
+pub use tools::{inspect, verify};
+pub use writer::{ColumnEntry, Writer, WriterOptions};
