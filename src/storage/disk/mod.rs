@@ -1,11 +1,14 @@
 //! The only way to the database's files.
 //!
-//! Paths are relative to the data directory, with `/` between parts. `real` is the machine's file
-//! system; `simulated` keeps files in memory, can crash at any call and lose what was not synced,
+//! Paths are relative to the data directory, with `/` between parts. [`real`] is the machine's
+//! file system; [`simulated`] keeps files in memory, can crash at any call and lose what was not synced,
 //! and serves as the in-memory mode.
 //!
 //! What is promised after a crash: the bytes of a file up to its last [`WriteFile::sync`], and the
 //! names in a directory as of its last [`Disk::sync_directory`]. Nothing else.
+
+pub mod real;
+pub mod simulated;
 
 use crate::error::Result;
 use bytes::Bytes;
@@ -22,6 +25,10 @@ pub trait Disk: Send + Sync + Debug {
 
     /// Renames a file, replacing what was at `to`.
     fn rename(&self, from: &str, to: &str) -> Result<()>;
+
+    /// Makes the bytes of a file durable, as [`WriteFile::sync`] does, without a writer: recovery
+    /// does so with what a killed process left in the system's memory, before it builds on it.
+    fn sync_file(&self, path: &str) -> Result<()>;
 
     /// Removes a file. Open readers keep reading it.
     fn remove(&self, path: &str) -> Result<()>;
