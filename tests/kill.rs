@@ -85,8 +85,13 @@ fn kill_after(mut child: Child, micros: u64) -> Vec<String> {
         }
         seen
     });
-    began.recv_timeout(Duration::from_secs(60)).expect("the victim begins");
-    #[expect(clippy::disallowed_methods, reason = "the moment of the kill is real time")]
+    began
+        .recv_timeout(Duration::from_secs(60))
+        .expect("the victim begins");
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "the moment of the kill is real time"
+    )]
     std::thread::sleep(Duration::from_micros(micros));
     child.kill().unwrap();
     child.wait().unwrap();
@@ -102,11 +107,16 @@ fn tell(line: &str) {
 
 fn rows_of(database: &Database, writer: i32) -> Vec<(i32, String)> {
     let rows = database
-        .execute("SELECT n, filler FROM k.t WHERE writer = ?", &[writer.into()])
+        .execute(
+            "SELECT n, filler FROM k.t WHERE writer = ?",
+            &[writer.into()],
+        )
         .unwrap()
         .into_rows();
     let rows = rows.collect().unwrap();
-    rows.iter().map(|row| (row.get("n").unwrap(), row.get("filler").unwrap())).collect()
+    rows.iter()
+        .map(|row| (row.get("n").unwrap(), row.get("filler").unwrap()))
+        .collect()
 }
 
 #[expect(clippy::disallowed_methods, reason = "the victim's writers")]
@@ -118,8 +128,9 @@ fn write_until_killed(directory: &str) {
             std::thread::spawn(move || {
                 let first = rows_of(&database, writer).len() as i32;
                 let mut session = database.session();
-                let insert =
-                    session.prepare("INSERT INTO k.t (writer, n, filler) VALUES (?, ?, ?)").unwrap();
+                let insert = session
+                    .prepare("INSERT INTO k.t (writer, n, filler) VALUES (?, ?, ?)")
+                    .unwrap();
                 for n in first.. {
                     let values: [BindValue; 3] =
                         [writer.into(), n.into(), filler(writer, n).into()];
@@ -129,7 +140,9 @@ fn write_until_killed(directory: &str) {
             })
         })
         .collect();
-    threads.into_iter().for_each(|thread| thread.join().unwrap());
+    threads
+        .into_iter()
+        .for_each(|thread| thread.join().unwrap());
 }
 
 #[test]
@@ -167,5 +180,8 @@ fn inserts_survive_kills() {
         }
         database.close().unwrap();
     }
-    assert!(acknowledged.iter().all(|count| *count > 0), "every writer wrote: {acknowledged:?}");
+    assert!(
+        acknowledged.iter().all(|count| *count > 0),
+        "every writer wrote: {acknowledged:?}"
+    );
 }

@@ -1,5 +1,7 @@
 //! CQL: text → tokens → tree → bound plan → execution.
 
 pub mod ast;
+pub mod functions;
 pub mod parser;
+pub mod plan;
 pub mod result;
