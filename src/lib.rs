@@ -26,4 +26,7 @@ pub mod shell;
 
 pub mod commands;
 
+pub use cql::result::{BindValue, ColumnSpec, QueryResult, ResultRow, Rows};
+pub use database::Database;
 pub use error::{Error, ErrorKind, Result};
+pub use session::{Prepared, Session};
