@@ -5,6 +5,7 @@ pub mod cache;
 pub mod cell;
 pub mod commitlog;
 pub mod disk;
+pub mod format;
 pub mod manifest;
 pub mod meta;
 pub mod mutation;
