@@ -14,6 +14,8 @@ pub mod schema;
 
 pub mod storage;
 
+pub mod source;
+
 pub mod cql;
 
 pub mod session;

@@ -162,6 +162,9 @@ impl ColumnStream {
 pub struct IngestOptions {
     /// The memory for sorting, in bytes; over it sorted runs go to disk.
     pub memory_bytes_max: usize,
+    /// The least write timestamp of any row that will be added, in microseconds: while the import
+    /// is under way no tombstone above it is purged.
+    pub timestamp_min: i64,
 }
 
 /// A bulk import under way: rows in any order; for rows with the same key and timestamps the one

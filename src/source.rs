@@ -1,0 +1,127 @@
+//! The small trait that batch queries and bulk transfer speak to.
+//!
+//! A [`TableSource`] knows the schema of a table, scans it by token range and takes rows in bulk.
+//! Rows pass as *wire values*, one for each column asked for, so that the same code can run over
+//! the engine of this process and, later, over a remote cluster that speaks CQL.
+//!
+//! ```text
+//! scan:   Row (cells, paths)  ──► one Option<Bytes> a column      split.. by TokenRange
+//! write:  ValueBatch          ──► PartitionKey + Row ──► Ingest   all rows or none
+//! ```
+//!
+//! A partition that has only a static row is one row whose clustering and regular values are
+//! absent, in both directions, as SELECT shows it and as INSERT takes it.
+
+mod values;
+
+pub use values::{FrozenBatch, ValueBatch};
+
+use crate::error::Result;
+use crate::schema::{ColumnId, Table};
+use crate::storage::IngestSummary;
+use bytes::Bytes;
+use std::sync::Arc;
+
+/// A range of tokens, both ends included.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct TokenRange {
+    /// The first token.
+    pub first: i64,
+    /// The last token.
+    pub last: i64,
+}
+
+impl TokenRange {
+    /// The whole ring.
+    pub const ALL: Self = Self {
+        first: i64::MIN,
+        last: i64::MAX,
+    };
+
+    /// `parts` ranges of about the same width, in token order, that together are this one.
+    pub fn split(self, parts: u32) -> Vec<Self> {
+        let (first, last) = (i128::from(self.first), i128::from(self.last));
+        let (width, parts) = (last - first + 1, i128::from(parts.max(1)));
+        let token = |at: i128| i64::try_from(at).unwrap_or(i64::MAX);
+        (0..parts)
+            .map(|part| {
+                (
+                    first + width * part / parts,
+                    first + width * (part + 1) / parts - 1,
+                )
+            })
+            .filter(|(start, end)| start <= end)
+            .map(|(start, end)| Self {
+                first: token(start),
+                last: token(end),
+            })
+            .collect()
+    }
+}
+
+/// How rows are written in bulk.
+#[derive(Clone, Debug)]
+pub struct WriteOptions {
+    /// The write timestamp of the whole run, in microseconds; none means one from the server.
+    pub timestamp_micros: Option<i64>,
+    /// The time to live of every row, in seconds, 0 for none; absent means the table's default.
+    pub ttl_seconds: Option<i32>,
+    /// The memory for sorting, in bytes.
+    pub memory_bytes_max: usize,
+}
+
+/// A place that has tables: the engine of this process, or a cluster.
+pub trait TableSource: Send + Sync {
+    /// The table `keyspace.name`; one that does not exist is an error in Cassandra's words.
+    fn table(&self, keyspace: &str, name: &str) -> Result<Arc<Table>>;
+
+    /// Starts a scan of `range`: each row's values of `columns`, in the order asked for.
+    fn scan(
+        &self,
+        table: &Arc<Table>,
+        columns: &[ColumnId],
+        range: TokenRange,
+    ) -> Result<Box<dyn RowScan>>;
+
+    /// Starts to write rows that give the values of `columns`, in that order.
+    fn write(
+        &self,
+        table: &Arc<Table>,
+        columns: &[ColumnId],
+        options: &WriteOptions,
+    ) -> Result<Box<dyn RowSink>>;
+}
+
+/// A scan under way.
+pub trait RowScan: Send {
+    /// Replaces `row` by the next row's values; false at the end.
+    fn next(&mut self, row: &mut Vec<Option<Bytes>>) -> Result<bool>;
+}
+
+/// A bulk write under way. Dropped without [`RowSink::finish`], it leaves no trace.
+pub trait RowSink: Send {
+    /// Adds rows. Where a key was given before, the later row's values win.
+    fn add(&mut self, batch: ValueBatch) -> Result<()>;
+
+    /// Makes all rows durable and visible at once.
+    fn finish(self: Box<Self>) -> Result<IngestSummary>;
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_split_range_covers_every_token_once() {
+        for parts in [1, 2, 3, 7, 64, 1000] {
+            let ranges = TokenRange::ALL.split(parts);
+            assert_eq!(ranges.len(), parts as usize);
+            assert_eq!(ranges[0].first, i64::MIN);
+            assert_eq!(ranges[ranges.len() - 1].last, i64::MAX);
+            for pair in ranges.windows(2) {
+                assert_eq!(pair[0].last + 1, pair[1].first);
+            }
+        }
+        assert_eq!(TokenRange { first: 5, last: 6 }.split(4).len(), 2);
+    }
+}
