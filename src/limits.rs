@@ -41,3 +41,6 @@ pub const CSV_RECORD_BYTES_MAX: usize = 16 << 20;
 
 /// The largest page of a data block once decompressed, in bytes.
 pub const PAGE_BYTES_MAX: usize = 512 << 20;
+
+/// The longest varint, and the longest unscaled part of a decimal, in bytes.
+pub const NUMBER_BYTES_MAX: usize = 16_384;

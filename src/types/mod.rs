@@ -7,10 +7,33 @@
 //!
 //! | module | concept |
 //! |---|---|
-//! | `key` | the byte-comparable encoding of partition keys, clustering values and cell paths |
+//! | [`codec`] | wire bytes to [`Value`] and back |
+//! | [`validate`] | whether wire bytes are a value of a type; the form in which sets are kept |
+//! | [`compare`] | CQL's order of two values, by their wire bytes |
+//! | [`collection`] | the wire form of collections, tuples, user types and vectors, in parts |
+//! | [`number`] | varints and decimals |
+//! | [`temporal`] | dates, times, timestamps and durations as text |
+//! | [`text`] | values as people and CSV files write them, both ways |
+//! | [`literal`] | values as CQL literals |
+//! | [`name`] | types and identifiers as CQL writes them |
+//! | [`key`] | the byte-comparable encoding of partition keys, clustering values and cell paths |
+//! | [`token`] | a partition key's place on the ring |
+//! | [`vint`] | the protocol's variable-length integers |
 //! | [`physical`] | the few physical kinds that storage knows |
 
+pub mod codec;
+pub mod collection;
+pub mod compare;
+pub mod key;
+pub mod literal;
+pub mod name;
+pub mod number;
 pub mod physical;
+pub mod temporal;
+pub mod text;
+pub mod token;
+pub mod validate;
+pub mod vint;
 
 use serde::{Deserialize, Serialize};
 use std::net::IpAddr;
@@ -167,4 +190,125 @@ pub enum Value {
     Map(Vec<(Value, Value)>),
     /// `tuple` and user types, in field order; trailing fields may be missing.
     Tuple(Vec<Value>),
+}
+
+impl Type {
+    /// Whether a column of this type is stored as cells with paths: a collection or a user type
+    /// that is not frozen.
+    pub fn is_multi_cell(&self) -> bool {
+        matches!(
+            self,
+            Self::List { frozen: false, .. }
+                | Self::Set { frozen: false, .. }
+                | Self::Map { frozen: false, .. }
+                | Self::Udt { frozen: false, .. }
+        )
+    }
+
+    /// Whether it is a list, a set or a map.
+    pub fn is_collection(&self) -> bool {
+        matches!(
+            self,
+            Self::List { .. } | Self::Set { .. } | Self::Map { .. }
+        )
+    }
+
+    /// The same type as one value: `frozen<...>`, with all that it is made of.
+    #[must_use]
+    pub fn freeze(&self) -> Self {
+        let inner = |ty: &Arc<Self>| Arc::new(ty.freeze());
+        match self {
+            Self::List { element, .. } => Self::List {
+                element: inner(element),
+                frozen: true,
+            },
+            Self::Set { element, .. } => Self::Set {
+                element: inner(element),
+                frozen: true,
+            },
+            Self::Map { key, value, .. } => Self::Map {
+                key: inner(key),
+                value: inner(value),
+                frozen: true,
+            },
+            Self::Tuple(types) => Self::Tuple(types.iter().map(Self::freeze).collect()),
+            Self::Udt { udt, .. } => Self::Udt {
+                udt: Arc::clone(udt),
+                frozen: true,
+            },
+            Self::Vector {
+                element,
+                dimensions,
+            } => Self::Vector {
+                element: inner(element),
+                dimensions: *dimensions,
+            },
+            scalar => scalar.clone(),
+        }
+    }
+
+    /// Whether zero bytes are accepted as a value (mostly a relic of Thrift, but drivers may still
+    /// send it).
+    pub fn allows_empty(&self) -> bool {
+        !matches!(
+            self,
+            Self::Date
+                | Self::Time
+                | Self::SmallInt
+                | Self::TinyInt
+                | Self::Duration
+                | Self::List { .. }
+                | Self::Set { .. }
+                | Self::Map { .. }
+                | Self::Vector { .. }
+        )
+    }
+
+    /// Whether zero bytes are an ordinary value: the empty text, blob or tuple.
+    pub fn empty_is_a_value(&self) -> bool {
+        matches!(
+            self,
+            Self::Ascii | Self::Text | Self::Blob | Self::Tuple(_) | Self::Udt { .. }
+        )
+    }
+
+    /// The fixed length of its values within a vector; the others have their length before them.
+    /// (Cassandra counts the two short integers, date and time among the others.)
+    pub fn fixed_length(&self) -> Option<usize> {
+        match self {
+            Self::Boolean => Some(1),
+            Self::Int | Self::Float => Some(4),
+            Self::BigInt | Self::Counter | Self::Double | Self::Timestamp => Some(8),
+            Self::Uuid | Self::TimeUuid => Some(16),
+            Self::Vector {
+                element,
+                dimensions,
+            } => Some(element.fixed_length()? * usize::from(*dimensions)),
+            _ => None,
+        }
+    }
+
+    /// Whether it is a duration, or has one in it: such a type cannot be a key.
+    pub fn references_duration(&self) -> bool {
+        match self {
+            Self::Duration => true,
+            Self::List { element, .. } | Self::Set { element, .. } => element.references_duration(),
+            Self::Map { key, value, .. } => {
+                key.references_duration() || value.references_duration()
+            }
+            Self::Tuple(types) => types.iter().any(Self::references_duration),
+            Self::Udt { udt, .. } => udt.fields.iter().any(|(_, ty)| ty.references_duration()),
+            Self::Vector { element, .. } => element.references_duration(),
+            _ => false,
+        }
+    }
+
+    /// The types of a tuple's or a user type's fields, in order; of others none.
+    pub fn field_types(&self) -> Vec<&Self> {
+        match self {
+            Self::Tuple(types) => types.iter().collect(),
+            Self::Udt { udt, .. } => udt.fields.iter().map(|(_, ty)| ty).collect(),
+            _ => Vec::new(),
+        }
+    }
 }
