@@ -1,12 +1,42 @@
-//! The manifest (signatures).
+//! The manifest: what the database consists of, durably.
+//!
+//! One file, `manifest-<number>`, holds the schema, every table's files, the positions through
+//! which tables are complete, and the floors of all counters, as a sequence of [`Edit`]s. What is
+//! not in the manifest does not exist: a file counts from the edit that adds it, a table from the
+//! edit that creates it. Several edits in one call stand in one record: all of them or none.
+//!
+//! The rules that make it safe:
+//!
+//! - An edit is appended and synced before [`Manifest::edit`] returns.
+//! - The file is replaced as a whole (written under another name, synced, renamed, directory
+//!   synced) by the first edit after opening, when it has grown long, and after any failure: nothing
+//!   is ever written behind bytes whose fate is unknown.
+//! - After a failure no file may be deleted until an edit has succeeded ([`Manifest::is_sound`]):
+//!   the failed record may have reached the disk, and a crash would find it.
+//! - The highest number counts. A damaged manifest is an error, never a reason to take an older one
+//!   or to start anew.
+
+mod records;
+mod state;
+mod tools;
+
+pub use state::{State, Truncation};
+pub use tools::{inspect, verify};
 
 use crate::error::{Error, Result};
-use crate::schema::{Catalog, SchemaChange, TableId};
-use crate::storage::disk::Disk;
+use crate::schema::{SchemaChange, TableId};
+use crate::storage::disk::{Disk, WriteFile};
 use crate::storage::meta::FileMeta;
 use serde::{Deserialize, Serialize};
-use std::collections::BTreeMap;
-use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+/// What the manifest's name starts with.
+pub const NAME_PREFIX: &str = "manifest-";
+/// The end of the name of a manifest that is not finished.
+const UNFINISHED: &str = ".new";
+/// A manifest is rewritten when what was appended is longer than this and than its base, in bytes.
+const APPENDED_BYTES_MAX: u64 = 256 << 10;
 
 /// One change of what the database consists of. The order of the variants and of their fields is
 /// persisted: never change it, only append.
@@ -74,66 +104,220 @@ pub enum Edit {
     },
 }
 
-/// When and where a table was last emptied.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Truncation {
-    /// Records up to here are gone.
-    pub sequence: u64,
-    /// When, in microseconds since 1970.
-    pub timestamp: i64,
-}
-
-/// What all edits together say.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct State {
-    /// The catalog.
-    pub catalog: Arc<Catalog>,
-    /// Each table's files, by number. Tables without files may be absent.
-    pub files: BTreeMap<TableId, BTreeMap<u64, FileMeta>>,
-    /// The position through which each table is complete in its files.
-    pub flushed_through: BTreeMap<TableId, u64>,
-    /// Where tables were last emptied.
-    pub truncated: BTreeMap<TableId, Truncation>,
-    /// Sequence numbers start above this one.
-    pub sequence_floor: u64,
-    /// Server timestamps start above this one.
-    pub timestamp_floor: i64,
-    /// Where segments of the commit log end.
-    pub sealed: BTreeMap<u64, u64>,
-    /// Records up to here may be gone from the commit log.
-    pub log_reclaimed_through: u64,
-    /// The number that the next file gets.
-    pub next_file_id: u64,
-}
-
 /// The manifest: what the database consists of, durably.
 #[derive(Debug)]
-pub struct Manifest {}
+pub struct Manifest {
+    disk: Arc<dyn Disk>,
+    inner: Mutex<Inner>,
+    next_file_id: AtomicU64,
+}
+
+#[derive(Debug)]
+struct Inner {
+    state: State,
+    /// The number of the newest manifest file that was ever tried.
+    number: u64,
+    /// The file that takes edits; none means that the next edit starts a new one.
+    file: Option<Appending>,
+    sound: bool,
+    /// Whether there is a manifest at all, and whether all of it is below its base length.
+    settled: bool,
+}
+
+#[derive(Debug)]
+struct Appending {
+    file: Box<dyn WriteFile>,
+    base: u64,
+}
+
+fn name(number: u64) -> String {
+    format!("{NAME_PREFIX}{number:06}")
+}
 
 impl Manifest {
     /// Reads the manifest, or starts one in an empty directory.
-    pub fn open(_disk: Arc<dyn Disk>) -> Result<(Self, State)> {
-        Err(Error::internal("the manifest is being built"))
+    pub fn open(disk: Arc<dyn Disk>) -> Result<(Self, State)> {
+        let newest = newest(disk.as_ref())?;
+        let mut state = State::default();
+        let mut settled = false;
+        if let Some(number) = newest {
+            // A killed process may have left it in the system's memory only.
+            disk.sync_file(&name(number))?;
+            disk.sync_directory("")?;
+            let content = records::load(disk.as_ref(), &name(number))?;
+            if content.number != number {
+                let file = disk.display(&name(number));
+                let what = format!("the file says that it is manifest {}", content.number);
+                return Err(Error::corrupt(&file, 0, what));
+            }
+            for edit in content.records.iter().flat_map(|record| &record.edits) {
+                state.apply(edit);
+            }
+            let last = content.records.last().map_or(0, |record| record.offset);
+            settled = content.torn == 0 && last < content.base;
+        }
+        let manifest = Self {
+            disk,
+            next_file_id: AtomicU64::new(state.next_file_id),
+            inner: Mutex::new(Inner {
+                state: state.clone(),
+                number: newest.unwrap_or(0),
+                file: None,
+                sound: true,
+                settled,
+            }),
+        };
+        Ok((manifest, state))
     }
 
     /// Makes `edits` durable, all or none. After an error it is unknown whether they are: no file
     /// may be deleted until a later edit has succeeded ([`Manifest::is_sound`]).
-    pub fn edit(&self, _edits: &[Edit]) -> Result<()> {
-        Err(Error::internal("the manifest is being built"))
+    pub fn edit(&self, edits: &[Edit]) -> Result<()> {
+        let mut inner = self.lock();
+        let result = match inner.file.take() {
+            Some(file) if !file.is_long() => self.append(&mut inner, file, edits),
+            _ => self.rewrite(&mut inner, edits),
+        };
+        inner.sound = result.is_ok();
+        result
     }
 
     /// Whether the last edit succeeded: only then may files be deleted.
     pub fn is_sound(&self) -> bool {
-        false
+        self.lock().sound
     }
 
     /// A number for a new file.
     pub fn allocate_file_id(&self) -> u64 {
-        0
+        self.next_file_id.fetch_add(1, Ordering::Relaxed)
     }
 
     /// What all edits together say now.
     pub fn state(&self) -> State {
-        State::default()
+        self.lock().state.clone()
+    }
+
+    /// Rewrites the manifest where edits were appended, so that damage anywhere in it can be told
+    /// from a torn end.
+    pub fn close(&self) -> Result<()> {
+        let mut inner = self.lock();
+        if inner.settled || (inner.number == 0 && inner.sound) {
+            return Ok(());
+        }
+        inner.file = None;
+        let result = self.rewrite(&mut inner, &[]);
+        inner.sound = result.is_ok();
+        result
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Inner> {
+        self.inner.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Appends one record. The file is given back only where nothing failed.
+    fn append(&self, inner: &mut Inner, mut to: Appending, edits: &[Edit]) -> Result<()> {
+        let mut bytes = Vec::new();
+        inner.settled = false;
+        records::put_record(inner.number, to.file.len(), edits, &mut bytes)?;
+        to.file.append(&bytes)?;
+        to.file.sync()?;
+        for edit in edits {
+            inner.state.apply(edit);
+        }
+        inner.file = Some(to);
+        Ok(())
+    }
+
+    /// Writes a new manifest that says what the present one does, and `edits`.
+    fn rewrite(&self, inner: &mut Inner, edits: &[Edit]) -> Result<()> {
+        let mut state = inner.state.clone();
+        for edit in edits {
+            state.apply(edit);
+        }
+        inner.number += 1;
+        inner.settled = false;
+        let number = inner.number;
+        let bytes = whole(number, &state)?;
+        let unfinished = format!("{}{UNFINISHED}", name(number));
+        let mut file = self.disk.create(&unfinished)?;
+        file.append(&bytes)?;
+        file.sync()?;
+        self.disk.rename(&unfinished, &name(number))?;
+        self.disk.sync_directory("")?;
+        inner.state = state;
+        inner.settled = true;
+        inner.file = Some(Appending {
+            file,
+            base: bytes.len() as u64,
+        });
+        remove_others(self.disk.as_ref(), number);
+        Ok(())
     }
 }
+
+impl Appending {
+    fn is_long(&self) -> bool {
+        self.file.len() - self.base > APPENDED_BYTES_MAX.max(self.base)
+    }
+}
+
+/// The bytes of a new manifest.
+fn whole(number: u64, state: &State) -> Result<Vec<u8>> {
+    let mut body = Vec::new();
+    // Records of moderate size: a reader holds one at a time beside the state.
+    for edits in state.snapshot().chunks(256) {
+        let offset = (records::PREFIX_BYTES + body.len()) as u64;
+        records::put_record(number, offset, edits, &mut body)?;
+    }
+    let mut bytes = Vec::with_capacity(records::PREFIX_BYTES + body.len());
+    let base = (records::PREFIX_BYTES + body.len()) as u64;
+    records::put_prefix(number, base, &mut bytes);
+    bytes.extend_from_slice(&body);
+    Ok(bytes)
+}
+
+/// The number in a manifest's name.
+fn number_of(name: &str) -> Option<u64> {
+    name.strip_prefix(NAME_PREFIX)?.parse().ok()
+}
+
+/// The number of the newest manifest. Leftovers of unfinished ones go.
+fn newest(disk: &dyn Disk) -> Result<Option<u64>> {
+    let mut newest = None;
+    for entry in disk.list("")? {
+        if entry.starts_with(NAME_PREFIX) && entry.ends_with(UNFINISHED) {
+            disk.remove(&entry)?;
+        }
+        newest = newest.max(number_of(&entry));
+    }
+    if newest.is_none() && !(disk.list("commitlog")?.is_empty() && disk.list("tables")?.is_empty())
+    {
+        let directory = disk.display("");
+        return Err(Error::corrupt(
+            &directory,
+            0,
+            "there are tables or commit-log segments, but no manifest that names them",
+        ));
+    }
+    Ok(newest)
+}
+
+/// Removes all manifests but one. They no longer count, so a failure does no harm.
+fn remove_others(disk: &dyn Disk, kept: u64) {
+    for entry in disk.list("").unwrap_or_default() {
+        let other = entry.starts_with(NAME_PREFIX) && number_of(&entry) != Some(kept);
+        if other {
+            let _ = disk.remove(&entry);
+        }
+    }
+}
+
+/// The path of the manifest that counts, if there is one.
+pub fn current(disk: &dyn Disk) -> Result<Option<String>> {
+    let names = disk.list("")?;
+    let newest = names.iter().filter_map(|name| number_of(name)).max();
+    Ok(newest.map(name))
+}
+
+#[cfg(test)]
+mod tests;
