@@ -5,144 +5,30 @@ pub mod cache;
 pub mod cell;
 pub mod commitlog;
 pub mod disk;
+pub mod engine;
 pub mod format;
+pub mod live;
 pub mod manifest;
+pub mod memtable;
+pub mod merge;
 pub mod meta;
 pub mod mutation;
 pub mod read;
+pub mod reconcile;
+pub mod record;
 pub mod row;
 pub mod source;
 pub mod sstable;
+pub mod table;
 
-use crate::clock::SharedClock;
-use crate::config::Config;
+pub use engine::{AppendedView, Engine, RowStream};
+
 use crate::error::{Error, Result};
-use crate::schema::{Catalog, SchemaChange, TableId};
-use mutation::Mutation;
-use read::{ColumnBatch, ReadCommand, ReadItem, ScanCommand};
+use read::ColumnBatch;
 use row::{PartitionKey, Row};
-use std::path::Path;
-use std::sync::Arc;
 
 fn absent<T>() -> Result<T> {
     Err(Error::internal("the engine is being built"))
-}
-
-/// The engine: all tables of one data directory. Cheap to clone.
-#[derive(Clone, Debug)]
-pub struct Engine {}
-
-impl Engine {
-    /// Opens `directory`, created if absent, and recovers what it holds.
-    pub fn open(_directory: &Path, _config: Config, _clock: SharedClock) -> Result<Self> {
-        absent()
-    }
-
-    /// An engine that keeps everything in memory.
-    pub fn in_memory(_config: Config, _clock: SharedClock) -> Result<Self> {
-        absent()
-    }
-
-    /// The present catalog.
-    pub fn catalog(&self) -> Arc<Catalog> {
-        Arc::new(Catalog::default())
-    }
-
-    /// Changes the schema: `decide` sees the present catalog and answers the changes, which are
-    /// written in one synced manifest edit before this returns. One change at a time.
-    pub fn change_schema(
-        &self,
-        _decide: impl FnOnce(&Catalog) -> Result<Vec<SchemaChange>>,
-    ) -> Result<Arc<Catalog>> {
-        absent()
-    }
-
-    /// A server timestamp in microseconds: strictly rising, across restarts too.
-    pub fn next_timestamp(&self) -> i64 {
-        0
-    }
-
-    /// The engine's clock.
-    pub fn clock(&self) -> SharedClock {
-        crate::clock::SystemClock::shared()
-    }
-
-    /// Applies a mutation; returns once it is acknowledged under the configured sync mode.
-    pub fn apply(&self, _mutation: Mutation) -> Result<()> {
-        absent()
-    }
-
-    /// Runs `decide` under the locks of the partitions `keys` (taken in sorted order). Reads made
-    /// through the given engine see what is appended, synced or not; the mutation that `decide`
-    /// answers is applied before the locks go, and the call returns once all that it read and
-    /// wrote is durable.
-    pub fn read_modify_write<T>(
-        &self,
-        _keys: &[(TableId, PartitionKey)],
-        _decide: impl FnOnce(&AppendedView<'_>) -> Result<(Option<Mutation>, T)>,
-    ) -> Result<T> {
-        absent()
-    }
-
-    /// Starts a read. It sees what is durable now, and nothing that comes later.
-    pub fn read(&self, _command: ReadCommand) -> Result<RowStream> {
-        absent()
-    }
-
-    /// Starts a scan by column.
-    pub fn scan(&self, _command: ScanCommand) -> Result<ColumnStream> {
-        absent()
-    }
-
-    /// Empties a table at once.
-    pub fn truncate(&self, _table: TableId) -> Result<()> {
-        absent()
-    }
-
-    /// Writes a table's memtable (all tables' where none is named) to SSTables.
-    pub fn flush(&self, _table: Option<TableId>) -> Result<()> {
-        absent()
-    }
-
-    /// Compacts all SSTables of a table into one.
-    pub fn compact(&self, _table: TableId) -> Result<()> {
-        absent()
-    }
-
-    /// Starts a bulk import into a table; see [`Ingest`].
-    pub fn ingest(&self, _table: TableId, _options: IngestOptions) -> Result<Ingest> {
-        absent()
-    }
-
-    /// Finishes background work, syncs, and releases the directory.
-    pub fn close(&self) -> Result<()> {
-        absent()
-    }
-}
-
-/// What `read_modify_write` may read.
-#[derive(Debug)]
-pub struct AppendedView<'a> {
-    _engine: &'a Engine,
-}
-
-impl AppendedView<'_> {
-    /// Starts a read that sees what is appended.
-    pub fn read(&self, _command: ReadCommand) -> Result<RowStream> {
-        absent()
-    }
-}
-
-/// A read under way.
-#[derive(Debug)]
-pub struct RowStream {}
-
-impl RowStream {
-    /// The next item, or none at the end.
-    #[expect(clippy::should_implement_trait, reason = "it fails")]
-    pub fn next(&mut self) -> Result<Option<ReadItem>> {
-        absent()
-    }
 }
 
 /// A scan under way.

@@ -1,0 +1,313 @@
+//! The memtable: what was written since the last flush, sorted.
+//!
+//! ```text
+//! memtable ── shard (a token range) ── rows:      skiplist of  (row key ‖ newest first) → bytes
+//!                                   └─ deletions: skiplist of  (partition, start, end, position)
+//! ```
+//!
+//! Entries are only ever inserted, under unique keys: a row key and the position of the commit log
+//! at which it was written, inverted, so that a row's newest version comes first. A reader at
+//! position P passes over what was written later; versions of the same row are reconciled as they
+//! are read. The whole memtable is dropped after its flush.
+//!
+//! One skiplist takes about half a million inserts a second and does not scale to a second
+//! thread, so there is one for each of several token ranges. An entry's bytes are a slice of the
+//! record that also went to the commit log.
+
+mod source;
+
+pub use source::MemtableSource;
+
+use crate::storage::cell::{Deletion, NO_TIMESTAMP};
+use crate::storage::record::{Record, RowSpan, UpdateSpan};
+use crate::storage::row::PartitionKey;
+use bytes::Bytes;
+use crossbeam_skiplist::SkipMap;
+use std::borrow::Borrow;
+use std::cmp::Ordering;
+use std::fmt;
+use std::sync::atomic::{AtomicI64, AtomicU64, AtomicUsize, Ordering as Memory};
+
+/// What an entry costs beside its bytes: the skiplist's node with its tower, and the entry.
+const ENTRY_OVERHEAD_BYTES: usize = 128;
+
+/// The rows and deletions of one table that are not in SSTables yet.
+pub struct Memtable {
+    shards: Box<[Shard]>,
+    bytes: AtomicUsize,
+    lowest_timestamp: AtomicI64,
+    highest_position: AtomicU64,
+}
+
+#[derive(Default)]
+struct Shard {
+    rows: SkipMap<Entry, ()>,
+    deletions: SkipMap<DeletionEntry, ()>,
+}
+
+impl fmt::Debug for Memtable {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Memtable")
+            .field("bytes", &self.bytes())
+            .finish_non_exhaustive()
+    }
+}
+
+/// One version of a row.
+#[derive(Clone)]
+struct Entry {
+    token: i64,
+    position: u64,
+    record: Bytes,
+    key_at: u32,
+    key_len: u32,
+    row: RowSpan,
+}
+
+/// A deletion of rows or of a whole partition, ordered field by field.
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord)]
+struct DeletionEntry {
+    key: PartitionKey,
+    /// Where the deleted range starts; empty for the whole partition.
+    start: Bytes,
+    end: Bytes,
+    position: u64,
+    deletion: Deletion,
+}
+
+fn part(record: &Bytes, at: u32, length: u32) -> &[u8] {
+    let start = at as usize;
+    record
+        .get(start..start + length as usize)
+        .unwrap_or_default()
+}
+
+/// A place in a shard's rows.
+trait Place {
+    fn token(&self) -> i64;
+    fn key(&self) -> &[u8];
+    fn clustering(&self) -> &[u8];
+    fn position(&self) -> u64;
+}
+
+impl Place for Entry {
+    fn token(&self) -> i64 {
+        self.token
+    }
+
+    fn key(&self) -> &[u8] {
+        part(&self.record, self.key_at, self.key_len)
+    }
+
+    fn clustering(&self) -> &[u8] {
+        part(
+            &self.record,
+            self.row.clustering_at,
+            self.row.clustering_len,
+        )
+    }
+
+    fn position(&self) -> u64 {
+        self.position
+    }
+}
+
+fn compare(a: &(impl Place + ?Sized), b: &(impl Place + ?Sized)) -> Ordering {
+    a.token()
+        .cmp(&b.token())
+        .then_with(|| a.key().cmp(b.key()))
+        .then_with(|| a.clustering().cmp(b.clustering()))
+        .then_with(|| b.position().cmp(&a.position()))
+}
+
+impl PartialEq for Entry {
+    fn eq(&self, other: &Self) -> bool {
+        compare(self, other).is_eq()
+    }
+}
+
+impl Eq for Entry {}
+
+impl PartialOrd for Entry {
+    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
+        Some(self.cmp(other))
+    }
+}
+
+impl Ord for Entry {
+    fn cmp(&self, other: &Self) -> Ordering {
+        compare(self, other)
+    }
+}
+
+/// A place that readers seek.
+struct Probe<'a> {
+    token: i64,
+    key: &'a [u8],
+    clustering: &'a [u8],
+    position: u64,
+}
+
+impl Place for Probe<'_> {
+    fn token(&self) -> i64 {
+        self.token
+    }
+
+    fn key(&self) -> &[u8] {
+        self.key
+    }
+
+    fn clustering(&self) -> &[u8] {
+        self.clustering
+    }
+
+    fn position(&self) -> u64 {
+        self.position
+    }
+}
+
+impl PartialEq for dyn Place + '_ {
+    fn eq(&self, other: &Self) -> bool {
+        compare(self, other).is_eq()
+    }
+}
+
+impl Eq for dyn Place + '_ {}
+
+impl PartialOrd for dyn Place + '_ {
+    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
+        Some(self.cmp(other))
+    }
+}
+
+impl Ord for dyn Place + '_ {
+    fn cmp(&self, other: &Self) -> Ordering {
+        compare(self, other)
+    }
+}
+
+impl<'a> Borrow<dyn Place + 'a> for Entry {
+    fn borrow(&self) -> &(dyn Place + 'a) {
+        self
+    }
+}
+
+impl Memtable {
+    /// An empty memtable of `shards` token ranges.
+    pub fn new(shards: usize) -> Self {
+        Self {
+            shards: (0..shards.max(1)).map(|_| Shard::default()).collect(),
+            bytes: AtomicUsize::new(0),
+            lowest_timestamp: AtomicI64::new(i64::MAX),
+            highest_position: AtomicU64::new(0),
+        }
+    }
+
+    /// Which shard holds `token`.
+    fn shard_of(&self, token: i64) -> usize {
+        let place = (token as u64) ^ (1 << 63);
+        ((u128::from(place) * self.shards.len() as u128) >> 64) as usize
+    }
+
+    /// What an update will cost, in bytes.
+    pub fn cost(update: &UpdateSpan) -> usize {
+        let rows: usize = update
+            .rows
+            .iter()
+            .map(|row| {
+                ENTRY_OVERHEAD_BYTES
+                    + update.key_len as usize
+                    + row.clustering_len as usize
+                    + row.body_len as usize
+            })
+            .sum();
+        let deletions = update.ranges.len() + usize::from(!update.deletion.is_none());
+        rows + deletions * (2 * ENTRY_OVERHEAD_BYTES + update.key_len as usize)
+    }
+
+    /// Inserts one update of `record`, written at `position` of the commit log. Answers its cost in
+    /// bytes.
+    pub fn insert(&self, position: u64, record: &Record, update: &UpdateSpan) -> usize {
+        let Some(shard) = self.shards.get(self.shard_of(update.token)) else {
+            return 0;
+        };
+        if update.lowest_timestamp < self.lowest_timestamp.load(Memory::Relaxed) {
+            self.lowest_timestamp
+                .fetch_min(update.lowest_timestamp, Memory::SeqCst);
+        }
+        self.highest_position.fetch_max(position, Memory::SeqCst);
+        if !update.deletion.is_none() || !update.ranges.is_empty() {
+            shard.insert_deletions(position, record, update);
+        }
+        for row in &update.rows {
+            let entry = Entry {
+                token: update.token,
+                position,
+                record: record.bytes.clone(),
+                key_at: update.key_at,
+                key_len: update.key_len,
+                row: *row,
+            };
+            shard.rows.insert(entry, ());
+        }
+        let cost = Self::cost(update);
+        self.bytes.fetch_add(cost, Memory::Relaxed);
+        cost
+    }
+
+    /// About how much memory it holds.
+    pub fn bytes(&self) -> usize {
+        self.bytes.load(Memory::Relaxed)
+    }
+
+    /// Whether nothing was ever inserted.
+    pub fn is_empty(&self) -> bool {
+        self.highest_position.load(Memory::SeqCst) == 0
+    }
+
+    /// The lowest write timestamp in it, in microseconds; `i64::MAX` where it is empty.
+    pub fn lowest_timestamp(&self) -> i64 {
+        self.lowest_timestamp.load(Memory::SeqCst)
+    }
+
+    /// The highest position of the commit log of which it holds something; 0 where it is empty.
+    pub fn highest_position(&self) -> u64 {
+        self.highest_position.load(Memory::SeqCst)
+    }
+}
+
+impl Shard {
+    fn insert_deletions(&self, position: u64, record: &Record, update: &UpdateSpan) {
+        // Copied: a deletion must not keep a large record alive, nor be kept by slices of it.
+        let key = PartitionKey {
+            token: update.token,
+            key: Bytes::copy_from_slice(part(&record.bytes, update.key_at, update.key_len)),
+        };
+        if !update.deletion.is_none() {
+            let entry = DeletionEntry {
+                key: key.clone(),
+                start: Bytes::new(),
+                end: Bytes::new(),
+                position,
+                deletion: update.deletion,
+            };
+            self.deletions.insert(entry, ());
+        }
+        for range in &update.ranges {
+            if range.start >= range.end || range.deletion.timestamp == NO_TIMESTAMP {
+                continue;
+            }
+            let entry = DeletionEntry {
+                key: key.clone(),
+                start: range.start.clone(),
+                end: range.end.clone(),
+                position,
+                deletion: range.deletion,
+            };
+            self.deletions.insert(entry, ());
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;
