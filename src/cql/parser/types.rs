@@ -1,0 +1,126 @@
+//! Types.
+
+use crate::cql::ast::{QualifiedName, TypeExpr, TypeExprKind};
+use crate::cql::lexer::{Symbol, TokenKind};
+use crate::cql::parser::Parser;
+use crate::error::{Error, Result};
+use crate::types::Type;
+
+/// Names that Cassandra keeps for types to come.
+const RESERVED_TYPES: &[&str] = &[
+    "byte",
+    "complex",
+    "enum",
+    "interval",
+    "macaddr",
+    "bitstring",
+];
+
+/// The native type called `word`, in any case.
+fn native(word: &str) -> Option<Type> {
+    const NATIVE: &[(&str, Type)] = &[
+        ("ascii", Type::Ascii),
+        ("bigint", Type::BigInt),
+        ("blob", Type::Blob),
+        ("boolean", Type::Boolean),
+        ("counter", Type::Counter),
+        ("date", Type::Date),
+        ("decimal", Type::Decimal),
+        ("double", Type::Double),
+        ("duration", Type::Duration),
+        ("float", Type::Float),
+        ("inet", Type::Inet),
+        ("int", Type::Int),
+        ("smallint", Type::SmallInt),
+        ("text", Type::Text),
+        ("time", Type::Time),
+        ("timestamp", Type::Timestamp),
+        ("timeuuid", Type::TimeUuid),
+        ("tinyint", Type::TinyInt),
+        ("uuid", Type::Uuid),
+        ("varchar", Type::Text),
+        ("varint", Type::VarInt),
+    ];
+    NATIVE
+        .iter()
+        .find(|(name, _)| name.eq_ignore_ascii_case(word))
+        .map(|(_, ty)| ty.clone())
+}
+
+impl Parser<'_> {
+    /// A type.
+    pub(super) fn type_expr(&mut self) -> Result<TypeExpr> {
+        let position = self.position();
+        let kind = self.nested(Self::type_kind)?;
+        Ok(TypeExpr { kind, position })
+    }
+
+    fn type_kind(&mut self) -> Result<TypeExprKind> {
+        if self.token.kind == TokenKind::String {
+            return Ok(TypeExprKind::Custom(self.string()?));
+        }
+        if self.token.kind == TokenKind::Word {
+            let generic = self.peek_symbol(Symbol::Lt)?;
+            if generic && let Some(kind) = self.generic_type()? {
+                return Ok(kind);
+            }
+            if let Some(ty) = native(self.slice())
+                && !self.peek_symbol(Symbol::Dot)?
+            {
+                self.advance()?;
+                return Ok(TypeExprKind::Native(ty));
+            }
+        }
+        self.user_type()
+    }
+
+    fn generic_type(&mut self) -> Result<Option<TypeExprKind>> {
+        let kinds = ["list", "set", "map", "tuple", "vector", "frozen"];
+        let word = self.slice();
+        let Some(kind) = kinds.iter().find(|kind| kind.eq_ignore_ascii_case(word)) else {
+            return Ok(None);
+        };
+        self.advance()?;
+        self.expect_symbol(Symbol::Lt)?;
+        let kind = match *kind {
+            "list" => TypeExprKind::List(Box::new(self.type_expr()?)),
+            "set" => TypeExprKind::Set(Box::new(self.type_expr()?)),
+            "map" => {
+                let key = Box::new(self.type_expr()?);
+                self.expect_symbol(Symbol::Comma)?;
+                TypeExprKind::Map(key, Box::new(self.type_expr()?))
+            }
+            "tuple" => TypeExprKind::Tuple(self.comma_list(Self::type_expr)?),
+            "vector" => {
+                let element = Box::new(self.type_expr()?);
+                self.expect_symbol(Symbol::Comma)?;
+                TypeExprKind::Vector(element, self.dimensions()?)
+            }
+            _ => TypeExprKind::Frozen(Box::new(self.type_expr()?)),
+        };
+        self.expect_symbol(Symbol::Gt)?;
+        Ok(Some(kind))
+    }
+
+    fn dimensions(&mut self) -> Result<u64> {
+        if self.token.kind != TokenKind::Integer {
+            return Err(self.mismatched("INTEGER"));
+        }
+        // More than fits is refused later, by the same rule as any other number too large.
+        let dimensions = self.slice().parse().unwrap_or(u64::MAX);
+        self.advance()?;
+        Ok(dimensions)
+    }
+
+    fn user_type(&mut self) -> Result<TypeExprKind> {
+        let quoted = self.token.kind == TokenKind::QuotedName;
+        let name: QualifiedName = self.qualified_name()?;
+        if !quoted && RESERVED_TYPES.contains(&name.name.text.as_str()) {
+            return Err(Error::syntax(format!(
+                "{} Invalid (reserved) user type name {}",
+                name.name.position, name.name
+            )));
+        }
+        Ok(TypeExprKind::User(name))
+    }
+}
