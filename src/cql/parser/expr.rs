@@ -130,7 +130,10 @@ impl Parser<'_> {
     /// A primary with `[key]`, `[from..to]` and `.field` behind it.
     fn postfix(&mut self, allow: Allow) -> Result<Expr> {
         let mut base = self.primary(allow)?;
-        while allow == Allow::Columns {
+        if allow == Allow::Terms {
+            return Ok(base);
+        }
+        loop {
             let position = base.position;
             if self.eat_symbol(Symbol::Dot)? {
                 self.count_operator()?;
@@ -140,10 +143,9 @@ impl Parser<'_> {
                 self.count_operator()?;
                 base = self.subscript(base)?;
             } else {
-                break;
+                return Ok(base);
             }
         }
-        Ok(base)
     }
 
     fn subscript(&mut self, base: Expr) -> Result<Expr> {

@@ -118,7 +118,7 @@ impl<'a> Parser<'a> {
             return Err(self.no_viable());
         }
         let first = self.slice().as_bytes().first().copied().unwrap_or_default();
-        let parsed = match first.to_ascii_uppercase() {
+        match first.to_ascii_uppercase() {
             b'S' if self.eat("SELECT")? => self.select(),
             b'I' if self.eat("INSERT")? => self.insert(),
             b'U' if self.eat("UPDATE")? => self.update(),
@@ -134,9 +134,8 @@ impl<'a> Parser<'a> {
             b'G' if self.eat("GRANT")? => self.grant(),
             b'R' if self.eat("REVOKE")? => self.revoke(),
             b'L' if self.eat("LIST")? => self.list(),
-            _ => return Err(self.no_viable()),
-        };
-        parsed
+            _ => Err(self.no_viable()),
+        }
     }
 
     // ---- tokens
