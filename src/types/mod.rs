@@ -21,6 +21,8 @@
 //! | [`vint`] | the protocol's variable-length integers |
 //! | [`physical`] | the few physical kinds that storage knows |
 
+#[cfg(test)]
+pub(crate) mod arbitrary;
 pub mod codec;
 pub mod collection;
 pub mod compare;

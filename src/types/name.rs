@@ -1,4 +1,6 @@
 //! Types and identifiers as CQL writes them.
+//!
+//! Tuples are always frozen, and Cassandra says so when it writes one: `frozen<tuple<int, text>>`.
 
 use crate::types::Type;
 use std::fmt;
@@ -153,12 +155,12 @@ impl fmt::Display for Type {
                 return frame(f, *frozen, format_args!("{name}"));
             }
             Self::Tuple(types) => {
-                f.write_str("tuple<")?;
+                f.write_str("frozen<tuple<")?;
                 for (at, ty) in types.iter().enumerate() {
                     let comma = if at == 0 { "" } else { ", " };
                     write!(f, "{comma}{ty}")?;
                 }
-                return f.write_str(">");
+                return f.write_str(">>");
             }
             Self::Vector {
                 element,
@@ -197,7 +199,7 @@ mod tests {
         assert_eq!(list.to_string(), "list<text>");
         assert_eq!(list.freeze().to_string(), "frozen<list<text>>");
         let tuple = Type::Tuple([Type::Int, list.freeze()].into());
-        assert_eq!(tuple.to_string(), "tuple<int, frozen<list<text>>>");
+        assert_eq!(tuple.to_string(), "frozen<tuple<int, frozen<list<text>>>>");
         let vector = Type::Vector {
             element: Arc::new(Type::Float),
             dimensions: 3,
