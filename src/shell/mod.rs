@@ -1,3 +1,309 @@
-//! The shell.
+//! The shell: statements in, tables out.
+//!
+//! ```text
+//!  terminal (interactive, complete)  ─┐                       ┌─ words of its own: command, run
+//!  file, pipe, -e                    ─┴─► split ─► statement ─┤
+//!                                                             └─ CQL: Session ─► rows ─► print
+//!                                                                             └► error ─► report, hint
+//! ```
+//!
+//! The same [`Shell`] serves a person at a terminal and a script. What differs is in its
+//! [`Settings`]: a terminal gets colours, pages and a prompt; a script gets plain text, stops at
+//! the first failing statement, and its errors name file, line and column. It speaks to the
+//! database as any other program does, through a [`Session`]; time passes by the engine's clock,
+//! so a test's `WAIT 3600` takes no time.
 
-pub mod split;
+mod complete;
+mod command;
+mod data;
+mod describe;
+mod help;
+mod hint;
+mod interactive;
+mod output;
+mod print;
+mod report;
+mod run;
+mod split;
+mod table;
+mod value;
+mod words;
+
+pub use interactive::run_interactive;
+pub use output::Out;
+pub use value::Palette;
+
+use crate::database::Database;
+use crate::error::{Error, ErrorKind, Result};
+use crate::session::Session;
+use command::Command;
+use output::Captured;
+use report::Place;
+use split::{Splitter, Statement};
+use std::io::{Read, Write};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+/// How deep SOURCE may nest.
+const SOURCE_DEPTH_MAX: usize = 16;
+
+/// How many rows a page has unless told otherwise, as in cqlsh.
+const PAGE_ROWS: usize = 100;
+
+/// How results are written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
+pub enum Format {
+    /// Aligned tables, for people.
+    #[default]
+    Table,
+    /// RFC 4180, with a header line.
+    Csv,
+    /// One object a line.
+    Json,
+}
+
+/// What a shell starts with.
+#[derive(Clone, Debug)]
+pub struct Settings {
+    /// How results are written.
+    pub format: Format,
+    /// Where colours go.
+    pub palette: Palette,
+    /// Whether a person sits at a terminal and results can be paged.
+    pub terminal: bool,
+    /// Whether progress goes to standard error.
+    pub progress: bool,
+    /// How wide the screen is, in columns.
+    pub width: usize,
+    /// What `SHOW HOST` tells.
+    pub host: String,
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        Self {
+            format: Format::Table,
+            palette: Palette { color: false },
+            terminal: false,
+            progress: false,
+            width: 80,
+            host: "the embedded engine".to_owned(),
+        }
+    }
+}
+
+/// Asks the person whether the next page is wanted.
+type More = Box<dyn FnMut() -> bool + Send>;
+
+/// Whether to go on after a statement.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Flow {
+    /// With the next one.
+    Continue,
+    /// No: `EXIT`.
+    Exit,
+}
+
+/// A shell over a database.
+pub struct Shell {
+    database: Database,
+    session: Session,
+    interrupt: Arc<AtomicBool>,
+    settings: Settings,
+    out: Out,
+    err: Out,
+    capture: Option<Captured>,
+    expand: bool,
+    /// Rows a page, where paging is on.
+    page: Option<usize>,
+    more: Option<More>,
+    /// What HISTORY shows.
+    history: Vec<String>,
+    source_depth: usize,
+    /// Whether the script is read from standard input, so that COPY cannot.
+    stdin_taken: bool,
+}
+
+impl std::fmt::Debug for Shell {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Shell").field("settings", &self.settings).finish_non_exhaustive()
+    }
+}
+
+/// An error on its way up: told already (with its place), or not yet.
+enum Failure {
+    Raw(Error),
+    Told(Error),
+}
+
+impl From<Error> for Failure {
+    fn from(error: Error) -> Self {
+        Self::Raw(error)
+    }
+}
+
+impl Shell {
+    /// A shell over `database` that writes results to `out` and all else to `err`.
+    pub fn new(database: &Database, settings: Settings, out: Out, err: Out) -> Self {
+        let session = database.session();
+        Self {
+            database: database.clone(),
+            interrupt: session.interrupt(),
+            session,
+            page: Some(PAGE_ROWS),
+            settings,
+            out,
+            err,
+            capture: None,
+            expand: false,
+            more: None,
+            history: Vec::new(),
+            source_depth: 0,
+            stdin_taken: false,
+        }
+    }
+
+    /// The flag that stops the running statement when set.
+    pub fn interrupt(&self) -> Arc<AtomicBool> {
+        Arc::clone(&self.interrupt)
+    }
+
+    /// Makes `keyspace` the one of unqualified names.
+    pub fn use_keyspace(&mut self, keyspace: &str) -> Result<()> {
+        let catalog = self.database.engine().catalog();
+        let folded = keyspace.to_lowercase();
+        let name = [keyspace, &folded]
+            .into_iter()
+            .find(|name| catalog.keyspaces.contains_key(*name))
+            .ok_or_else(|| {
+                let error = Error::invalid(format!("Keyspace '{keyspace}' does not exist"));
+                let hint = hint::hint(&error, "", &catalog, None);
+                Error { hint, ..error }
+            })?;
+        self.session.execute(&format!("USE \"{}\"", name.replace('"', "\"\"")), &[])?;
+        Ok(())
+    }
+
+    /// Runs all statements of `script`, which `name` calls in messages, up to the first that
+    /// fails. The error's message is the whole report.
+    pub fn run_script(&mut self, name: &str, script: impl Read) -> Result<Flow> {
+        self.run_reader(name, script).map_err(|failure| match failure {
+            Failure::Told(error) => error,
+            Failure::Raw(error) => {
+                let message = format!("{name}: {}: {}", report::class(error.kind), error.message);
+                Error { message, ..error }
+            }
+        })
+    }
+
+    /// The same with standard input as the script.
+    pub fn run_stdin(&mut self) -> Result<Flow> {
+        self.stdin_taken = true;
+        let flow = self.run_script("stdin", std::io::stdin().lock());
+        self.stdin_taken = false;
+        flow
+    }
+
+    fn run_reader(&mut self, name: &str, mut script: impl Read) -> Result<Flow, Failure> {
+        let mut splitter = Splitter::default();
+        let mut chunk = vec![0; 64 << 10];
+        loop {
+            let length = match script.read(&mut chunk) {
+                Ok(length) => length,
+                Err(error) if error.kind() == std::io::ErrorKind::Interrupted => continue,
+                Err(error) => return Err(Error::io(name, "read", &error).into()),
+            };
+            splitter.push(chunk.get(..length).unwrap_or_default());
+            while let Some(statement) = splitter.next()? {
+                if self.run_in_script(name, &statement)? == Flow::Exit {
+                    return Ok(Flow::Exit);
+                }
+            }
+            if length == 0 {
+                break;
+            }
+        }
+        match splitter.finish()? {
+            Some(statement) => self.run_in_script(name, &statement),
+            None => Ok(Flow::Continue),
+        }
+    }
+
+    fn run_in_script(&mut self, name: &str, statement: &Statement) -> Result<Flow, Failure> {
+        let place = Place {
+            script: Some(name.to_owned()),
+            line: statement.line,
+            column: statement.column,
+        };
+        let flow = self.run_statement(&statement.text, &place);
+        let flushed = self.out.flush().map_err(|error| output::closed(&error));
+        let flow = flow?;
+        flushed?;
+        Ok(flow)
+    }
+
+    /// Runs one statement; an error is told with its place, but for its hint.
+    fn run_statement(&mut self, statement: &str, place: &Place) -> Result<Flow, Failure> {
+        let done = match command::parse(statement) {
+            Ok(Some(Command::Describe)) => self.describe(statement),
+            Ok(Some(command)) => self.run_command(command, statement),
+            Ok(None) => self.run_cql(statement),
+            Err(error) => Err(error.into()),
+        };
+        done.map_err(|failure| match failure {
+            Failure::Told(error) => Failure::Told(error),
+            Failure::Raw(error) if output::is_closed(&error) => Failure::Told(error),
+            Failure::Raw(error) => {
+                let message = report::report(&error, statement, place);
+                let catalog = self.database.engine().catalog();
+                let hint = hint::hint(&error, statement, &catalog, self.session.keyspace());
+                Failure::Told(Error { message, hint, ..error })
+            }
+        })
+    }
+
+    fn run_cql(&mut self, statement: &str) -> Result<Flow, Failure> {
+        let result = self.session.execute(statement, &[])?;
+        if let crate::cql::result::QueryResult::Rows(rows) = result {
+            self.print_rows(rows)?;
+        }
+        Ok(Flow::Continue)
+    }
+
+    /// Fails if the person has pressed Ctrl-C.
+    fn check_interrupt(&self) -> Result<()> {
+        if self.interrupt.load(Ordering::Relaxed) {
+            return Err(Error::new(ErrorKind::Cancelled, "stopped"));
+        }
+        Ok(())
+    }
+
+    /// Tells the person something that is no result: on standard output beside tables, on
+    /// standard error where standard output holds data for a program.
+    fn say(&mut self, line: &str) -> Result<()> {
+        let target = match self.settings.format {
+            Format::Table => &mut self.out,
+            Format::Csv | Format::Json => &mut self.err,
+        };
+        writeln!(target, "{line}").map_err(|error| output::closed(&error))
+    }
+}
+
+/// Runs `script` over `database` and writes what a shell would, without colours and pages.
+///
+/// It is the shell for programs and tests: with a [`crate::clock::VirtualClock`] under the
+/// database, `WAIT` takes no time. The error's message is the whole report, which names `script`
+/// by line and column.
+pub fn run_script(
+    database: &Database,
+    script: &str,
+    out: &mut dyn Write,
+    format: Format,
+) -> Result<()> {
+    let (buffer, collected) = Out::buffer();
+    let settings = Settings { format, ..Settings::default() };
+    let mut shell = Shell::new(database, settings, buffer, Out::new(Box::new(std::io::sink())));
+    let done = shell.run_script("script", script.as_bytes());
+    out.write_all(&collected.take()).map_err(|error| output::closed(&error))?;
+    done.map(|_| ())
+}
