@@ -90,11 +90,14 @@ enum Candidate {
     Keyword(String),
     /// A name of the schema; quoted where it must be.
     Name(String),
+    /// A keyspace in front of a table's name.
+    Keyspace(String),
 }
 
 impl Candidate {
     fn matching(self, typed: &str) -> Option<String> {
         match self {
+            Self::Keyspace(name) => Self::Name(name).matching(typed).map(|name| name + "."),
             Self::Keyword(word) => {
                 let begins = word.get(..typed.len())?.eq_ignore_ascii_case(typed);
                 let lower = typed.chars().any(char::is_lowercase);
@@ -158,7 +161,8 @@ impl Context<'_> {
             return Vec::new();
         }
         if self.is_after(&["USE", "KEYSPACE"]) && !first.is("CREATE") {
-            return self.keyspaces("");
+            let names = self.catalog.keyspaces.keys();
+            return names.map(|name| Candidate::Name(name.clone())).collect();
         }
         let makes = first.is("CREATE");
         let table_words = ["FROM", "INTO", "UPDATE", "TRUNCATE", "COPY", "TABLE"];
@@ -267,14 +271,6 @@ impl Context<'_> {
         rest.map(Candidate::Keyword).collect()
     }
 
-    fn keyspaces(&self, suffix: &str) -> Vec<Candidate> {
-        let names = self.catalog.keyspaces.keys();
-        if suffix.is_empty() {
-            return names.map(|name| Candidate::Name(name.clone())).collect();
-        }
-        names.map(|name| Candidate::Keyword(quoted(name) + suffix)).collect()
-    }
-
     fn tables(&self, keyspace: &str) -> Vec<Candidate> {
         let keyspace = self.catalog.keyspaces.get(keyspace);
         let names = keyspace.into_iter().flat_map(|keyspace| keyspace.tables.keys());
@@ -283,7 +279,7 @@ impl Context<'_> {
 
     fn tables_and_keyspaces(&self) -> Vec<Candidate> {
         let mut offered = self.keyspace.map_or_else(Vec::new, |keyspace| self.tables(keyspace));
-        offered.extend(self.keyspaces("."));
+        offered.extend(self.catalog.keyspaces.keys().cloned().map(Candidate::Keyspace));
         offered
     }
 
@@ -315,4 +311,106 @@ impl Context<'_> {
 
 fn keywords(words: Vec<&str>) -> Vec<Candidate> {
     words.into_iter().map(|word| Candidate::Keyword(word.to_owned())).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::schema::{Column, ColumnId, ColumnKind, SchemaChange, TableId, TableOptions};
+    use crate::types::Type;
+    use std::collections::BTreeMap;
+
+    fn catalog() -> Catalog {
+        let column = |id: u32, name: &str, kind| Column {
+            id: ColumnId(id),
+            name: name.to_owned(),
+            ty: Type::Int,
+            kind,
+            position: 0,
+            descending: false,
+        };
+        let table = |id: u64, name: &str, regular: &str| {
+            SchemaChange::PutTable(Box::new(Table {
+                id: TableId(id),
+                uuid: uuid::Uuid::nil(),
+                keyspace: "shop".into(),
+                name: name.into(),
+                partition_key: vec![column(0, "id", ColumnKind::PartitionKey)],
+                clustering: Vec::new(),
+                statics: Vec::new(),
+                regulars: vec![column(1, regular, ColumnKind::Regular)],
+                dropped: BTreeMap::new(),
+                next_column_id: 2,
+                options: TableOptions::default(),
+                version: 1,
+            }))
+        };
+        let keyspace = |name: &str| SchemaChange::PutKeyspace {
+            name: name.to_owned(),
+            replication: BTreeMap::new(),
+            durable_writes: true,
+        };
+        Catalog::default().with(&[
+            keyspace("shop"),
+            keyspace("Big Shop"),
+            table(1, "orders", "price"),
+            table(2, "Odd", "colour"),
+        ])
+    }
+
+    /// What is offered where `|` stands.
+    fn offered(text: &str) -> Vec<String> {
+        let (before, after) = text.split_once('|').unwrap();
+        match offer(before, after, &catalog(), Some("shop")) {
+            Offer::Words(_, words) => words,
+            Offer::File(start) => vec![format!("file from {start}")],
+        }
+    }
+
+    #[test]
+    fn statements_begin() {
+        assert_eq!(offered("se|"), ["select"]);
+        assert_eq!(offered("SE|"), ["SELECT"]);
+        assert_eq!(offered("SELECT 1; exp|"), ["expand"]);
+        assert_eq!(offered("-- se|"), [] as [&str; 0]);
+    }
+
+    #[test]
+    fn names_of_the_schema() {
+        assert_eq!(offered("SELECT * FROM o|"), ["orders"]);
+        assert_eq!(offered("SELECT * FROM s|"), ["shop."]);
+        assert_eq!(offered("SELECT * FROM shop.|"), ["\"Odd\"", "orders"]);
+        assert_eq!(offered("SELECT * FROM \"O|"), ["\"Odd\""]);
+        assert_eq!(offered("USE |"), ["\"Big Shop\"", "shop"]);
+        assert_eq!(offered("DROP TABLE IF EXISTS ord|"), ["orders"]);
+        assert_eq!(offered("DROP KEYSPACE sh|"), ["shop"]);
+        assert_eq!(offered("CREATE TABLE o|"), [] as [&str; 0]);
+    }
+
+    #[test]
+    fn columns_of_the_table_that_is_named() {
+        assert_eq!(offered("SELECT pr| FROM orders"), ["price"]);
+        assert_eq!(offered("SELECT co| FROM shop.orders"), ["contains", "count("]);
+        assert_eq!(offered("SELECT col|"), ["colour"]);
+        assert_eq!(offered("SELECT * FROM orders WHERE i|"), ["id", "in"]);
+        assert_eq!(offered("UPDATE orders SET p|"), ["price"]);
+        assert_eq!(offered("INSERT INTO orders (id, p|"), ["price"]);
+    }
+
+    #[test]
+    fn words_that_belong_together() {
+        assert_eq!(offered("CREATE T|"), ["TABLE", "TYPE"]);
+        assert_eq!(offered("SELECT * FROM orders ORDER |"), ["BY"]);
+        assert_eq!(offered("create table t (a bigi|"), ["bigint"]);
+        assert_eq!(offered("CREATE TABLE t (a int PRIMARY |"), ["KEY"]);
+        assert_eq!(offered("help create ta|"), ["table"]);
+        assert_eq!(offered("PAGING O|"), ["OFF", "ON"]);
+    }
+
+    #[test]
+    fn files_after_the_commands_that_take_them() {
+        assert_eq!(offered("SOURCE 'a/b|"), ["file from 8"]);
+        assert_eq!(offered("COPY orders FROM 'x|"), ["file from 18"]);
+        assert_eq!(offered("SELECT 'x|"), [] as [&str; 0]);
+    }
 }

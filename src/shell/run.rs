@@ -5,6 +5,7 @@ use crate::error::{Error, Result};
 use crate::shell::command::{Capture, Command, Paging};
 use crate::shell::output::Captured;
 use crate::shell::{Failure, Flow, PAGE_ROWS, SOURCE_DEPTH_MAX, Shell, help};
+use crate::shell::words::meaning;
 use crate::transfer::copy::{self, CopyContext};
 use std::fs::{File, OpenOptions};
 use std::io::{BufWriter, Write};
@@ -140,28 +141,28 @@ impl Shell {
 
     fn copy(&mut self, text: &str) -> Result<()> {
         self.interrupt.store(false, Ordering::Relaxed);
-        let statement = copy::parse(text)?;
-        let standard = statement.files.is_empty();
-        let reads = statement.direction == copy::Direction::From;
-        if standard && reads && self.stdin_taken {
+        let words = meaning(text);
+        let reads = words.iter().any(|word| word.is("STDIN"));
+        let writes = words.iter().any(|word| word.is("STDOUT"));
+        if reads && self.stdin_taken {
             return Err(Error::invalid(
                 "COPY FROM STDIN cannot read the data where standard input holds the statements: \
                  give the statements with -e or -f",
             ));
         }
-        if standard && reads && self.settings.terminal {
+        if reads && self.settings.terminal {
             self.say("Type the rows; Ctrl-D at the start of a line ends them.")?;
         }
         self.out.flush().map_err(|error| crate::shell::output::closed(&error))?;
         let context = CopyContext {
             keyspace: self.session.keyspace().map(str::to_owned),
             stdin: None,
-            stdout: (!reads).then(|| Box::new(self.out.clone()) as Box<dyn Write + Send>),
+            stdout: writes.then(|| Box::new(self.out.clone()) as Box<dyn Write + Send>),
             progress: self.settings.progress,
             cancel: Arc::clone(&self.interrupt),
         };
         let summary = copy::run(&self.database, text, context)?;
-        if standard && !reads {
+        if writes {
             // The rows stand on standard output: nothing else may.
             writeln!(self.err, "{summary}")
                 .map_err(|error| Error::io("standard error", "write", &error))

@@ -1,0 +1,142 @@
+//! `helenus shell`: statements from a person, the command line, files, or a pipe.
+
+use crate::commands::{DataDir, shows_color, shows_progress};
+use crate::error::{Error, Result};
+use crate::shell::{Flow, Format, Out, Palette, Settings, Shell, run_interactive};
+use clap::{ArgMatches, ValueEnum};
+use std::io::{IsTerminal, Write};
+use std::path::PathBuf;
+use std::sync::Arc;
+
+/// Run CQL: type it, or give it with -e, -f or standard input
+#[derive(Debug, clap::Args)]
+#[command(after_help = "\
+Examples:
+  helenus shell                                   type statements; HELP tells more
+  helenus shell -k shop -e 'SELECT * FROM items'  run statements
+  helenus shell -f schema.cql -f data.cql         run files, one after the other
+  helenus shell --format csv -e '…' > rows.csv    only the rows go to standard output
+  generate | helenus shell                        run what a program writes
+
+Several statements are separated by ; and the first that fails ends the run, with exit code 1.")]
+pub struct Args {
+    #[command(flatten)]
+    data: DataDir,
+
+    /// The keyspace of names without one, as USE would set it
+    #[arg(short, long, value_name = "KEYSPACE")]
+    keyspace: Option<String>,
+
+    /// Run these statements; -e and -f may be given several times and run in the order given
+    #[arg(short, long, value_name = "TEXT")]
+    execute: Vec<String>,
+
+    /// Run the statements of this file; - is standard input
+    #[arg(short, long, value_name = "FILE")]
+    file: Vec<PathBuf>,
+
+    /// How rows are written
+    #[arg(long, value_name = "FORMAT", value_enum, default_value = "table")]
+    format: FormatName,
+}
+
+/// How rows are written.
+#[derive(Clone, Copy, Debug, ValueEnum)]
+enum FormatName {
+    /// Aligned tables, for people
+    Table,
+    /// RFC 4180 with a header line
+    Csv,
+    /// One JSON object a line
+    Json,
+}
+
+/// A piece of work from the command line.
+enum Job<'a> {
+    Text(&'a str),
+    File(&'a PathBuf),
+}
+
+/// Runs the command; `matches` knows the order of -e and -f.
+pub fn run(args: &Args, matches: Option<&ArgMatches>) -> Result<()> {
+    let jobs = jobs(args, matches);
+    let terminal = std::io::stdout().is_terminal();
+    let settings = Settings {
+        format: match args.format {
+            FormatName::Table => Format::Table,
+            FormatName::Csv => Format::Csv,
+            FormatName::Json => Format::Json,
+        },
+        palette: Palette { color: shows_color() },
+        terminal,
+        progress: shows_progress(),
+        width: 80,
+        host: format!("the embedded engine in {}", args.data.data_dir.display()),
+    };
+    let interactive = jobs.is_empty() && std::io::stdin().is_terminal();
+    let database = args.data.open()?;
+    let mut shell = Shell::new(&database, settings, Out::stdout(), Out::stderr());
+    // Ctrl-C stops the statement. Where no prompt follows, a second one ends the process.
+    let interrupt = shell.interrupt();
+    if !interactive {
+        signal_hook::flag::register_conditional_shutdown(
+            signal_hook::consts::SIGINT,
+            1,
+            Arc::clone(&interrupt),
+        )
+        .map_err(|error| Error::io("SIGINT", "be handled", &error))?;
+    }
+    signal_hook::flag::register(signal_hook::consts::SIGINT, interrupt)
+        .map_err(|error| Error::io("SIGINT", "be handled", &error))?;
+    let worked = work(&mut shell, args, &jobs, interactive);
+    let closed = database.close();
+    worked.and(closed)
+}
+
+fn work(shell: &mut Shell, args: &Args, jobs: &[Job<'_>], interactive: bool) -> Result<()> {
+    if let Some(keyspace) = &args.keyspace {
+        shell.use_keyspace(keyspace)?;
+    }
+    if interactive {
+        let banner = format!(
+            "helenus {}, CQL 3.4.7, {}.\nHELP shows what there is, EXIT or Ctrl-D leaves.",
+            env!("CARGO_PKG_VERSION"),
+            args.data.data_dir.display()
+        );
+        writeln!(std::io::stderr(), "{banner}")
+            .map_err(|error| Error::io("standard error", "write", &error))?;
+        return run_interactive(shell);
+    }
+    if jobs.is_empty() {
+        shell.run_stdin()?;
+    }
+    for job in jobs {
+        let flow = match job {
+            Job::Text(text) => shell.run_script("-e", text.as_bytes())?,
+            Job::File(file) if file.as_os_str() == "-" => shell.run_stdin()?,
+            Job::File(file) => {
+                let name = file.display().to_string();
+                #[expect(clippy::disallowed_methods, reason = "a script is the person's file")]
+                let opened = std::fs::File::open(file);
+                let script = opened.map_err(|error| Error::io(&name, "open", &error))?;
+                shell.run_script(&name, script)?
+            }
+        };
+        if flow == Flow::Exit {
+            break;
+        }
+    }
+    shell.finish()
+}
+
+/// -e and -f in the order in which they stand on the command line.
+fn jobs<'a>(args: &'a Args, matches: Option<&ArgMatches>) -> Vec<Job<'a>> {
+    let places = |name: &str| -> Vec<usize> {
+        matches.and_then(|matches| matches.indices_of(name)).into_iter().flatten().collect()
+    };
+    let texts = places("execute").into_iter().zip(args.execute.iter().map(|text| Job::Text(text)));
+    let files = places("file").into_iter().zip(args.file.iter().map(Job::File));
+    let mut jobs: Vec<(usize, Job<'a>)> = texts.chain(files).collect();
+    jobs.sort_by_key(|(place, _)| *place);
+    jobs.into_iter().map(|(_, job)| job).collect()
+}
