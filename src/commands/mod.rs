@@ -17,13 +17,20 @@ use clap::{CommandFactory, FromArgMatches, Parser, Subcommand};
 use std::io::{IsTerminal, Write};
 use std::path::PathBuf;
 use std::process::ExitCode;
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
 
 /// Where the database lies unless told otherwise.
 const DATA_DIR: &str = "./helenus-data";
 
 /// Cassandra's twin in one binary: a wide-column, log-structured database that speaks CQL.
 #[derive(Debug, Parser)]
-#[command(name = "helenus", version, arg_required_else_help = true, max_term_width = 100)]
+#[command(
+    name = "helenus",
+    version,
+    arg_required_else_help = true,
+    max_term_width = 100
+)]
 #[command(after_help = "\
 Examples:
   helenus shell                                      type statements
@@ -76,7 +83,13 @@ pub fn main() -> ExitCode {
     let done = match &cli.command {
         Command::Shell(args) => shell::run(args, own),
         Command::Import(args) => import::run(args),
-        Command::Export(args) => export::run(args),
+        Command::Export(args) => match args.work() {
+            Ok(work) => export::run(args, work),
+            Err(words) => {
+                let mut command = Cli::command();
+                return wrong_usage(&command.error(UsageError::WrongNumberOfValues, words));
+            }
+        },
         Command::Inspect(args) => inspect::run(args),
         Command::Check(args) => check::run(args),
     };
@@ -97,6 +110,15 @@ fn wrong_usage(usage: &clap::Error) -> ExitCode {
         UsageError::DisplayHelp | UsageError::DisplayVersion => ExitCode::SUCCESS,
         _ => ExitCode::from(2),
     }
+}
+
+/// Lets Ctrl-C set `cancel`; a second one ends the process.
+fn stop_on_interrupt(cancel: Arc<AtomicBool>) -> Result<()> {
+    use signal_hook::{consts::SIGINT, flag};
+    flag::register_conditional_shutdown(SIGINT, 1, Arc::clone(&cancel))
+        .and_then(|_| flag::register(SIGINT, cancel))
+        .map(|_| ())
+        .map_err(|error| Error::io("SIGINT", "be handled", &error))
 }
 
 /// Shows why the work failed.
@@ -130,8 +152,15 @@ fn shows_color() -> bool {
 fn table_name(text: &str) -> Result<(String, String), String> {
     let wrong = || format!("expected KEYSPACE.TABLE, got {text}");
     let (keyspace, rest) = name_part(text).ok_or_else(wrong)?;
-    let (table, rest) = rest.strip_prefix('.').and_then(name_part).ok_or_else(wrong)?;
-    if rest.is_empty() { Ok((keyspace, table)) } else { Err(wrong()) }
+    let (table, rest) = rest
+        .strip_prefix('.')
+        .and_then(name_part)
+        .ok_or_else(wrong)?;
+    if rest.is_empty() {
+        Ok((keyspace, table))
+    } else {
+        Err(wrong())
+    }
 }
 
 /// The name at the start of `text` (as CQL reads it: folded unless quoted), and what follows it.
@@ -142,7 +171,10 @@ fn name_part(text: &str) -> Option<(String, &str)> {
             while inside.get(end + 1..)?.starts_with('"') {
                 end += 2 + inside.get(end + 2..)?.find('"')?;
             }
-            (inside.get(..end)?.replace("\"\"", "\""), inside.get(end + 1..)?)
+            (
+                inside.get(..end)?.replace("\"\"", "\""),
+                inside.get(end + 1..)?,
+            )
         }
         None => {
             let end = text.find(|c: char| !c.is_alphanumeric() && c != '_');

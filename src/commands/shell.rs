@@ -1,12 +1,11 @@
 //! `helenus shell`: statements from a person, the command line, files, or a pipe.
 
-use crate::commands::{DataDir, shows_color, shows_progress};
+use crate::commands::{DataDir, shows_color, shows_progress, stop_on_interrupt};
 use crate::error::{Error, Result};
 use crate::shell::{Flow, Format, Out, Palette, Settings, Shell, run_interactive};
 use clap::{ArgMatches, ValueEnum};
 use std::io::{IsTerminal, Write};
 use std::path::PathBuf;
-use std::sync::Arc;
 
 /// Run CQL: type it, or give it with -e, -f or standard input
 #[derive(Debug, clap::Args)]
@@ -67,7 +66,9 @@ pub fn run(args: &Args, matches: Option<&ArgMatches>) -> Result<()> {
             FormatName::Csv => Format::Csv,
             FormatName::Json => Format::Json,
         },
-        palette: Palette { color: shows_color() },
+        palette: Palette {
+            color: shows_color(),
+        },
         terminal,
         progress: shows_progress(),
         width: 80,
@@ -77,17 +78,12 @@ pub fn run(args: &Args, matches: Option<&ArgMatches>) -> Result<()> {
     let database = args.data.open()?;
     let mut shell = Shell::new(&database, settings, Out::stdout(), Out::stderr());
     // Ctrl-C stops the statement. Where no prompt follows, a second one ends the process.
-    let interrupt = shell.interrupt();
-    if !interactive {
-        signal_hook::flag::register_conditional_shutdown(
-            signal_hook::consts::SIGINT,
-            1,
-            Arc::clone(&interrupt),
-        )
-        .map_err(|error| Error::io("SIGINT", "be handled", &error))?;
+    if interactive {
+        signal_hook::flag::register(signal_hook::consts::SIGINT, shell.interrupt())
+            .map_err(|error| Error::io("SIGINT", "be handled", &error))?;
+    } else {
+        stop_on_interrupt(shell.interrupt())?;
     }
-    signal_hook::flag::register(signal_hook::consts::SIGINT, interrupt)
-        .map_err(|error| Error::io("SIGINT", "be handled", &error))?;
     let worked = work(&mut shell, args, &jobs, interactive);
     let closed = database.close();
     worked.and(closed)
@@ -132,10 +128,18 @@ fn work(shell: &mut Shell, args: &Args, jobs: &[Job<'_>], interactive: bool) -> 
 /// -e and -f in the order in which they stand on the command line.
 fn jobs<'a>(args: &'a Args, matches: Option<&ArgMatches>) -> Vec<Job<'a>> {
     let places = |name: &str| -> Vec<usize> {
-        matches.and_then(|matches| matches.indices_of(name)).into_iter().flatten().collect()
+        matches
+            .and_then(|matches| matches.indices_of(name))
+            .into_iter()
+            .flatten()
+            .collect()
     };
-    let texts = places("execute").into_iter().zip(args.execute.iter().map(|text| Job::Text(text)));
-    let files = places("file").into_iter().zip(args.file.iter().map(Job::File));
+    let texts = places("execute")
+        .into_iter()
+        .zip(args.execute.iter().map(|text| Job::Text(text)));
+    let files = places("file")
+        .into_iter()
+        .zip(args.file.iter().map(Job::File));
     let mut jobs: Vec<(usize, Job<'a>)> = texts.chain(files).collect();
     jobs.sort_by_key(|(place, _)| *place);
     jobs.into_iter().map(|(_, job)| job).collect()

@@ -98,7 +98,11 @@ fn usage(text: &str) -> Error {
 }
 
 fn alone(name: &str, rest: &[Token], command: Command) -> Result<Command> {
-    if rest.is_empty() { Ok(command) } else { Err(usage(&format!("nothing after {name}"))) }
+    if rest.is_empty() {
+        Ok(command)
+    } else {
+        Err(usage(&format!("nothing after {name}")))
+    }
 }
 
 fn help(rest: &[Token]) -> Result<Command> {
@@ -135,7 +139,9 @@ fn paging(rest: &[Token]) -> Result<Command> {
 fn source(rest: &[Token]) -> Result<Command> {
     match rest {
         [Token::Quoted(file)] => Ok(Command::Source(file.clone())),
-        _ => Err(usage("SOURCE with a file name in quotes: SOURCE 'file.cql'")),
+        _ => Err(usage(
+            "SOURCE with a file name in quotes: SOURCE 'file.cql'",
+        )),
     }
 }
 
@@ -146,7 +152,9 @@ fn capture(rest: &[Token]) -> Result<Command> {
             Ok(Command::Capture(Some(Capture::Off)))
         }
         [Token::Quoted(file)] => Ok(Command::Capture(Some(Capture::File(file.clone())))),
-        _ => Err(usage("CAPTURE, CAPTURE OFF or CAPTURE with a file name in quotes")),
+        _ => Err(usage(
+            "CAPTURE, CAPTURE OFF or CAPTURE with a file name in quotes",
+        )),
     }
 }
 
@@ -237,12 +245,18 @@ mod tests {
     fn commands_are_known_in_any_case() {
         assert_eq!(good("exit"), Command::Exit);
         assert_eq!(good("Quit -- bye"), Command::Exit);
-        assert_eq!(good("help create table"), Command::Help("CREATE TABLE".into()));
+        assert_eq!(
+            good("help create table"),
+            Command::Help("CREATE TABLE".into())
+        );
         assert_eq!(good("?"), Command::Help(String::new()));
         assert_eq!(good("EXPAND"), Command::Expand(None));
         assert_eq!(good("expand /* now */ on"), Command::Expand(Some(true)));
         assert_eq!(good("PAGING 20"), Command::Paging(Some(Paging::Rows(20))));
-        assert_eq!(good("SOURCE 'it''s.cql'"), Command::Source("it's.cql".into()));
+        assert_eq!(
+            good("SOURCE 'it''s.cql'"),
+            Command::Source("it's.cql".into())
+        );
         assert_eq!(good("CAPTURE off"), Command::Capture(Some(Capture::Off)));
         assert_eq!(good("WAIT 1.5"), Command::Wait(Duration::from_millis(1500)));
         assert_eq!(good("DESC TABLES"), Command::Describe);
@@ -259,9 +273,23 @@ mod tests {
     #[test]
     fn wrong_use_says_what_was_expected() {
         for text in [
-            "EXIT now", "EXPAND maybe", "PAGING 0", "PAGING x", "SOURCE a.cql", "SOURCE",
-            "SOURCE 'a", "CAPTURE x", "WAIT", "WAIT -1", "WAIT NaN", "WAIT inf", "WAIT 1e300",
-            "SHOW", "SHOW ALL", "HISTORY x", "EXPAND ON OFF",
+            "EXIT now",
+            "EXPAND maybe",
+            "PAGING 0",
+            "PAGING x",
+            "SOURCE a.cql",
+            "SOURCE",
+            "SOURCE 'a",
+            "CAPTURE x",
+            "WAIT",
+            "WAIT -1",
+            "WAIT NaN",
+            "WAIT inf",
+            "WAIT 1e300",
+            "SHOW",
+            "SHOW ALL",
+            "HISTORY x",
+            "EXPAND ON OFF",
         ] {
             assert!(parse(text).is_err(), "{text}");
         }

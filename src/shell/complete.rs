@@ -20,14 +20,32 @@ pub enum Offer {
 }
 
 /// Functions that a selection may call.
-const FUNCTIONS: &[&str] =
-    &["avg(", "cast(", "count(", "max(", "min(", "sum(", "token(", "ttl(", "writetime("];
+const FUNCTIONS: &[&str] = &[
+    "avg(",
+    "cast(",
+    "count(",
+    "max(",
+    "min(",
+    "sum(",
+    "token(",
+    "ttl(",
+    "writetime(",
+];
 
 /// Table options.
 const OPTIONS: &[&str] = &[
-    "bloom_filter_fp_chance", "caching", "comment", "compaction", "compression",
-    "crc_check_chance", "default_time_to_live", "gc_grace_seconds", "max_index_interval",
-    "memtable_flush_period_in_ms", "min_index_interval", "speculative_retry",
+    "bloom_filter_fp_chance",
+    "caching",
+    "comment",
+    "compaction",
+    "compression",
+    "crc_check_chance",
+    "default_time_to_live",
+    "gc_grace_seconds",
+    "max_index_interval",
+    "memtable_flush_period_in_ms",
+    "min_index_interval",
+    "speculative_retry",
 ];
 
 /// What may stand at the end of `before`, which `after` follows.
@@ -68,15 +86,21 @@ pub fn offer(before: &str, after: &str, catalog: &Catalog, keyspace: Option<&str
 /// The text of the present statement up to `end`.
 fn statement_before(before: &str, end: usize) -> &str {
     let before = before.get(..end).unwrap_or_default();
-    let semicolon = pieces(before).iter().rev().find(|piece| piece.text == ";").map(|p| p.start);
+    let semicolon = pieces(before)
+        .iter()
+        .rev()
+        .find(|piece| piece.text == ";")
+        .map(|p| p.start);
     semicolon.map_or(before, |at| &before[at + 1..])
 }
 
 fn file_or_nothing(before: &str, text: &Piece<'_>) -> Offer {
     let statement = meaning(statement_before(before, text.start));
-    let takes_file = statement
-        .first()
-        .is_some_and(|word| ["SOURCE", "CAPTURE", "COPY"].iter().any(|name| word.is(name)));
+    let takes_file = statement.first().is_some_and(|word| {
+        ["SOURCE", "CAPTURE", "COPY"]
+            .iter()
+            .any(|name| word.is(name))
+    });
     if takes_file && text.text.starts_with('\'') {
         Offer::File(text.start + 1)
     } else {
@@ -119,8 +143,14 @@ impl Candidate {
 /// A name as CQL needs it.
 fn quoted(name: &str) -> String {
     let plain = name.starts_with(|c: char| c.is_ascii_lowercase())
-        && name.chars().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '_');
-    if plain { name.to_owned() } else { format!("\"{}\"", name.replace('"', "\"\"")) }
+        && name
+            .chars()
+            .all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '_');
+    if plain {
+        name.to_owned()
+    } else {
+        format!("\"{}\"", name.replace('"', "\"\""))
+    }
 }
 
 struct Context<'a> {
@@ -138,11 +168,15 @@ impl Context<'_> {
             return keywords([words::STATEMENTS, words::COMMANDS].concat());
         };
         let last = self.words.last().unwrap_or(first);
-        let before_last = self.words.len().checked_sub(2).and_then(|at| self.words.get(at));
+        let before_last = self
+            .words
+            .len()
+            .checked_sub(2)
+            .and_then(|at| self.words.get(at));
         if last.text == "." {
-            return before_last.and_then(Piece::name).map_or_else(Vec::new, |keyspace| {
-                self.tables(&keyspace)
-            });
+            return before_last
+                .and_then(Piece::name)
+                .map_or_else(Vec::new, |keyspace| self.tables(&keyspace));
         }
         let shell = |word: &str, offered: &[&str]| {
             (first.is(word) && self.words.len() == 1).then(|| keywords(offered.to_vec()))
@@ -168,7 +202,11 @@ impl Context<'_> {
         let table_words = ["FROM", "INTO", "UPDATE", "TRUNCATE", "COPY", "TABLE"];
         if self.is_after(&table_words) && !(makes && last.is("TABLE")) {
             let copies = first.is("COPY") && last.is("FROM");
-            return if copies { keywords(vec!["STDIN"]) } else { self.tables_and_keyspaces() };
+            return if copies {
+                keywords(vec!["STDIN"])
+            } else {
+                self.tables_and_keyspaces()
+            };
         }
         self.by_statement(first, last)
     }
@@ -185,7 +223,14 @@ impl Context<'_> {
         if self.words.len() == 1 && (is("DESCRIBE") || is("DESC")) {
             let mut offered = self.tables_and_keyspaces();
             offered.extend(keywords(vec![
-                "CLUSTER", "KEYSPACE", "KEYSPACES", "SCHEMA", "TABLE", "TABLES", "TYPE", "TYPES",
+                "CLUSTER",
+                "KEYSPACE",
+                "KEYSPACES",
+                "SCHEMA",
+                "TABLE",
+                "TABLES",
+                "TYPE",
+                "TYPES",
             ]));
             return offered;
         }
@@ -215,17 +260,49 @@ impl Context<'_> {
         let list: &[&str] = if is("SELECT") {
             offered.extend(keywords(FUNCTIONS.to_vec()));
             &[
-                "FROM", "WHERE", "AND", "IN", "ORDER", "BY", "ASC", "DESC", "LIMIT", "ALLOW",
-                "FILTERING", "PER PARTITION LIMIT", "DISTINCT", "AS", "CONTAINS", "TOKEN",
+                "FROM",
+                "WHERE",
+                "AND",
+                "IN",
+                "ORDER",
+                "BY",
+                "ASC",
+                "DESC",
+                "LIMIT",
+                "ALLOW",
+                "FILTERING",
+                "PER PARTITION LIMIT",
+                "DISTINCT",
+                "AS",
+                "CONTAINS",
+                "TOKEN",
             ]
         } else if is("INSERT") {
             &["VALUES", "USING", "TTL", "TIMESTAMP", "AND", "IF", "JSON"]
         } else if is("UPDATE") {
-            &["SET", "WHERE", "AND", "IN", "USING", "TTL", "TIMESTAMP", "IF"]
+            &[
+                "SET",
+                "WHERE",
+                "AND",
+                "IN",
+                "USING",
+                "TTL",
+                "TIMESTAMP",
+                "IF",
+            ]
         } else if is("DELETE") {
             &["FROM", "WHERE", "AND", "IN", "USING", "TIMESTAMP", "IF"]
         } else if is("COPY") {
-            &["FROM", "TO", "STDOUT", "WITH", "HEADER", "DELIMITER", "NULL", "AND"]
+            &[
+                "FROM",
+                "TO",
+                "STDOUT",
+                "WITH",
+                "HEADER",
+                "DELIMITER",
+                "NULL",
+                "AND",
+            ]
         } else if is("BEGIN") {
             &[
                 "BATCH", "UNLOGGED", "COUNTER", "INSERT", "INTO", "UPDATE", "DELETE", "APPLY",
@@ -234,10 +311,16 @@ impl Context<'_> {
         } else if with && self.words.get(1).is_some_and(|word| word.is("KEYSPACE")) {
             &["REPLICATION", "DURABLE_WRITES", "AND"]
         } else if with {
-            offered.extend(OPTIONS.iter().map(|option| Candidate::Name((*option).to_owned())));
+            offered.extend(
+                OPTIONS
+                    .iter()
+                    .map(|option| Candidate::Name((*option).to_owned())),
+            );
             &["AND", "CLUSTERING ORDER BY", "DESC", "ASC"]
         } else if is("CREATE") || is("ALTER") {
-            let types = words::TYPES.iter().map(|name| Candidate::Name((*name).to_owned()));
+            let types = words::TYPES
+                .iter()
+                .map(|name| Candidate::Name((*name).to_owned()));
             offered.extend(types.chain(self.types()));
             if is("CREATE") {
                 &["IF", "PRIMARY", "STATIC", "WITH"]
@@ -258,34 +341,62 @@ impl Context<'_> {
     fn is_after(&self, marks: &[&str]) -> bool {
         let mut words = self.words.iter().rev().peekable();
         let conditions = ["EXISTS", "NOT", "IF"];
-        while words.next_if(|word| conditions.iter().any(|name| word.is(name))).is_some() {}
-        words.next().is_some_and(|word| marks.iter().any(|mark| word.is(mark)))
+        while words
+            .next_if(|word| conditions.iter().any(|name| word.is(name)))
+            .is_some()
+        {}
+        words
+            .next()
+            .is_some_and(|word| marks.iter().any(|mark| word.is(mark)))
     }
 
     fn help(&self) -> Vec<Candidate> {
-        let said: Vec<String> = self.words.iter().skip(1).map(|w| w.text.to_uppercase()).collect();
-        let prefix = if said.is_empty() { String::new() } else { said.join(" ") + " " };
-        let rest = help::topics().into_iter().filter_map(|topic| {
-            topic.strip_prefix(prefix.as_str()).map(str::to_owned)
-        });
+        let said: Vec<String> = self
+            .words
+            .iter()
+            .skip(1)
+            .map(|w| w.text.to_uppercase())
+            .collect();
+        let prefix = if said.is_empty() {
+            String::new()
+        } else {
+            said.join(" ") + " "
+        };
+        let rest = help::topics()
+            .into_iter()
+            .filter_map(|topic| topic.strip_prefix(prefix.as_str()).map(str::to_owned));
         rest.map(Candidate::Keyword).collect()
     }
 
     fn tables(&self, keyspace: &str) -> Vec<Candidate> {
         let keyspace = self.catalog.keyspaces.get(keyspace);
-        let names = keyspace.into_iter().flat_map(|keyspace| keyspace.tables.keys());
+        let names = keyspace
+            .into_iter()
+            .flat_map(|keyspace| keyspace.tables.keys());
         names.map(|name| Candidate::Name(name.clone())).collect()
     }
 
     fn tables_and_keyspaces(&self) -> Vec<Candidate> {
-        let mut offered = self.keyspace.map_or_else(Vec::new, |keyspace| self.tables(keyspace));
-        offered.extend(self.catalog.keyspaces.keys().cloned().map(Candidate::Keyspace));
+        let mut offered = self
+            .keyspace
+            .map_or_else(Vec::new, |keyspace| self.tables(keyspace));
+        offered.extend(
+            self.catalog
+                .keyspaces
+                .keys()
+                .cloned()
+                .map(Candidate::Keyspace),
+        );
         offered
     }
 
     fn types(&self) -> impl Iterator<Item = Candidate> {
-        let keyspace = self.keyspace.and_then(|name| self.catalog.keyspaces.get(name));
-        let names = keyspace.into_iter().flat_map(|keyspace| keyspace.types.keys());
+        let keyspace = self
+            .keyspace
+            .and_then(|name| self.catalog.keyspaces.get(name));
+        let names = keyspace
+            .into_iter()
+            .flat_map(|keyspace| keyspace.types.keys());
         names.map(|name| Candidate::Name(name.clone()))
     }
 
@@ -293,7 +404,10 @@ impl Context<'_> {
     /// tables of the keyspace.
     fn columns(&self) -> Vec<Candidate> {
         let names = |table: &Table| {
-            table.columns().map(|column| Candidate::Name(column.name.clone())).collect::<Vec<_>>()
+            table
+                .columns()
+                .map(|column| Candidate::Name(column.name.clone()))
+                .collect::<Vec<_>>()
         };
         if let Some(table) = table_of(&self.whole, self.catalog, self.keyspace) {
             return names(&table);
@@ -304,13 +418,18 @@ impl Context<'_> {
         }
         let keyspace = self.keyspace.filter(|name| !is_system(name));
         let keyspace = keyspace.and_then(|name| self.catalog.keyspaces.get(name));
-        let tables = keyspace.into_iter().flat_map(|keyspace| keyspace.tables.values());
+        let tables = keyspace
+            .into_iter()
+            .flat_map(|keyspace| keyspace.tables.values());
         tables.flat_map(|table| names(table)).collect()
     }
 }
 
 fn keywords(words: Vec<&str>) -> Vec<Candidate> {
-    words.into_iter().map(|word| Candidate::Keyword(word.to_owned())).collect()
+    words
+        .into_iter()
+        .map(|word| Candidate::Keyword(word.to_owned()))
+        .collect()
 }
 
 #[cfg(test)]
@@ -390,7 +509,10 @@ mod tests {
     #[test]
     fn columns_of_the_table_that_is_named() {
         assert_eq!(offered("SELECT pr| FROM orders"), ["price"]);
-        assert_eq!(offered("SELECT co| FROM shop.orders"), ["contains", "count("]);
+        assert_eq!(
+            offered("SELECT co| FROM shop.orders"),
+            ["contains", "count("]
+        );
         assert_eq!(offered("SELECT col|"), ["colour"]);
         assert_eq!(offered("SELECT * FROM orders WHERE i|"), ["id", "in"]);
         assert_eq!(offered("UPDATE orders SET p|"), ["price"]);

@@ -108,7 +108,11 @@ fn json_value(ty: &Type, value: &Value, line: &mut String) -> Result<()> {
         }
         (ty, value) => {
             let text = text::format(ty, &ty.encode(value)?);
-            if is_number(value) { line.push_str(&text) } else { json_string(&text, line) }
+            if is_number(value) {
+                line.push_str(&text)
+            } else {
+                json_string(&text, line)
+            }
         }
     }
     Ok(())
@@ -175,7 +179,12 @@ mod tests {
                 value => Some(Bytes::from(ty.encode(&value).unwrap())),
             });
             let (keyspace, table) = ("k".to_owned(), "t".to_owned());
-            columns.push(ColumnSpec { keyspace, table, name: name.to_owned(), ty });
+            columns.push(ColumnSpec {
+                keyspace,
+                table,
+                name: name.to_owned(),
+                ty,
+            });
         }
         (columns, row)
     }
@@ -201,7 +210,10 @@ mod tests {
         let mut out = String::new();
         csv_header(&columns, &mut out);
         csv_row(&columns, &row, &mut out);
-        assert_eq!(out, "\"a,b\",b,c,d,e,f\n,\"\",\"say \"\"hi\"\"\",\"x\ny\",-7,\" x\"\n");
+        assert_eq!(
+            out,
+            "\"a,b\",b,c,d,e,f\n,\"\",\"say \"\"hi\"\"\",\"x\ny\",-7,\" x\"\n"
+        );
     }
 
     #[test]
@@ -228,12 +240,19 @@ mod tests {
             json(vec![
                 (
                     "m",
-                    Type::Map { key: Arc::clone(&ints), value: Arc::new(Type::Text), frozen: true },
+                    Type::Map {
+                        key: Arc::clone(&ints),
+                        value: Arc::new(Type::Text),
+                        frozen: true
+                    },
                     Value::Map(vec![(Value::Int(1), Value::Text("a".into()))]),
                 ),
                 (
                     "l",
-                    Type::List { element: ints, frozen: true },
+                    Type::List {
+                        element: ints,
+                        frozen: true
+                    },
                     Value::List(vec![Value::Int(1), Value::Int(2)]),
                 ),
                 (

@@ -23,19 +23,32 @@ impl Shell {
     }
 
     fn print_description(&mut self, mut rows: Rows) -> Result<()> {
-        let columns: Vec<String> =
-            rows.columns().iter().map(|column| column.name.clone()).collect();
+        let columns: Vec<String> = rows
+            .columns()
+            .iter()
+            .map(|column| column.name.clone())
+            .collect();
         let at = |name: &str| columns.iter().position(|column| column == name);
-        let types: Vec<_> = rows.columns().iter().map(|column| column.ty.clone()).collect();
+        let types: Vec<_> = rows
+            .columns()
+            .iter()
+            .map(|column| column.ty.clone())
+            .collect();
         let mut records = Vec::new();
         while let Some(row) = rows.next()? {
             let fields = types.iter().zip(&row).map(|(ty, value)| {
-                value.as_ref().map(|bytes| text::format(ty, bytes)).unwrap_or_default()
+                value
+                    .as_ref()
+                    .map(|bytes| text::format(ty, bytes))
+                    .unwrap_or_default()
             });
             records.push(fields.collect::<Vec<String>>());
         }
         let field = |record: &[String], index: Option<usize>| {
-            index.and_then(|index| record.get(index)).cloned().unwrap_or_default()
+            index
+                .and_then(|index| record.get(index))
+                .cloned()
+                .unwrap_or_default()
         };
         if let Some(statement) = at("create_statement") {
             let all = records.iter().map(|record| field(record, Some(statement)));
@@ -44,17 +57,25 @@ impl Shell {
         }
         if at("cluster").is_some() {
             let lines = records.iter().flat_map(|record| columns.iter().zip(record));
-            let text: Vec<String> =
-                lines.map(|(name, value)| format!("{}: {value}", capitalised(name))).collect();
+            let text: Vec<String> = lines
+                .map(|(name, value)| format!("{}: {value}", capitalised(name)))
+                .collect();
             return self.write(|out| writeln!(out, "\n{}\n", text.join("\n")));
         }
         let (Some(name), keyspace) = (at("name"), at("keyspace_name")) else {
-            return Err(Error::internal("DESCRIBE answered columns that the shell does not know"));
+            return Err(Error::internal(
+                "DESCRIBE answered columns that the shell does not know",
+            ));
         };
         let kind = at("type");
-        if records.iter().all(|record| field(record, kind) == "keyspace") {
-            let list: Vec<String> =
-                records.iter().map(|record| field(record, Some(name))).collect();
+        if records
+            .iter()
+            .all(|record| field(record, kind) == "keyspace")
+        {
+            let list: Vec<String> = records
+                .iter()
+                .map(|record| field(record, Some(name)))
+                .collect();
             let width = self.settings.width;
             return self.write(|out| {
                 writeln!(out)?;
@@ -64,7 +85,10 @@ impl Shell {
         }
         let mut groups: BTreeMap<String, Vec<String>> = BTreeMap::new();
         for record in &records {
-            groups.entry(field(record, keyspace)).or_default().push(field(record, Some(name)));
+            groups
+                .entry(field(record, keyspace))
+                .or_default()
+                .push(field(record, Some(name)));
         }
         self.print_groups(&groups)
     }
@@ -91,6 +115,10 @@ impl Shell {
 fn capitalised(name: &str) -> String {
     let mut chars = name.chars();
     chars.next().map_or_else(String::new, |first| {
-        first.to_uppercase().chain(chars).collect::<String>().replace('_', " ")
+        first
+            .to_uppercase()
+            .chain(chars)
+            .collect::<String>()
+            .replace('_', " ")
     })
 }

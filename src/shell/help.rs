@@ -45,7 +45,9 @@ mod tests {
     #[test]
     fn every_word_that_starts_a_line_has_a_page() {
         for word in STATEMENTS.iter().chain(COMMANDS) {
-            let known = topics().iter().any(|topic| topic.split(' ').next() == Some(word));
+            let known = topics()
+                .iter()
+                .any(|topic| topic.split(' ').next() == Some(word));
             assert!(known, "no help about {word}");
         }
         assert!(text("").unwrap().contains("HELP"));

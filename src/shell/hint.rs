@@ -9,15 +9,34 @@ use crate::shell::words::{self, Kind, Piece, meaning};
 use std::sync::Arc;
 
 /// Words that no CQL has, and what they belong to.
-const BATCH_SQL: &[&str] =
-    &["JOIN", "OVER", "UNION", "INTERSECT", "EXCEPT", "HAVING", "EXPLAIN", "OFFSET"];
+const BATCH_SQL: &[&str] = &[
+    "JOIN",
+    "OVER",
+    "UNION",
+    "INTERSECT",
+    "EXCEPT",
+    "HAVING",
+    "EXPLAIN",
+    "OFFSET",
+];
 
 /// What other databases call the types.
 const TYPE_SYNONYMS: &[(&str, &str)] = &[
-    ("integer", "int"), ("long", "bigint"), ("string", "text"), ("char", "text"),
-    ("datetime", "timestamp"), ("bool", "boolean"), ("real", "double"), ("numeric", "decimal"),
-    ("bytea", "blob"), ("binary", "blob"), ("varchar2", "text"), ("number", "decimal"),
-    ("json", "text"), ("array", "list"), ("serial", "uuid"),
+    ("integer", "int"),
+    ("long", "bigint"),
+    ("string", "text"),
+    ("char", "text"),
+    ("datetime", "timestamp"),
+    ("bool", "boolean"),
+    ("real", "double"),
+    ("numeric", "decimal"),
+    ("bytea", "blob"),
+    ("binary", "blob"),
+    ("varchar2", "text"),
+    ("number", "decimal"),
+    ("json", "text"),
+    ("array", "list"),
+    ("serial", "uuid"),
 ];
 
 /// A hint about `error`, which `statement` met in `keyspace`.
@@ -38,9 +57,9 @@ pub fn hint(
                 .or_else(|| about_filtering(message, statement, catalog, keyspace))
                 .or_else(|| about_types(message))
         }
-        ErrorKind::Locked => Some(
-            "Stop the other process, or work in another directory with --data-dir.".to_owned(),
-        ),
+        ErrorKind::Locked => {
+            Some("Stop the other process, or work in another directory with --data-dir.".to_owned())
+        }
         ErrorKind::DiskFull => Some("Make room: reads go on, writes resume then.".to_owned()),
         _ => None,
     }
@@ -53,14 +72,18 @@ fn syntax(message: &str, statement: &str) -> Option<String> {
         .windows(2)
         .skip(1)
         .any(|pair| pair[0].text == "(" && (pair[1].is("SELECT") || pair[1].is("WITH")));
-    let foreign = BATCH_SQL.iter().find(|word| pieces.iter().any(|piece| piece.is(word)));
+    let foreign = BATCH_SQL
+        .iter()
+        .find(|word| pieces.iter().any(|piece| piece.is(word)));
     if let Some(word) = foreign.copied().or(subquery.then_some("subquery")) {
         return Some(format!(
             "CQL has no {word}; it comes with batch SQL, which is not in this version yet."
         ));
     }
     if let Some(line) = missing_semicolon(&pieces, statement) {
-        return Some(format!("Is a ; missing before line {line} of the statement?"));
+        return Some(format!(
+            "Is a ; missing before line {line} of the statement?"
+        ));
     }
     let known = [words::STATEMENTS, words::COMMANDS].concat();
     if first.kind == Kind::Word && !known.iter().any(|word| first.is(word)) {
@@ -80,12 +103,16 @@ fn syntax(message: &str, statement: &str) -> Option<String> {
 /// The line on which a new statement seems to begin in the middle of this one.
 fn missing_semicolon(pieces: &[Piece<'_>], statement: &str) -> Option<usize> {
     let starts = |piece: &&Piece<'_>| {
-        let line_start = statement[..piece.start].rfind('\n').map_or(0, |end| end + 1);
+        let line_start = statement[..piece.start]
+            .rfind('\n')
+            .map_or(0, |end| end + 1);
         let leads = statement[line_start..piece.start].trim().is_empty();
-        let statement_word = ["SELECT", "INSERT", "CREATE", "DROP", "ALTER", "TRUNCATE", "USE"]
-            .iter()
-            .chain(["DESCRIBE", "BEGIN", "EXIT", "COPY"].iter())
-            .any(|word| piece.is(word));
+        let statement_word = [
+            "SELECT", "INSERT", "CREATE", "DROP", "ALTER", "TRUNCATE", "USE",
+        ]
+        .iter()
+        .chain(["DESCRIBE", "BEGIN", "EXIT", "COPY"].iter())
+        .any(|word| piece.is(word));
         leads && statement_word
     };
     if pieces.first().is_some_and(|piece| piece.is("BEGIN")) {
@@ -121,7 +148,11 @@ fn about_names(
             None => "DESCRIBE KEYSPACES lists those that exist.".to_owned(),
         });
     }
-    let unknown = ["Undefined column name ", "Unknown identifier ", "Undefined name "];
+    let unknown = [
+        "Undefined column name ",
+        "Unknown identifier ",
+        "Undefined name ",
+    ];
     if let Some(name) = word_after(message, &unknown) {
         let table = table_of(statement, catalog, keyspace)?;
         let meant = nearest(&name, table.columns().map(|column| column.name.as_str()))?;
@@ -142,18 +173,27 @@ fn about_table(
     };
     let keyspace = in_keyspace.as_deref().or(keyspace);
     let tables = |keyspace: &str| {
-        catalog.keyspaces.get(keyspace).map(|found| found.tables.keys().map(String::as_str))
+        catalog
+            .keyspaces
+            .get(keyspace)
+            .map(|found| found.tables.keys().map(String::as_str))
     };
     if let Some(mut tables) = keyspace.and_then(tables)
         && tables.any(|table| table == name)
     {
         return None;
     }
-    let elsewhere = catalog.keyspaces.values().find(|other| other.tables.contains_key(name));
+    let elsewhere = catalog
+        .keyspaces
+        .values()
+        .find(|other| other.tables.contains_key(name));
     if let Some(other) = elsewhere {
         return Some(format!("There is {}.{name}.", other.name));
     }
-    if let Some(meant) = keyspace.and_then(tables).and_then(|tables| nearest(name, tables)) {
+    if let Some(meant) = keyspace
+        .and_then(tables)
+        .and_then(|tables| nearest(name, tables))
+    {
         return Some(format!("Did you mean {meant}?"));
     }
     Some("DESCRIBE TABLES lists those that exist.".to_owned())
@@ -169,7 +209,11 @@ fn about_filtering(
         return None;
     }
     let table = table_of(statement, catalog, keyspace)?;
-    let key: Vec<&str> = table.partition_key.iter().map(|column| column.name.as_str()).collect();
+    let key: Vec<&str> = table
+        .partition_key
+        .iter()
+        .map(|column| column.name.as_str())
+        .collect();
     Some(format!(
         "Restrict the whole partition key ({}), or end the statement with ALLOW FILTERING to read \
          every row.",
@@ -180,37 +224,42 @@ fn about_filtering(
 fn about_types(message: &str) -> Option<String> {
     let name = word_after(message, &["Unknown type "])?;
     let name = name.rsplit('.').next().unwrap_or(&name).to_lowercase();
-    let synonym = TYPE_SYNONYMS.iter().find(|(other, _)| *other == name).map(|(_, ours)| *ours);
+    let synonym = TYPE_SYNONYMS
+        .iter()
+        .find(|(other, _)| *other == name)
+        .map(|(_, ours)| *ours);
     let meant = synonym.or_else(|| nearest(&name, words::TYPES.iter().copied()))?;
     Some(format!("Did you mean {meant}?"))
 }
 
 /// The word that follows one of `marks` in `message`, without quotes.
 fn word_after(message: &str, marks: &[&str]) -> Option<String> {
-    let rest = marks.iter().find_map(|mark| Some(message.split_once(mark)?.1))?;
+    let rest = marks
+        .iter()
+        .find_map(|mark| Some(message.split_once(mark)?.1))?;
     let word = rest.split([' ', ',', ';', ':', ')']).next()?;
-    let word = word.trim_matches(['\'', '"', '[', ']']).trim_end_matches('.');
+    let word = word
+        .trim_matches(['\'', '"', '[', ']'])
+        .trim_end_matches('.');
     (!word.is_empty()).then(|| word.to_owned())
 }
 
 /// The keyspace that stands before `.name` in the statement.
 fn named_keyspace(statement: &str, name: &str) -> Option<String> {
     let pieces = meaning(statement);
-    let triple = pieces.windows(3).find(|three| {
-        three[1].text == "." && three[2].name().as_deref() == Some(name)
-    })?;
+    let triple = pieces
+        .windows(3)
+        .find(|three| three[1].text == "." && three[2].name().as_deref() == Some(name))?;
     triple[0].name()
 }
 
 /// The table that a statement is about, if it exists.
-pub fn table_of(
-    statement: &str,
-    catalog: &Catalog,
-    keyspace: Option<&str>,
-) -> Option<Arc<Table>> {
+pub fn table_of(statement: &str, catalog: &Catalog, keyspace: Option<&str>) -> Option<Arc<Table>> {
     let pieces = meaning(statement);
     let at = pieces.iter().position(|piece| {
-        ["FROM", "INTO", "UPDATE", "TABLE", "COPY", "TRUNCATE"].iter().any(|word| piece.is(word))
+        ["FROM", "INTO", "UPDATE", "TABLE", "COPY", "TRUNCATE"]
+            .iter()
+            .any(|word| piece.is(word))
     })?;
     let first = pieces.get(at + 1)?.name()?;
     if pieces.get(at + 2).is_some_and(|piece| piece.text == ".") {
@@ -245,7 +294,9 @@ fn distance(a: &[char], b: &[char]) -> usize {
     for (i, &x) in a.iter().enumerate() {
         let mut row = vec![i + 1];
         for (j, &y) in b.iter().enumerate() {
-            let mut best = (last[j] + usize::from(x != y)).min(last[j + 1] + 1).min(row[j] + 1);
+            let mut best = (last[j] + usize::from(x != y))
+                .min(last[j + 1] + 1)
+                .min(row[j] + 1);
             if i > 0 && j > 0 && x == b[j - 1] && a[i - 1] == y {
                 best = best.min(before[j - 1] + 1);
             }
@@ -276,7 +327,10 @@ mod tests {
     #[test]
     fn distance_counts_a_swap_once() {
         let distance = |a: &str, b: &str| {
-            distance(&a.chars().collect::<Vec<_>>(), &b.chars().collect::<Vec<_>>())
+            distance(
+                &a.chars().collect::<Vec<_>>(),
+                &b.chars().collect::<Vec<_>>(),
+            )
         };
         assert_eq!(distance("", "abc"), 3);
         assert_eq!(distance("ab", "ba"), 1);

@@ -22,7 +22,7 @@ use rustyline::config::{Behavior, CompletionType};
 use rustyline::error::ReadlineError;
 use rustyline::highlight::{CmdKind, Highlighter};
 use rustyline::hint::Hinter;
-use rustyline::history::{DefaultHistory, History};
+use rustyline::history::DefaultHistory;
 use rustyline::validate::Validator;
 use rustyline::{Cmd, Config, Context, Editor, EventHandler, Helper, KeyEvent};
 use std::borrow::Cow;
@@ -65,8 +65,15 @@ impl Completer for Assistant {
             Offer::Words(start, words) => {
                 let pairs = words.into_iter().map(|word| {
                     let space = is_keyword(&word) && !right.starts_with(' ');
-                    let replacement = if space { format!("{word} ") } else { word.clone() };
-                    Pair { display: word, replacement }
+                    let replacement = if space {
+                        format!("{word} ")
+                    } else {
+                        word.clone()
+                    };
+                    Pair {
+                        display: word,
+                        replacement,
+                    }
                 });
                 Ok((start.saturating_sub(self.before.len()), pairs.collect()))
             }
@@ -133,8 +140,12 @@ pub fn run_interactive(shell: &mut Shell) -> Result<()> {
     if let Some(file) = &file
         && let Err(error) = save_history(&mut editor, file)
     {
-        writeln!(shell.err, "The history could not be saved in {}: {error}", file.display())
-            .map_err(|error| output::closed(&error))?;
+        writeln!(
+            shell.err,
+            "The history could not be saved in {}: {error}",
+            file.display()
+        )
+        .map_err(|error| output::closed(&error))?;
     }
     let ended = shell.end_capture();
     done.and(ended)
@@ -150,8 +161,16 @@ fn editor(shell: &Shell) -> rustyline::Result<LineEditor> {
         .completion_show_all_if_ambiguous(true)
         .auto_add_history(false)
         .bracketed_paste(true)
-        .behavior(if shell.settings.terminal { Behavior::Stdio } else { Behavior::PreferTerm })
-        .color_mode(if color { rustyline::ColorMode::Enabled } else { rustyline::ColorMode::Disabled })
+        .behavior(if shell.settings.terminal {
+            Behavior::Stdio
+        } else {
+            Behavior::PreferTerm
+        })
+        .color_mode(if color {
+            rustyline::ColorMode::Enabled
+        } else {
+            rustyline::ColorMode::Disabled
+        })
         .build();
     let mut editor = Editor::with_config(config)?;
     editor.set_helper(Some(Assistant {
@@ -217,7 +236,11 @@ fn run_typed(shell: &mut Shell, splitter: &mut Splitter) -> Result<Flow> {
                 return Ok(Flow::Continue);
             }
         };
-        let place = Place { script: None, line: statement.line, column: statement.column };
+        let place = Place {
+            script: None,
+            line: statement.line,
+            column: statement.column,
+        };
         shell.interrupt.store(false, Ordering::Relaxed);
         match shell.run_statement(&statement.text, &place) {
             Ok(Flow::Continue) => {}
@@ -241,7 +264,10 @@ impl Shell {
     fn tell(&mut self, error: &Error) -> Result<()> {
         self.out.flush().map_err(|error| output::closed(&error))?;
         let palette = self.settings.palette;
-        let (first, rest) = error.message.split_once('\n').unwrap_or((&error.message, ""));
+        let (first, rest) = error
+            .message
+            .split_once('\n')
+            .unwrap_or((&error.message, ""));
         let mut text = palette.paint(Tone::Error, first).into_owned();
         for line in rest.lines() {
             text.push('\n');
@@ -260,7 +286,11 @@ fn prompt(shell: &Shell, continued: bool) -> String {
         Some(keyspace) => format!("helenus:{keyspace}"),
         None => "helenus".to_owned(),
     };
-    if continued { format!("{:>1$} ", "...", name.len() + 1) } else { format!("{name}> ") }
+    if continued {
+        format!("{:>1$} ", "...", name.len() + 1)
+    } else {
+        format!("{name}> ")
+    }
 }
 
 /// Keeps a statement, unless it may hold a password.
@@ -279,7 +309,10 @@ fn screen_width(editor: &mut LineEditor) -> Option<usize> {
 }
 
 fn terminal_error(error: &ReadlineError) -> Error {
-    Error::new(crate::error::ErrorKind::Io, format!("the terminal cannot be read: {error}"))
+    Error::new(
+        crate::error::ErrorKind::Io,
+        format!("the terminal cannot be read: {error}"),
+    )
 }
 
 /// Asks between two pages. The line editor reads the answer too, so that Ctrl-C and Ctrl-D work.
@@ -287,9 +320,11 @@ fn pager() -> Result<Box<dyn FnMut() -> bool + Send>> {
     let config = Config::builder().auto_add_history(false).build();
     let mut editor: Editor<(), DefaultHistory> =
         Editor::with_config(config).map_err(|error| terminal_error(&error))?;
-    Ok(Box::new(move || match editor.readline("---MORE--- (Enter for more, q to stop) ") {
-        Ok(answer) => !answer.trim_start().starts_with(['q', 'Q', 'n', 'N']),
-        Err(_) => false,
+    Ok(Box::new(move || {
+        match editor.readline("---MORE--- (Enter for more, q to stop) ") {
+            Ok(answer) => !answer.trim_start().starts_with(['q', 'Q', 'n', 'N']),
+            Err(_) => false,
+        }
     }))
 }
 
@@ -306,7 +341,10 @@ fn history_file() -> Option<PathBuf> {
     Some(state.join("helenus").join("history"))
 }
 
-#[expect(clippy::disallowed_methods, reason = "the history is the person's file")]
+#[expect(
+    clippy::disallowed_methods,
+    reason = "the history is the person's file"
+)]
 fn save_history(editor: &mut LineEditor, file: &PathBuf) -> rustyline::Result<()> {
     if let Some(folder) = file.parent() {
         std::fs::create_dir_all(folder)?;

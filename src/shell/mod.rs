@@ -1,10 +1,9 @@
 //! The shell: statements in, tables out.
 //!
 //! ```text
-//!  terminal (interactive, complete)  ─┐                       ┌─ words of its own: command, run
-//!  file, pipe, -e                    ─┴─► split ─► statement ─┤
-//!                                                             └─ CQL: Session ─► rows ─► print
-//!                                                                             └► error ─► report, hint
+//!  terminal (interactive, complete) ─┐                      ┌─ words of its own: command, run
+//!  file, pipe, -e                   ─┴► split ─► statement ─┴─ CQL: Session ─► rows ─► print
+//!                                                                     └► error ─► report, hint
 //! ```
 //!
 //! The same [`Shell`] serves a person at a terminal and a script. What differs is in its
@@ -13,8 +12,8 @@
 //! database as any other program does, through a [`Session`]; time passes by the engine's clock,
 //! so a test's `WAIT 3600` takes no time.
 
-mod complete;
 mod command;
+mod complete;
 mod data;
 mod describe;
 mod help;
@@ -30,7 +29,7 @@ mod value;
 mod words;
 
 pub use interactive::run_interactive;
-pub use output::Out;
+pub use output::{Collected, Out, is_closed as is_closed_output};
 pub use value::Palette;
 
 use crate::database::Database;
@@ -126,7 +125,9 @@ pub struct Shell {
 
 impl std::fmt::Debug for Shell {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Shell").field("settings", &self.settings).finish_non_exhaustive()
+        f.debug_struct("Shell")
+            .field("settings", &self.settings)
+            .finish_non_exhaustive()
     }
 }
 
@@ -168,6 +169,12 @@ impl Shell {
         Arc::clone(&self.interrupt)
     }
 
+    /// Finishes what is still being written.
+    pub fn finish(&mut self) -> Result<()> {
+        self.end_capture()?;
+        self.out.flush().map_err(|error| output::closed(&error))
+    }
+
     /// Makes `keyspace` the one of unqualified names.
     pub fn use_keyspace(&mut self, keyspace: &str) -> Result<()> {
         let catalog = self.database.engine().catalog();
@@ -180,20 +187,23 @@ impl Shell {
                 let hint = hint::hint(&error, "", &catalog, None);
                 Error { hint, ..error }
             })?;
-        self.session.execute(&format!("USE \"{}\"", name.replace('"', "\"\"")), &[])?;
+        self.session
+            .execute(&format!("USE \"{}\"", name.replace('"', "\"\"")), &[])?;
         Ok(())
     }
 
     /// Runs all statements of `script`, which `name` calls in messages, up to the first that
     /// fails. The error's message is the whole report.
     pub fn run_script(&mut self, name: &str, script: impl Read) -> Result<Flow> {
-        self.run_reader(name, script).map_err(|failure| match failure {
-            Failure::Told(error) => error,
-            Failure::Raw(error) => {
-                let message = format!("{name}: {}: {}", report::class(error.kind), error.message);
-                Error { message, ..error }
-            }
-        })
+        self.run_reader(name, script)
+            .map_err(|failure| match failure {
+                Failure::Told(error) => error,
+                Failure::Raw(error) => {
+                    let message =
+                        format!("{name}: {}: {}", report::class(error.kind), error.message);
+                    Error { message, ..error }
+                }
+            })
     }
 
     /// The same with standard input as the script.
@@ -257,7 +267,11 @@ impl Shell {
                 let message = report::report(&error, statement, place);
                 let catalog = self.database.engine().catalog();
                 let hint = hint::hint(&error, statement, &catalog, self.session.keyspace());
-                Failure::Told(Error { message, hint, ..error })
+                Failure::Told(Error {
+                    message,
+                    hint,
+                    ..error
+                })
             }
         })
     }
@@ -301,9 +315,20 @@ pub fn run_script(
     format: Format,
 ) -> Result<()> {
     let (buffer, collected) = Out::buffer();
-    let settings = Settings { format, ..Settings::default() };
-    let mut shell = Shell::new(database, settings, buffer, Out::new(Box::new(std::io::sink())));
-    let done = shell.run_script("script", script.as_bytes());
-    out.write_all(&collected.take()).map_err(|error| output::closed(&error))?;
-    done.map(|_| ())
+    let settings = Settings {
+        format,
+        ..Settings::default()
+    };
+    let mut shell = Shell::new(
+        database,
+        settings,
+        buffer,
+        Out::new(Box::new(std::io::sink())),
+    );
+    let done = shell
+        .run_script("script", script.as_bytes())
+        .and_then(|_| shell.finish());
+    out.write_all(&collected.take())
+        .map_err(|error| output::closed(&error))?;
+    done
 }

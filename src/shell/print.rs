@@ -48,7 +48,11 @@ impl Shell {
         let columns = rows.columns().to_vec();
         let expand = self.expand;
         let paged = self.more.is_some() && self.capture.is_none() && self.page.is_some();
-        let rows_max = if paged { self.page.unwrap_or(CHUNK_ROWS) } else { CHUNK_ROWS };
+        let rows_max = if paged {
+            self.page.unwrap_or(CHUNK_ROWS)
+        } else {
+            CHUNK_ROWS
+        };
         let mut layout = Layout::new(self.names(&columns), self.result_palette());
         let mut count = 0_u64;
         let mut ahead = rows.next()?;
@@ -107,7 +111,11 @@ impl Shell {
     }
 
     fn result_palette(&self) -> Palette {
-        if self.capture.is_some() { Palette { color: false } } else { self.settings.palette }
+        if self.capture.is_some() {
+            Palette { color: false }
+        } else {
+            self.settings.palette
+        }
     }
 
     /// Writes a piece of a result: to the captured file if there is one.

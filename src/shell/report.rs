@@ -48,7 +48,10 @@ pub fn class(kind: ErrorKind) -> &'static str {
 /// The whole report about `statement`, which was read at `place`; several lines, without a hint.
 pub fn report(error: &Error, statement: &str, place: &Place) -> String {
     let (in_message, rest) = split_position(&error.message);
-    let position = error.position.map(|(l, c)| (l as usize, c as usize)).or(in_message);
+    let position = error
+        .position
+        .map(|(l, c)| (l as usize, c as usize))
+        .or(in_message);
     let class = class(error.kind);
     let mut report = match &place.script {
         None => format!("{class}: {}", error.message),
@@ -92,14 +95,22 @@ fn excerpt(statement: &str, (line, column): (usize, usize)) -> Option<String> {
     let text = statement.lines().nth(line.checked_sub(1)?)?;
     let first = column.saturating_sub(CONTEXT_CHARS);
     let mut shown: String = text.chars().skip(first).take(2 * CONTEXT_CHARS).collect();
-    let before: String = shown.chars().take(column - first).map(tab_as_space).collect();
+    let before: String = shown
+        .chars()
+        .take(column - first)
+        .map(tab_as_space)
+        .collect();
     shown = shown.chars().map(tab_as_space).collect();
     let shown = printable_line(&shown);
     if shown.trim().is_empty() {
         return None;
     }
     let left = if first > 0 { "… " } else { "" };
-    let right = if text.chars().nth(first + 2 * CONTEXT_CHARS).is_some() { " …" } else { "" };
+    let right = if text.chars().nth(first + 2 * CONTEXT_CHARS).is_some() {
+        " …"
+    } else {
+        ""
+    };
     let indent = left.width() + printable_line(&before).width();
     Some(format!("  {left}{shown}{right}\n  {}^", " ".repeat(indent)))
 }
@@ -110,7 +121,10 @@ fn tab_as_space(c: char) -> char {
 
 /// A line of a statement, safe to print; its backslashes are the person's own and stay single.
 fn printable_line(text: &str) -> String {
-    text.split('\\').map(printable).collect::<Vec<_>>().join("\\")
+    text.split('\\')
+        .map(printable)
+        .collect::<Vec<_>>()
+        .join("\\")
 }
 
 #[cfg(test)]
@@ -118,7 +132,11 @@ mod tests {
     use super::*;
 
     fn place(script: Option<&str>, line: usize, column: usize) -> Place {
-        Place { script: script.map(str::to_owned), line, column }
+        Place {
+            script: script.map(str::to_owned),
+            line,
+            column,
+        }
     }
 
     #[test]
@@ -160,7 +178,11 @@ mod tests {
     #[test]
     fn a_long_line_is_cut_around_the_error() {
         let statement = format!("{}!{}", "a".repeat(1000), "b".repeat(1000));
-        let told = report(&Error::invalid("x").at(1, 1000), &statement, &place(None, 1, 1));
+        let told = report(
+            &Error::invalid("x").at(1, 1000),
+            &statement,
+            &place(None, 1, 1),
+        );
         let lines: Vec<&str> = told.lines().collect();
         assert_eq!(lines[1].chars().count(), 2 + 2 + 120 + 2);
         assert_eq!(lines[1].chars().position(|c| c == '!'), lines[2].find('^'));

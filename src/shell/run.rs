@@ -4,8 +4,8 @@ use crate::clock::SharedClock;
 use crate::error::{Error, Result};
 use crate::shell::command::{Capture, Command, Paging};
 use crate::shell::output::Captured;
-use crate::shell::{Failure, Flow, PAGE_ROWS, SOURCE_DEPTH_MAX, Shell, help};
 use crate::shell::words::meaning;
+use crate::shell::{Failure, Flow, PAGE_ROWS, SOURCE_DEPTH_MAX, Shell, help};
 use crate::transfer::copy::{self, CopyContext};
 use std::fs::{File, OpenOptions};
 use std::io::{BufWriter, Write};
@@ -65,8 +65,16 @@ impl Shell {
         if let Some(on) = on {
             self.expand = on;
         }
-        let (state, other) = if self.expand { ("on", "OFF") } else { ("off", "ON") };
-        let verb = if on.is_some() { "Expanded output is now" } else { "Expanded output is" };
+        let (state, other) = if self.expand {
+            ("on", "OFF")
+        } else {
+            ("off", "ON")
+        };
+        let verb = if on.is_some() {
+            "Expanded output is now"
+        } else {
+            "Expanded output is"
+        };
         self.say(&format!("{verb} {state}. EXPAND {other} changes it."))
     }
 
@@ -122,7 +130,10 @@ impl Shell {
                     .open(path(&name))
                     .map_err(|error| Error::io(&name, "open", &error))?;
                 self.say(&format!("Results go to '{name}'. CAPTURE OFF ends it."))?;
-                self.capture = Some(Captured { name, file: BufWriter::new(file) });
+                self.capture = Some(Captured {
+                    name,
+                    file: BufWriter::new(file),
+                });
                 Ok(())
             }
         }
@@ -153,7 +164,9 @@ impl Shell {
         if reads && self.settings.terminal {
             self.say("Type the rows; Ctrl-D at the start of a line ends them.")?;
         }
-        self.out.flush().map_err(|error| crate::shell::output::closed(&error))?;
+        self.out
+            .flush()
+            .map_err(|error| crate::shell::output::closed(&error))?;
         let context = CopyContext {
             keyspace: self.session.keyspace().map(str::to_owned),
             stdin: None,
@@ -172,7 +185,9 @@ impl Shell {
     }
 
     fn wait(&mut self, duration: Duration) -> Result<()> {
-        self.out.flush().map_err(|error| crate::shell::output::closed(&error))?;
+        self.out
+            .flush()
+            .map_err(|error| crate::shell::output::closed(&error))?;
         self.interrupt.store(false, Ordering::Relaxed);
         let clock: SharedClock = self.database.engine().clock();
         let mut left = duration;

@@ -26,7 +26,11 @@ impl Layout {
     /// Columns with these names.
     pub fn new(names: Vec<Cell>, palette: Palette) -> Self {
         let widths = names.iter().map(|name| name.width).collect();
-        Self { names, widths, palette }
+        Self {
+            names,
+            widths,
+            palette,
+        }
     }
 
     /// Widens the columns so that `rows` fit.
@@ -40,7 +44,11 @@ impl Layout {
 
     /// How wide the table is.
     pub fn width(&self) -> usize {
-        self.widths.iter().map(|width| width + 3).sum::<usize>().saturating_sub(1)
+        self.widths
+            .iter()
+            .map(|width| width + 3)
+            .sum::<usize>()
+            .saturating_sub(1)
     }
 
     /// Prints the names and the line below them.
@@ -53,7 +61,11 @@ impl Layout {
                 pad(&mut line, width - name.width);
             }
         }
-        let rules: Vec<String> = self.widths.iter().map(|width| "-".repeat(width + 2)).collect();
+        let rules: Vec<String> = self
+            .widths
+            .iter()
+            .map(|width| "-".repeat(width + 2))
+            .collect();
         writeln!(out, "{line}\n{}", rules.join("+"))
     }
 
@@ -75,8 +87,17 @@ impl Layout {
     /// Prints rows as records; `before` rows of the same result were printed earlier.
     pub fn records(&self, rows: &[Vec<Cell>], before: u64, out: &mut dyn Write) -> Result<()> {
         let name_width = self.names.iter().map(|name| name.width).max().unwrap_or(0);
-        let value_width = rows.iter().flatten().map(|cell| cell.width).max().unwrap_or(0);
-        let rule = format!("{}+{}", "-".repeat(name_width + 2), "-".repeat(value_width + 2));
+        let value_width = rows
+            .iter()
+            .flatten()
+            .map(|cell| cell.width)
+            .max()
+            .unwrap_or(0);
+        let rule = format!(
+            "{}+{}",
+            "-".repeat(name_width + 2),
+            "-".repeat(value_width + 2)
+        );
         for (number, row) in (before + 1..).zip(rows) {
             writeln!(out, "@ Row {number}\n{rule}")?;
             for (name, cell) in self.names.iter().zip(row) {
@@ -98,7 +119,10 @@ fn pad(line: &mut String, spaces: usize) {
 
 /// Prints `names` side by side in columns of one width, as many as fit into `width`.
 pub fn names(names: &[String], width: usize, out: &mut dyn Write) -> Result<()> {
-    let cells: Vec<Cell> = names.iter().map(|name| Cell::new(name, Tone::Plain)).collect();
+    let cells: Vec<Cell> = names
+        .iter()
+        .map(|name| Cell::new(name, Tone::Plain))
+        .collect();
     let widest = cells.iter().map(|cell| cell.width).max().unwrap_or(0);
     let per_line = (width / (widest + 2)).max(1);
     for chunk in cells.chunks(per_line) {
@@ -119,7 +143,10 @@ mod tests {
     use super::*;
 
     fn cells(texts: &[&str]) -> Vec<Cell> {
-        texts.iter().map(|text| Cell::new(text, Tone::Text)).collect()
+        texts
+            .iter()
+            .map(|text| Cell::new(text, Tone::Text))
+            .collect()
     }
 
     fn printed(print: impl FnOnce(&mut Vec<u8>) -> Result<()>) -> String {
@@ -130,7 +157,11 @@ mod tests {
 
     #[test]
     fn wide_characters_stay_aligned() {
-        let rows = [cells(&["漢字", "1"]), cells(&["e\u{301}", "22\n"]), cells(&["👍", "x"])];
+        let rows = [
+            cells(&["漢字", "1"]),
+            cells(&["e\u{301}", "22\n"]),
+            cells(&["👍", "x"]),
+        ];
         let mut layout = Layout::new(cells(&["k", "value"]), Palette { color: false });
         layout.fit(&rows);
         assert_eq!(

@@ -140,13 +140,22 @@ mod tests {
 
     #[test]
     fn a_terminal_gets_nothing_to_obey() {
-        assert_eq!(printable("a\u{1b}[2J\n\t\u{202e}\\é"), "a\\x1b[2J\\n\\t\\u202e\\\\é");
+        assert_eq!(
+            printable("a\u{1b}[2J\n\t\u{202e}\\é"),
+            "a\\x1b[2J\\n\\t\\u202e\\\\é"
+        );
         assert_eq!(printable("plain 漢字 👩‍👩‍👧"), "plain 漢字 👩‍👩‍👧");
     }
 
     #[test]
     fn widths_are_those_of_a_terminal() {
-        for (text, width) in [("abc", 3), ("漢字", 4), ("e\u{301}", 1), ("👍", 2), ("\n", 2)] {
+        for (text, width) in [
+            ("abc", 3),
+            ("漢字", 4),
+            ("e\u{301}", 1),
+            ("👍", 2),
+            ("\n", 2),
+        ] {
             assert_eq!(Cell::new(text, Tone::Text).width, width, "{text}");
         }
     }
@@ -154,7 +163,10 @@ mod tests {
     #[test]
     fn colour_is_only_where_it_is_wanted() {
         assert_eq!(Palette { color: false }.paint(Tone::Null, "null"), "null");
-        assert_eq!(Palette { color: true }.paint(Tone::Null, "null"), "\x1b[31mnull\x1b[0m");
+        assert_eq!(
+            Palette { color: true }.paint(Tone::Null, "null"),
+            "\x1b[31mnull\x1b[0m"
+        );
         assert_eq!(Palette { color: true }.paint(Tone::Null, ""), "");
     }
 }

@@ -48,7 +48,12 @@ impl Piece<'_> {
             Kind::Word => Some(self.text.to_lowercase()),
             Kind::Name => {
                 let inside = self.text.strip_prefix('"')?;
-                Some(inside.strip_suffix('"').unwrap_or(inside).replace("\"\"", "\""))
+                Some(
+                    inside
+                        .strip_suffix('"')
+                        .unwrap_or(inside)
+                        .replace("\"\"", "\""),
+                )
             }
             _ => None,
         }
@@ -61,7 +66,12 @@ pub fn pieces(text: &str) -> Vec<Piece<'_>> {
     let mut start = 0;
     while let Some(rest) = text.get(start..).filter(|rest| !rest.is_empty()) {
         let (kind, length, open) = piece(rest);
-        found.push(Piece { kind, text: &rest[..length], start, open });
+        found.push(Piece {
+            kind,
+            text: &rest[..length],
+            start,
+            open,
+        });
         start += length;
     }
     found
@@ -99,9 +109,17 @@ fn piece(rest: &str) -> (Kind, usize, bool) {
     } else if first.is_whitespace() {
         (Kind::Space, run(char::is_whitespace), false)
     } else if first.is_ascii_digit() {
-        (Kind::Number, run(|c| c.is_alphanumeric() || c == '.' || c == '_'), false)
+        (
+            Kind::Number,
+            run(|c| c.is_alphanumeric() || c == '.' || c == '_'),
+            false,
+        )
     } else if is_word(first) {
-        (Kind::Word, rest.find(|c| !is_word(c)).unwrap_or(rest.len()), false)
+        (
+            Kind::Word,
+            rest.find(|c| !is_word(c)).unwrap_or(rest.len()),
+            false,
+        )
     } else {
         (Kind::Symbol, first.len_utf8(), false)
     }
@@ -136,21 +154,115 @@ pub const COMMANDS: &[&str] = &[
 
 /// The names of the types.
 pub const TYPES: &[&str] = &[
-    "ascii", "bigint", "blob", "boolean", "counter", "date", "decimal", "double", "duration",
-    "float", "frozen", "inet", "int", "list", "map", "set", "smallint", "text", "time",
-    "timestamp", "timeuuid", "tinyint", "tuple", "uuid", "varchar", "varint", "vector",
+    "ascii",
+    "bigint",
+    "blob",
+    "boolean",
+    "counter",
+    "date",
+    "decimal",
+    "double",
+    "duration",
+    "float",
+    "frozen",
+    "inet",
+    "int",
+    "list",
+    "map",
+    "set",
+    "smallint",
+    "text",
+    "time",
+    "timestamp",
+    "timeuuid",
+    "tinyint",
+    "tuple",
+    "uuid",
+    "varchar",
+    "varint",
+    "vector",
 ];
 
 /// Keywords inside of statements.
 const OTHER_KEYWORDS: &[&str] = &[
-    "ADD", "AGGREGATE", "ALLOW", "AND", "APPLY", "AS", "ASC", "BATCH", "BY", "CALLED", "CAST",
-    "CLUSTERING", "COLUMNFAMILY", "COMPACT", "CONTAINS", "CUSTOM", "DESC", "DISTINCT", "ENTRIES",
-    "EXISTS", "FALSE", "FILTERING", "FROM", "FULL", "FUNCTION", "GRANT", "GROUP", "IF", "IN",
-    "INDEX", "INTO", "IS", "JSON", "KEY", "KEYS", "KEYSPACE", "KEYSPACES", "LANGUAGE", "LIKE",
-    "LIMIT", "LIST", "LOGGED", "MATERIALIZED", "NAN", "NOT", "NULL", "OFF", "ON", "OR", "ORDER",
-    "PARTITION", "PER", "PRIMARY", "RENAME", "REPLACE", "RETURNS", "REVOKE", "ROLE", "SCHEMA",
-    "SET", "STATIC", "STORAGE", "TABLE", "TABLES", "TIMESTAMP", "TO", "TOKEN", "TRUE", "TTL",
-    "TYPE", "TYPES", "UNLOGGED", "UNSET", "USING", "VALUES", "VIEW", "WHERE", "WITH",
+    "ADD",
+    "AGGREGATE",
+    "ALLOW",
+    "AND",
+    "APPLY",
+    "AS",
+    "ASC",
+    "BATCH",
+    "BY",
+    "CALLED",
+    "CAST",
+    "CLUSTERING",
+    "COLUMNFAMILY",
+    "COMPACT",
+    "CONTAINS",
+    "CUSTOM",
+    "DESC",
+    "DISTINCT",
+    "ENTRIES",
+    "EXISTS",
+    "FALSE",
+    "FILTERING",
+    "FROM",
+    "FULL",
+    "FUNCTION",
+    "GRANT",
+    "GROUP",
+    "IF",
+    "IN",
+    "INDEX",
+    "INTO",
+    "IS",
+    "JSON",
+    "KEY",
+    "KEYS",
+    "KEYSPACE",
+    "KEYSPACES",
+    "LANGUAGE",
+    "LIKE",
+    "LIMIT",
+    "LIST",
+    "LOGGED",
+    "MATERIALIZED",
+    "NAN",
+    "NOT",
+    "NULL",
+    "OFF",
+    "ON",
+    "OR",
+    "ORDER",
+    "PARTITION",
+    "PER",
+    "PRIMARY",
+    "RENAME",
+    "REPLACE",
+    "RETURNS",
+    "REVOKE",
+    "ROLE",
+    "SCHEMA",
+    "SET",
+    "STATIC",
+    "STORAGE",
+    "TABLE",
+    "TABLES",
+    "TIMESTAMP",
+    "TO",
+    "TOKEN",
+    "TRUE",
+    "TTL",
+    "TYPE",
+    "TYPES",
+    "UNLOGGED",
+    "UNSET",
+    "USING",
+    "VALUES",
+    "VIEW",
+    "WHERE",
+    "WITH",
     "WRITETIME",
 ];
 
@@ -189,14 +301,17 @@ mod tests {
             .iter()
             .map(|piece| (piece.kind, piece.text, piece.open))
             .collect();
-        assert_eq!(kinds, [
-            (Kind::Word, "Use", false),
-            (Kind::Name, "\"A\"\"b\"", false),
-            (Kind::Number, "1x", false),
-            (Kind::Text, "''", false),
-            (Kind::Text, "$$;$$", false),
-            (Kind::Text, "'o", true),
-        ]);
+        assert_eq!(
+            kinds,
+            [
+                (Kind::Word, "Use", false),
+                (Kind::Name, "\"A\"\"b\"", false),
+                (Kind::Number, "1x", false),
+                (Kind::Text, "''", false),
+                (Kind::Text, "$$;$$", false),
+                (Kind::Text, "'o", true),
+            ]
+        );
         assert_eq!(meaning("\"A\"\"b\"")[0].name().unwrap(), "A\"b");
         assert_eq!(meaning("AbC")[0].name().unwrap(), "abc");
     }

@@ -20,8 +20,10 @@ pub mod row;
 pub mod source;
 pub mod sstable;
 pub mod table;
+mod tools;
 
 pub use engine::{AppendedView, Engine, RowStream};
+pub use tools::{CheckSummary, check_directory, inspect_file};
 
 use crate::error::{Error, Result};
 use read::ColumnBatch;

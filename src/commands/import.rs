@@ -1,0 +1,88 @@
+//! `helenus import`: files into a table.
+
+use crate::commands::{DataDir, delimiter, shows_progress, stop_on_interrupt, table_name};
+use crate::error::{Error, Result};
+use crate::transfer::csv::Dialect;
+use crate::transfer::{ImportOptions, Input, import};
+use std::io::Write;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+/// Load CSV files into a table; the rows become visible at once, at the end
+#[derive(Debug, clap::Args)]
+#[command(after_help = "\
+Examples:
+  helenus import nyc.airlines airlines.csv
+  helenus import nyc.flights 'flights-*.csv.gz' --null NA
+  generate | helenus import nyc.flights - --no-header
+
+The header line names the columns; one that the table lacks is skipped, a missing key column is
+refused. Rows that cannot be read go to the bad file, with their reasons in FILE.bad.jsonl.")]
+pub struct Args {
+    /// The table, with its keyspace
+    #[arg(value_name = "KEYSPACE.TABLE", value_parser = table_name)]
+    table: (String, String),
+
+    /// What to read: files, patterns like 'part-*.csv', .gz, or - for standard input
+    #[arg(value_name = "FILE", required = true)]
+    files: Vec<String>,
+
+    #[command(flatten)]
+    data: DataDir,
+
+    /// What the files hold
+    #[arg(long, value_name = "FORMAT", value_parser = ["csv"], default_value = "csv")]
+    format: String,
+
+    /// The text of an absent value; none is written for it
+    #[arg(long, value_name = "TEXT", default_value = "")]
+    null: String,
+
+    /// What stands between fields: one character, or \t
+    #[arg(long, value_name = "CHARACTER", value_parser = delimiter, default_value = ",")]
+    delimiter: u8,
+
+    /// The first line is data; fields come in the table's column order, or that of --columns
+    #[arg(long)]
+    no_header: bool,
+
+    /// The fields' columns, in order
+    #[arg(long, value_name = "COLUMN,…", value_delimiter = ',')]
+    columns: Option<Vec<String>>,
+
+    /// With more bad rows than this nothing is imported
+    #[arg(long, value_name = "N", default_value_t = 100)]
+    max_errors: u64,
+
+    /// Where bad rows go; beside the first file, with .bad added, unless given
+    #[arg(long, value_name = "FILE")]
+    bad_file: Option<PathBuf>,
+
+    /// Let the rows expire after so long
+    #[arg(long, value_name = "SECONDS")]
+    ttl: Option<i32>,
+}
+
+/// Runs the command.
+pub fn run(args: &Args) -> Result<()> {
+    let database = args.data.open()?;
+    let inputs = args.files.iter().cloned().map(Input::Path).collect();
+    let (keyspace, table) = args.table.clone();
+    let mut options = ImportOptions::new(keyspace, table, inputs);
+    options.dialect = Dialect {
+        delimiter: args.delimiter,
+        null: args.null.clone(),
+        ..Dialect::default()
+    };
+    options.header = !args.no_header;
+    options.columns.clone_from(&args.columns);
+    options.errors_max = args.max_errors;
+    options.bad_file.clone_from(&args.bad_file);
+    options.ttl_seconds = args.ttl;
+    options.progress = shows_progress();
+    stop_on_interrupt(Arc::clone(&options.cancel))?;
+    let summary = import(&database, options)?;
+    writeln!(std::io::stderr(), "{summary}")
+        .map_err(|error| Error::io("standard error", "write", &error))?;
+    database.close()
+}
