@@ -129,10 +129,15 @@ fn by<T: Ord>(left: &[u8], right: &[u8], rank: impl Fn(&[u8]) -> Option<T>) -> O
     }
 }
 
+/// The one NaN of keys, as bits.
+pub(crate) const FLOAT_NAN: u32 = 0x7FC0_0000;
+/// The one NaN of keys, as bits.
+pub(crate) const DOUBLE_NAN: u64 = 0x7FF8 << 48;
+
 /// A number whose unsigned order is the order of floats: all NaNs one, above infinity.
 pub(crate) fn float_rank(value: f32) -> u32 {
     let bits = if value.is_nan() {
-        0x7FC0_0000
+        FLOAT_NAN
     } else {
         value.to_bits()
     };
@@ -146,7 +151,7 @@ pub(crate) fn float_rank(value: f32) -> u32 {
 /// A number whose unsigned order is the order of doubles: all NaNs one, above infinity.
 pub(crate) fn double_rank(value: f64) -> u64 {
     let bits = if value.is_nan() {
-        0x7FF8 << 48
+        DOUBLE_NAN
     } else {
         value.to_bits()
     };

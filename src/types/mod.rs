@@ -13,6 +13,7 @@
 //! | [`collection`] | the wire form of collections, tuples, user types and vectors, in parts |
 //! | [`number`] | varints and decimals |
 //! | [`temporal`] | dates, times, timestamps and durations as text |
+//! | [`timeuuid`] | version 1 uuids: made from a time, and the time within them |
 //! | [`text`] | values as people and CSV files write them, both ways |
 //! | [`literal`] | values as CQL literals |
 //! | [`name`] | types and identifiers as CQL writes them |
@@ -33,6 +34,7 @@ pub mod number;
 pub mod physical;
 pub mod temporal;
 pub mod text;
+pub mod timeuuid;
 pub mod token;
 pub mod validate;
 pub mod vint;

@@ -38,6 +38,8 @@ mod part;
 
 use crate::error::{Error, Result};
 use crate::types::Type;
+use crate::types::compare::{DOUBLE_NAN, FLOAT_NAN};
+use crate::types::number::minimal;
 use part::{Source, decode_value, encode_value, escape, unescape};
 
 /// Ends a row's clustering, and a sequence within a value.
@@ -144,7 +146,19 @@ pub fn encode_component(
     out.push(NEXT);
     let start = out.len();
     encode_value(ty, value, out)?;
-    let lossy = may_lose(ty) && decode_value(ty, &mut Source::new(&out[start..], false))? != value;
+    let lossy = match ty {
+        Type::Boolean => value != [0] && value != [1],
+        Type::Float => value.try_into().is_ok_and(|bytes| {
+            let float = f32::from_be_bytes(bytes);
+            float.is_nan() && float.to_bits() != FLOAT_NAN
+        }),
+        Type::Double => value.try_into().is_ok_and(|bytes| {
+            let double = f64::from_be_bytes(bytes);
+            double.is_nan() && double.to_bits() != DOUBLE_NAN
+        }),
+        Type::VarInt => minimal(value).len() != value.len(),
+        ty => may_lose(ty) && decode_value(ty, &mut Source::new(&out[start..], false))? != value,
+    };
     if descending {
         out[start..].iter_mut().for_each(|byte| *byte = !*byte);
     }
