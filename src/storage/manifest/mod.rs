@@ -167,6 +167,9 @@ impl Manifest {
                 settled,
             }),
         };
+        if newest.is_none() {
+            manifest.edit(&[])?;
+        }
         Ok((manifest, state))
     }
 
@@ -201,7 +204,7 @@ impl Manifest {
     /// from a torn end.
     pub fn close(&self) -> Result<()> {
         let mut inner = self.lock();
-        if inner.settled || (inner.number == 0 && inner.sound) {
+        if inner.settled {
             return Ok(());
         }
         inner.file = None;
@@ -240,8 +243,12 @@ impl Manifest {
         let bytes = whole(number, &state)?;
         let unfinished = format!("{}{UNFINISHED}", name(number));
         let mut file = self.disk.create(&unfinished)?;
-        file.append(&bytes)?;
-        file.sync()?;
+        if let Err(error) = file.append(&bytes).and_then(|()| file.sync()) {
+            // On a full disk every attempt would leave a piece. Should it stay: it never counts.
+            drop(file);
+            let _ = self.disk.remove(&unfinished);
+            return Err(error);
+        }
         self.disk.rename(&unfinished, &name(number))?;
         self.disk.sync_directory("")?;
         inner.state = state;
