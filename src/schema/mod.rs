@@ -5,9 +5,11 @@
 //! follows from them. Names are for people; storage knows a table by its [`TableId`] and a column
 //! by its [`ColumnId`], neither of which is ever used again for something else.
 
+mod option_maps;
 mod options;
 
-pub use options::TableOptions;
+pub use option_maps::{DATA_CENTER, replication};
+pub use options::{OptionValue, TableOptions};
 
 use crate::types::{Type, Udt};
 use serde::{Deserialize, Serialize};

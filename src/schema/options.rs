@@ -3,8 +3,20 @@
 //! Source: `org.apache.cassandra.schema.TableParams` of Cassandra 5.0, by way of its
 //! documentation (ddl.adoc) and what `DESCRIBE TABLE` prints there.
 
+use crate::error::{Error, Result};
+use crate::limits::TTL_SECONDS_MAX;
+use crate::schema::option_maps::{caching, compaction, compression};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
+
+/// The value of an option as a statement gives it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum OptionValue {
+    /// A constant, as text.
+    Text(String),
+    /// A map of constants, as text.
+    Map(BTreeMap<String, String>),
+}
 
 /// The options of a table. All are stored and shown; those that mean something on one machine act.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -90,4 +102,261 @@ impl Default for TableOptions {
             speculative_retry: "99p".to_owned(),
         }
     }
+}
+
+/// One million: chances are kept as so many millionths.
+const MILLION: f64 = 1_000_000.0;
+
+/// The lowest chance of a false positive that a bloom filter can be built for (Cassandra:
+/// `BloomCalculations.minSupportedBloomFilterFpChance`).
+const BLOOM_FILTER_FP_CHANCE_MIN: f64 = 6.71e-5;
+
+impl TableOptions {
+    /// The options of a new table, or of one whose options are altered: `self` with `changes`,
+    /// checked one by one and together.
+    pub fn with<'a>(
+        mut self,
+        changes: impl IntoIterator<Item = (&'a str, &'a OptionValue)>,
+    ) -> Result<Self> {
+        let mut bloom_filter_given =
+            self.bloom_filter_fp_millionths != default_bloom_filter_fp_millionths(&self.compaction);
+        let mut seen = Vec::new();
+        for (name, value) in changes {
+            if seen.contains(&name) {
+                return Err(Error::syntax(format!(
+                    "Multiple definition for property '{name}'"
+                )));
+            }
+            seen.push(name);
+            bloom_filter_given |= name == "bloom_filter_fp_chance";
+            self.set(name, value)?;
+        }
+        if !bloom_filter_given {
+            self.bloom_filter_fp_millionths = default_bloom_filter_fp_millionths(&self.compaction);
+        }
+        self.validate()?;
+        Ok(self)
+    }
+
+    fn set(&mut self, name: &str, value: &OptionValue) -> Result<()> {
+        match name {
+            "additional_write_policy" => self.additional_write_policy = policy(name, value)?,
+            "allow_auto_snapshot" => self.allow_auto_snapshot = boolean(name, value)?,
+            "bloom_filter_fp_chance" => {
+                let chance = double(name, value)?;
+                if !(chance > BLOOM_FILTER_FP_CHANCE_MIN && chance <= 1.0) {
+                    return Err(Error::config(format!(
+                        "{name} must be larger than {BLOOM_FILTER_FP_CHANCE_MIN:E} and less than \
+                         or equal to 1.0 (got {chance:?})"
+                    )));
+                }
+                self.bloom_filter_fp_millionths = millionths(chance);
+            }
+            "caching" => self.caching = caching(map_of(name, value)?)?,
+            "cdc" => self.cdc = boolean(name, value)?,
+            "comment" => self.comment = text(name, value)?.to_owned(),
+            "compaction" => self.compaction = compaction(map_of(name, value)?)?,
+            "compression" => self.compression = compression(map_of(name, value)?)?,
+            "crc_check_chance" => {
+                let chance = double(name, value)?;
+                if !(0.0..=1.0).contains(&chance) {
+                    return Err(Error::config(format!(
+                        "{name} must be larger than or equal to 0 and smaller than or equal to \
+                         1.0 (got {chance:?})"
+                    )));
+                }
+                self.crc_check_chance_millionths = millionths(chance);
+            }
+            "default_time_to_live" => self.default_time_to_live_seconds = integer(name, value)?,
+            "extensions" => self.extensions = extensions(map_of(name, value)?)?,
+            "gc_grace_seconds" => self.gc_grace_seconds = integer(name, value)?,
+            "incremental_backups" => self.incremental_backups = boolean(name, value)?,
+            "max_index_interval" => self.max_index_interval = integer(name, value)?,
+            "memtable" => self.memtable = memtable(text(name, value)?)?,
+            "memtable_flush_period_in_ms" => {
+                self.memtable_flush_period_ms = integer(name, value)?;
+            }
+            "min_index_interval" => self.min_index_interval = integer(name, value)?,
+            "read_repair" => self.read_repair = read_repair(text(name, value)?)?,
+            "speculative_retry" => self.speculative_retry = policy(name, value)?,
+            _ => return Err(Error::syntax(format!("Unknown property '{name}'"))),
+        }
+        Ok(())
+    }
+
+    fn validate(&self) -> Result<()> {
+        let ttl = self.default_time_to_live_seconds;
+        if ttl > TTL_SECONDS_MAX {
+            return Err(Error::config(format!(
+                "default_time_to_live must be less than or equal to {TTL_SECONDS_MAX} (got {ttl})"
+            )));
+        }
+        for (name, value, least) in [
+            ("default_time_to_live", ttl, 0),
+            ("gc_grace_seconds", self.gc_grace_seconds, 0),
+            ("min_index_interval", self.min_index_interval, 1),
+            (
+                "memtable_flush_period_in_ms",
+                self.memtable_flush_period_ms,
+                0,
+            ),
+        ] {
+            if value < least {
+                return Err(Error::config(format!(
+                    "{name} must be greater than or equal to {least} (got {value})"
+                )));
+            }
+        }
+        if self.max_index_interval < self.min_index_interval {
+            return Err(Error::config(format!(
+                "max_index_interval must be greater than or equal to min_index_interval ({}) \
+                 (got {})",
+                self.min_index_interval, self.max_index_interval
+            )));
+        }
+        Ok(())
+    }
+
+    /// `bloom_filter_fp_chance` as a number.
+    pub fn bloom_filter_fp_chance(&self) -> f64 {
+        f64::from(self.bloom_filter_fp_millionths) / MILLION
+    }
+
+    /// `crc_check_chance` as a number.
+    pub fn crc_check_chance(&self) -> f64 {
+        f64::from(self.crc_check_chance_millionths) / MILLION
+    }
+}
+
+#[expect(
+    clippy::cast_possible_truncation,
+    clippy::cast_sign_loss,
+    reason = "between 0 and a million"
+)]
+fn millionths(chance: f64) -> u32 {
+    (chance * MILLION).round() as u32
+}
+
+/// What `bloom_filter_fp_chance` is where nobody says it: levelled tables need smaller filters.
+fn default_bloom_filter_fp_millionths(compaction: &BTreeMap<String, String>) -> u32 {
+    let levelled = compaction
+        .get("class")
+        .is_some_and(|class| class.ends_with("LeveledCompactionStrategy"));
+    if levelled { 100_000 } else { 10_000 }
+}
+
+fn text<'a>(name: &str, value: &'a OptionValue) -> Result<&'a str> {
+    match value {
+        OptionValue::Text(text) => Ok(text),
+        OptionValue::Map(_) => Err(Error::syntax(format!(
+            "Invalid value for property '{name}'. It should be a string"
+        ))),
+    }
+}
+
+fn map_of<'a>(name: &str, value: &'a OptionValue) -> Result<&'a BTreeMap<String, String>> {
+    match value {
+        OptionValue::Map(map) => Ok(map),
+        OptionValue::Text(_) => Err(Error::syntax(format!(
+            "Invalid value for property '{name}'. It should be a map."
+        ))),
+    }
+}
+
+fn integer(name: &str, value: &OptionValue) -> Result<i32> {
+    let text = text(name, value)?;
+    text.parse()
+        .map_err(|_| Error::syntax(format!("Invalid integer value {text} for '{name}'")))
+}
+
+fn double(name: &str, value: &OptionValue) -> Result<f64> {
+    let text = text(name, value)?;
+    text.parse()
+        .map_err(|_| Error::syntax(format!("Invalid double value {text} for '{name}'")))
+}
+
+pub(super) fn boolean(name: &str, value: &OptionValue) -> Result<bool> {
+    let text = text(name, value)?;
+    match text.to_ascii_lowercase().as_str() {
+        "1" | "true" | "yes" => Ok(true),
+        "0" | "false" | "no" => Ok(false),
+        _ => Err(Error::syntax(format!(
+            "Invalid boolean value {text} for '{name}'. Positive values can be '1', 'true' or \
+             'yes'. Negative values can be '0', 'false' or 'no'."
+        ))),
+    }
+}
+
+fn memtable(text: &str) -> Result<String> {
+    match text {
+        "default" | "skiplist" | "trie" => Ok(text.to_owned()),
+        _ => Err(Error::config(format!(
+            "Memtable configuration \"{text}\" not found."
+        ))),
+    }
+}
+
+fn read_repair(text: &str) -> Result<String> {
+    match text.to_ascii_uppercase() {
+        known if known == "BLOCKING" || known == "NONE" => Ok(known),
+        _ => Err(Error::config(format!(
+            "read_repair must be 'BLOCKING' or 'NONE' (got {text})"
+        ))),
+    }
+}
+
+/// A speculative retry policy in its canonical form: `99p`, `50ms`, `ALWAYS`, `NEVER`, or
+/// `MIN(…, …)` and `MAX(…, …)` of two of them.
+fn policy(name: &str, value: &OptionValue) -> Result<String> {
+    let given = text(name, value)?;
+    let unsupported = || {
+        Error::config(format!(
+            "Specified speculative retry policy [{given}] is not supported"
+        ))
+    };
+    let upper = given.to_ascii_uppercase();
+    for hybrid in ["MIN", "MAX"] {
+        let inside = upper
+            .strip_prefix(hybrid)
+            .and_then(|rest| rest.trim().strip_prefix('('))
+            .and_then(|rest| rest.strip_suffix(')'));
+        if let Some((left, right)) = inside.and_then(|inside| inside.split_once(',')) {
+            let left = simple_policy(left.trim()).ok_or_else(unsupported)?;
+            let right = simple_policy(right.trim()).ok_or_else(unsupported)?;
+            return Ok(format!("{hybrid}({left},{right})"));
+        }
+    }
+    simple_policy(&upper).ok_or_else(unsupported)
+}
+
+fn simple_policy(upper: &str) -> Option<String> {
+    match upper {
+        "ALWAYS" => return Some("ALWAYS".to_owned()),
+        "NONE" | "NEVER" => return Some("NEVER".to_owned()),
+        _ => {}
+    }
+    if let Some(number) = upper.strip_suffix("MS") {
+        let millis: f64 = number.parse().ok()?;
+        return (millis >= 0.0).then(|| format!("{millis}ms"));
+    }
+    let number = upper
+        .strip_suffix("PERCENTILE")
+        .or_else(|| upper.strip_suffix('P'))?;
+    let percentile: f64 = number.parse().ok()?;
+    (percentile > 0.0 && percentile < 100.0).then(|| format!("{percentile}p"))
+}
+
+fn extensions(given: &BTreeMap<String, String>) -> Result<BTreeMap<String, Vec<u8>>> {
+    given
+        .iter()
+        .map(|(key, value)| {
+            let bytes = value
+                .strip_prefix("0x")
+                .and_then(crate::types::text::parse_hex)
+                .ok_or_else(|| {
+                    Error::config(format!("Invalid value for extension '{key}': not a blob"))
+                })?;
+            Ok((key.clone(), bytes))
+        })
+        .collect()
 }

@@ -5,8 +5,9 @@
 use crate::types::Type;
 use std::fmt;
 
-/// The words that cannot be names unless quoted, in upper case and sorted.
-pub const RESERVED_WORDS: [&str; 62] = [
+/// The words that cannot be names unless quoted, in upper case and sorted. (`true` and `false` are
+/// constants.)
+pub const RESERVED_WORDS: [&str; 59] = [
     "ADD",
     "ALLOW",
     "ALTER",
@@ -19,13 +20,13 @@ pub const RESERVED_WORDS: [&str; 62] = [
     "BY",
     "COLUMNFAMILY",
     "CREATE",
-    "DEFAULT",
     "DELETE",
     "DESC",
     "DESCRIBE",
     "DROP",
     "ENTRIES",
     "EXECUTE",
+    "FALSE",
     "FROM",
     "FULL",
     "GRANT",
@@ -39,8 +40,6 @@ pub const RESERVED_WORDS: [&str; 62] = [
     "KEYSPACE",
     "LIMIT",
     "MATERIALIZED",
-    "MBEAN",
-    "MBEANS",
     "MODIFY",
     "NAN",
     "NORECURSIVE",
@@ -52,7 +51,6 @@ pub const RESERVED_WORDS: [&str; 62] = [
     "ORDER",
     "PRIMARY",
     "RENAME",
-    "REPLACE",
     "REVOKE",
     "SCHEMA",
     "SELECT",
@@ -60,9 +58,9 @@ pub const RESERVED_WORDS: [&str; 62] = [
     "TABLE",
     "TO",
     "TOKEN",
+    "TRUE",
     "TRUNCATE",
     "UNLOGGED",
-    "UNSET",
     "UPDATE",
     "USE",
     "USING",
@@ -71,10 +69,20 @@ pub const RESERVED_WORDS: [&str; 62] = [
     "WITH",
 ];
 
+/// The length of the longest reserved word.
+const RESERVED_LENGTH_MAX: usize = 12;
+
 /// Whether `word`, in any case, cannot be a name unless quoted.
 pub fn is_reserved(word: &str) -> bool {
-    let upper = word.to_ascii_uppercase();
-    RESERVED_WORDS.binary_search(&upper.as_str()).is_ok()
+    let mut upper = [0_u8; RESERVED_LENGTH_MAX];
+    let Some(upper) = upper.get_mut(..word.len()) else {
+        return false;
+    };
+    upper.copy_from_slice(word.as_bytes());
+    upper.make_ascii_uppercase();
+    RESERVED_WORDS
+        .binary_search_by(|reserved| reserved.as_bytes().cmp(upper))
+        .is_ok()
 }
 
 /// A stored name as CQL text: in double quotes where it would not be read back as itself.

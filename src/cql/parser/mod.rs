@@ -28,7 +28,6 @@ use crate::cql::ast::{Name, Position, Statement, StatementKind};
 use crate::cql::lexer::{Lexer, Symbol, Token, TokenKind};
 use crate::error::{Error, Result};
 use crate::limits::{NESTING_MAX, STATEMENT_BYTES_MAX};
-use names::{RESERVED, is_reserved};
 
 /// Parses one statement; a semicolon may end it.
 pub fn parse_statement(text: &str) -> Result<Statement> {
@@ -52,28 +51,6 @@ pub fn parse_type(text: &str) -> Result<crate::cql::ast::TypeExpr> {
         return Err(parser.error_at("missing EOF at"));
     }
     Ok(ty)
-}
-
-/// Whether a name must be quoted to be read back as it is.
-pub fn needs_quotes(name: &str) -> bool {
-    let mut bytes = name.bytes();
-    let plain = bytes.next().is_some_and(|first| first.is_ascii_lowercase())
-        && bytes.all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'_');
-    !plain || is_reserved(name)
-}
-
-/// A name as CQL writes it: quoted where it must be.
-pub fn quote_name(name: &str) -> String {
-    if needs_quotes(name) {
-        format!("\"{}\"", name.replace('"', "\"\""))
-    } else {
-        name.to_owned()
-    }
-}
-
-/// The words that can never be names without quotes.
-pub fn reserved_words() -> &'static [&'static str] {
-    RESERVED
 }
 
 /// The parser's state.

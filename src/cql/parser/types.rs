@@ -4,7 +4,7 @@ use crate::cql::ast::{QualifiedName, TypeExpr, TypeExprKind};
 use crate::cql::lexer::{Symbol, TokenKind};
 use crate::cql::parser::Parser;
 use crate::error::{Error, Result};
-use crate::types::Type;
+use crate::types::name::native_type;
 
 /// Names that Cassandra keeps for types to come.
 const RESERVED_TYPES: &[&str] = &[
@@ -15,37 +15,6 @@ const RESERVED_TYPES: &[&str] = &[
     "macaddr",
     "bitstring",
 ];
-
-/// The native type called `word`, in any case.
-fn native(word: &str) -> Option<Type> {
-    const NATIVE: &[(&str, Type)] = &[
-        ("ascii", Type::Ascii),
-        ("bigint", Type::BigInt),
-        ("blob", Type::Blob),
-        ("boolean", Type::Boolean),
-        ("counter", Type::Counter),
-        ("date", Type::Date),
-        ("decimal", Type::Decimal),
-        ("double", Type::Double),
-        ("duration", Type::Duration),
-        ("float", Type::Float),
-        ("inet", Type::Inet),
-        ("int", Type::Int),
-        ("smallint", Type::SmallInt),
-        ("text", Type::Text),
-        ("time", Type::Time),
-        ("timestamp", Type::Timestamp),
-        ("timeuuid", Type::TimeUuid),
-        ("tinyint", Type::TinyInt),
-        ("uuid", Type::Uuid),
-        ("varchar", Type::Text),
-        ("varint", Type::VarInt),
-    ];
-    NATIVE
-        .iter()
-        .find(|(name, _)| name.eq_ignore_ascii_case(word))
-        .map(|(_, ty)| ty.clone())
-}
 
 impl Parser<'_> {
     /// A type.
@@ -64,7 +33,7 @@ impl Parser<'_> {
             if generic && let Some(kind) = self.generic_type()? {
                 return Ok(kind);
             }
-            if let Some(ty) = native(self.slice())
+            if let Some(ty) = native_type(self.slice())
                 && !self.peek_symbol(Symbol::Dot)?
             {
                 self.advance()?;
