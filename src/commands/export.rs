@@ -19,10 +19,13 @@ Examples:
 
 The file is written under a temporary name and appears when it is complete.")]
 pub struct Args {
-    /// The table, with its keyspace (unless --query is given), and the file: .gz is compressed,
-    /// - is standard output
-    #[arg(value_name = "KEYSPACE.TABLE> <FILE", required = true, num_args = 1..=2)]
-    operands: Vec<String>,
+    /// The table, with its keyspace; left out where --query is given
+    #[arg(value_name = "KEYSPACE.TABLE", required = true)]
+    first: String,
+
+    /// The file: .gz is compressed, - is standard output
+    #[arg(value_name = "FILE")]
+    second: Option<String>,
 
     #[command(flatten)]
     data: DataDir,
@@ -64,30 +67,27 @@ pub struct Args {
 impl Args {
     /// What is read and where it goes; wrong operands are told in words.
     pub fn work(&self) -> std::result::Result<(Selection, Output), String> {
-        let (selection, file) = match (&self.query, self.operands.as_slice()) {
-            (Some(text), [file]) => {
-                let keyspace = self.keyspace.clone();
-                (
-                    Selection::Query {
-                        keyspace,
-                        text: text.clone(),
-                    },
-                    file,
-                )
+        let (selection, file) = match (&self.query, &self.second) {
+            (Some(text), None) => {
+                let (keyspace, text) = (self.keyspace.clone(), text.clone());
+                (Selection::Query { keyspace, text }, &self.first)
             }
-            (Some(_), _) => return Err("--query takes the place of KEYSPACE.TABLE".to_owned()),
-            (None, [table, file]) => {
-                let (keyspace, table) = table_name(table)?;
+            (Some(_), Some(_)) => {
+                return Err("--query takes the place of KEYSPACE.TABLE".to_owned());
+            }
+            (None, Some(file)) => {
+                let (keyspace, table) = table_name(&self.first)?;
+                let columns = self.columns.clone();
                 (
                     Selection::Table {
                         keyspace,
                         table,
-                        columns: self.columns.clone(),
+                        columns,
                     },
                     file,
                 )
             }
-            (None, _) => return Err("expected KEYSPACE.TABLE and FILE".to_owned()),
+            (None, None) => return Err("the FILE is missing".to_owned()),
         };
         Ok((selection, Output::Path(PathBuf::from(file))))
     }

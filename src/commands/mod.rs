@@ -13,7 +13,7 @@ mod shell;
 use crate::database::Database;
 use crate::error::{Error, Result};
 use clap::error::ErrorKind as UsageError;
-use clap::{CommandFactory, FromArgMatches, Parser, Subcommand};
+use clap::{Args as _, CommandFactory, FromArgMatches, Parser, Subcommand};
 use std::io::{IsTerminal, Write};
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -86,7 +86,7 @@ pub fn main() -> ExitCode {
         Command::Export(args) => match args.work() {
             Ok(work) => export::run(args, work),
             Err(words) => {
-                let mut command = Cli::command();
+                let mut command = export::Args::augment_args(clap::Command::new("export"));
                 return wrong_usage(&command.error(UsageError::WrongNumberOfValues, words));
             }
         },

@@ -3,7 +3,7 @@
 use crate::commands::{DataDir, shows_color, shows_progress, stop_on_interrupt};
 use crate::error::{Error, Result};
 use crate::shell::{Flow, Format, Out, Palette, Settings, Shell, run_interactive};
-use clap::{ArgMatches, ValueEnum};
+use clap::ArgMatches;
 use std::io::{IsTerminal, Write};
 use std::path::PathBuf;
 
@@ -34,20 +34,10 @@ pub struct Args {
     #[arg(short, long, value_name = "FILE")]
     file: Vec<PathBuf>,
 
-    /// How rows are written
-    #[arg(long, value_name = "FORMAT", value_enum, default_value = "table")]
-    format: FormatName,
-}
-
-/// How rows are written.
-#[derive(Clone, Copy, Debug, ValueEnum)]
-enum FormatName {
-    /// Aligned tables, for people
-    Table,
-    /// RFC 4180 with a header line
-    Csv,
-    /// One JSON object a line
-    Json,
+    /// How rows are written: aligned tables, RFC 4180 with a header, or one JSON object a line
+    #[arg(long, value_name = "FORMAT", value_parser = ["table", "csv", "json"])]
+    #[arg(default_value = "table")]
+    format: String,
 }
 
 /// A piece of work from the command line.
@@ -61,10 +51,10 @@ pub fn run(args: &Args, matches: Option<&ArgMatches>) -> Result<()> {
     let jobs = jobs(args, matches);
     let terminal = std::io::stdout().is_terminal();
     let settings = Settings {
-        format: match args.format {
-            FormatName::Table => Format::Table,
-            FormatName::Csv => Format::Csv,
-            FormatName::Json => Format::Json,
+        format: match args.format.as_str() {
+            "csv" => Format::Csv,
+            "json" => Format::Json,
+            _ => Format::Table,
         },
         palette: Palette {
             color: shows_color(),

@@ -249,10 +249,12 @@ fn run_typed(shell: &mut Shell, splitter: &mut Splitter) -> Result<Flow> {
                 if output::is_closed(&error) {
                     return Err(error);
                 }
-                shell.tell(&error)?;
                 if shell.interrupt.swap(false, Ordering::Relaxed) {
+                    // The terminal has shown ^C where the cursor was.
+                    writeln!(shell.err).map_err(|error| output::closed(&error))?;
                     splitter.clear();
                 }
+                shell.tell(&error)?;
             }
         }
         shell.out.flush().map_err(|error| output::closed(&error))?;

@@ -5,18 +5,14 @@
 //! commit log; what lies there beside them is told, since an engine removes it at its next start.
 
 use crate::error::{Error, ErrorKind, Result};
-use crate::storage::commitlog::CommitLog;
 use crate::storage::disk::Disk;
 use crate::storage::disk::real::RealDisk;
 use crate::storage::format::FileKind;
 use crate::storage::meta::FileMeta;
-use crate::storage::{manifest, sstable};
+use crate::storage::{commitlog, manifest, sstable};
 use std::fmt;
 use std::path::Path;
 use std::sync::Arc;
-
-/// Where the commit log lies.
-const LOG_DIRECTORY: &str = "commitlog";
 
 /// How many bytes tell a file's kind.
 const KIND_BYTES: usize = 8;
@@ -53,23 +49,29 @@ pub fn inspect_file(file: &Path, rows: bool, out: &mut dyn fmt::Write) -> Result
     let disk = RealDisk::open(folder.unwrap_or(Path::new(".")))?;
     match kind_of(&disk, &name)? {
         FileKind::Manifest => manifest::inspect(&disk, &name, out),
-        FileKind::CommitLog => Err(Error::internal("the commit log is being built")),
+        FileKind::CommitLog => commitlog::inspect(&disk, &name, out),
         FileKind::SsTable => sstable::inspect(&disk, &name, rows, out),
     }
 }
 
+/// The kind of a file by its first bytes. A log segment that was never used has none yet.
 fn kind_of(disk: &dyn Disk, path: &str) -> Result<FileKind> {
     let file = disk.open(path)?;
     let length = usize::try_from(file.len())
         .unwrap_or(KIND_BYTES)
         .min(KIND_BYTES);
-    FileKind::of(&file.read_at(0, length)?).ok_or_else(|| {
-        Error::corrupt(
+    let first = file.read_at(0, length)?;
+    match FileKind::of(&first) {
+        Some(kind) => Ok(kind),
+        None if first.iter().all(|byte| *byte == 0) && commitlog::number_of(path).is_some() => {
+            Ok(FileKind::CommitLog)
+        }
+        None => Err(Error::corrupt(
             &disk.display(path),
             0,
             "it does not begin as a file of helenus does",
-        )
-    })
+        )),
+    }
 }
 
 /// Verifies every file of the data directory; `tell` gets a line for each. Damage is told and
@@ -158,30 +160,25 @@ impl Check<'_> {
 
     /// Reads the commit log as recovery would.
     fn log(&mut self, state: &manifest::State) -> Result<()> {
-        let segments = self.disk.list(LOG_DIRECTORY)?;
+        let segments = self.disk.list(commitlog::DIRECTORY)?;
         for segment in &segments {
-            let path = format!("{LOG_DIRECTORY}/{segment}");
+            let path = format!("{}/{segment}", commitlog::DIRECTORY);
             self.summary.bytes += self.disk.open(&path).map_or(0, |file| file.len());
         }
         self.summary.files += segments.len() as u64;
-        let read = || {
-            let mut recovery = CommitLog::recover(Arc::clone(&self.disk), state)?;
-            let mut records = 0_u64;
-            while recovery.next()?.is_some() {
-                records += 1;
-            }
-            Ok(records)
-        };
-        match read() {
-            Ok(records) => {
-                let line = format!(
-                    "commit log: good, {} segments, {records} records",
-                    segments.len()
-                );
-                (self.tell)(&line);
+        match commitlog::verify(Arc::clone(&self.disk), state) {
+            Ok(log) => {
+                let commitlog::Summary {
+                    segments,
+                    records,
+                    torn,
+                } = log;
+                (self.tell)(&format!(
+                    "commit log: good, {segments} segments, {records} records, {torn} bytes \
+                     never acknowledged"
+                ));
             }
             Err(error) => {
-                let error: Error = error;
                 self.summary.damaged += 1;
                 (self.tell)(&format!("commit log: BAD: {error}"));
             }
