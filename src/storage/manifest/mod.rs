@@ -41,6 +41,7 @@ const APPENDED_BYTES_MAX: u64 = 256 << 10;
 /// One change of what the database consists of. The order of the variants and of their fields is
 /// persisted: never change it, only append.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[expect(clippy::large_enum_variant, reason = "edits are few and short-lived")]
 pub enum Edit {
     /// A table has one more file.
     AddFile {
