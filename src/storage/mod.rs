@@ -1,6 +1,7 @@
 //! The log-structured engine. Its one door is [`Engine`].
 #![deny(clippy::indexing_slicing)]
 
+pub mod background;
 pub mod cache;
 pub mod cell;
 pub mod commitlog;

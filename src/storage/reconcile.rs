@@ -183,7 +183,7 @@ fn merge_data(counter: bool, a: ColumnData, b: ColumnData) -> ColumnData {
             cells.retain(|element| counter || !deletion.covers(element.cell.timestamp));
             ColumnData::Complex { deletion, cells }
         }
-        // A column never changes its kind; whatever wrote this, the answer does not depend on order.
+        // A column never changes its kind; whatever wrote this, order does not matter.
         (complex @ ColumnData::Complex { .. }, _) | (_, complex) => complex,
     }
 }

@@ -2,13 +2,18 @@
 //!
 //! A [`TableState`] never changes: a freeze, a flush, a compaction or a schema change puts a new
 //! one into the engine's [`State`]. A reader keeps the state that it started with, and so what
-//! that names.
+//! that names: a file is deleted when nobody names it any more ([`Garbage`]).
 
+use crate::error::Result;
 use crate::schema::{Catalog, Table, TableId};
+use crate::storage::disk::Disk;
 use crate::storage::live::Hidden;
 use crate::storage::memtable::Memtable;
+use crate::storage::meta::FileMeta;
+use crate::storage::sstable::{BlockCache, ColumnEntry, Reader, WriterOptions};
 use std::collections::BTreeMap;
-use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 /// All tables at one moment.
 #[derive(Clone, Debug, Default)]
@@ -30,16 +35,22 @@ pub struct TableState {
     pub hidden: Arc<Hidden>,
     /// What takes its writes.
     pub active: Arc<Memtable>,
+    /// What waits to be flushed, oldest first.
+    pub frozen: Vec<Arc<Memtable>>,
+    /// Its files, by number.
+    pub files: Arc<Vec<Arc<FileHandle>>>,
 }
 
 impl TableState {
     /// A table without data.
-    pub fn new(schema: &Arc<Table>, shards: usize) -> Self {
+    pub fn new(schema: &Arc<Table>, shards: usize, volatile: bool) -> Self {
         Self {
             schema: Arc::clone(schema),
             counter: schema.is_counter(),
             hidden: Arc::new(Hidden::of(schema)),
-            active: Arc::new(Memtable::new(shards)),
+            active: Arc::new(Memtable::new(shards, volatile)),
+            frozen: Vec::new(),
+            files: Arc::default(),
         }
     }
 
@@ -51,6 +62,139 @@ impl TableState {
             counter: schema.is_counter(),
             hidden: Arc::new(Hidden::of(schema)),
             ..self.clone()
+        }
+    }
+
+    /// Sets the active memtable aside and takes a fresh one; nothing where it is empty.
+    pub fn freeze(&mut self, shards: usize, volatile: bool) {
+        let fresh = Arc::new(Memtable::new(shards, volatile));
+        let active = std::mem::replace(&mut self.active, fresh);
+        if !active.is_empty() {
+            self.frozen.push(active);
+        }
+    }
+
+    /// All memtables, the active one first.
+    pub fn memtables(&self) -> impl Iterator<Item = &Arc<Memtable>> {
+        std::iter::once(&self.active).chain(self.frozen.iter().rev())
+    }
+
+    /// The files without those numbered `gone`, and with `added`.
+    pub fn replace_files(&mut self, gone: &[u64], added: &[Arc<FileHandle>]) {
+        let mut files: Vec<_> = self
+            .files
+            .iter()
+            .filter(|file| !gone.contains(&file.meta.id))
+            .chain(added)
+            .cloned()
+            .collect();
+        files.sort_by_key(|file| file.meta.id);
+        self.files = Arc::new(files);
+    }
+}
+
+/// What a writer of the table's SSTables must know.
+pub fn writer_options(schema: &Table, file: u64, block_bytes: usize) -> WriterOptions {
+    let mut columns: Vec<ColumnEntry> = schema
+        .statics
+        .iter()
+        .chain(&schema.regulars)
+        .map(|column| ColumnEntry {
+            id: column.id,
+            kind: column.ty.physical(),
+            name: column.name.clone(),
+        })
+        .collect();
+    columns.sort_by_key(|column| column.id);
+    let enabled = schema.options.compression.get("enabled");
+    WriterOptions {
+        table: schema.id,
+        file,
+        columns,
+        block_bytes,
+        bloom_filter_fp_millionths: schema.options.bloom_filter_fp_millionths,
+        compression: enabled.is_none_or(|enabled| enabled != "false"),
+    }
+}
+
+/// Files that are to be deleted: nobody names them any more.
+#[derive(Debug, Default)]
+pub struct Garbage {
+    files: Mutex<Vec<(TableId, u64)>>,
+}
+
+impl Garbage {
+    /// Takes what has come together.
+    pub fn take(&self) -> Vec<(TableId, u64)> {
+        std::mem::take(&mut self.files.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// Puts a file on the list.
+    pub fn put(&self, table: TableId, id: u64) {
+        let mut files = self.files.lock().unwrap_or_else(PoisonError::into_inner);
+        files.push((table, id));
+    }
+}
+
+/// A table's file, shared by all who read it.
+#[derive(Debug)]
+pub struct FileHandle {
+    /// The table.
+    pub table: TableId,
+    /// What the manifest says of it.
+    pub meta: Arc<FileMeta>,
+    shared: Arc<FileShared>,
+    reader: OnceLock<Arc<Reader>>,
+    obsolete: AtomicBool,
+}
+
+/// What all files of an engine share.
+#[derive(Debug)]
+pub struct FileShared {
+    /// Where they lie.
+    pub disk: Arc<dyn Disk>,
+    /// The cache of their blocks.
+    pub cache: Arc<BlockCache>,
+    /// Those that are to be deleted.
+    pub garbage: Arc<Garbage>,
+}
+
+impl FileHandle {
+    /// A file of the manifest. It is opened when first read.
+    pub fn new(table: TableId, meta: FileMeta, shared: &Arc<FileShared>) -> Arc<Self> {
+        Arc::new(Self {
+            table,
+            meta: Arc::new(meta),
+            shared: Arc::clone(shared),
+            reader: OnceLock::new(),
+            obsolete: AtomicBool::new(false),
+        })
+    }
+
+    /// The open file.
+    pub fn reader(&self) -> Result<&Arc<Reader>> {
+        if let Some(reader) = self.reader.get() {
+            return Ok(reader);
+        }
+        let reader = Reader::open(
+            self.shared.disk.as_ref(),
+            &FileMeta::path(self.table, self.meta.id),
+            Arc::clone(&self.meta),
+            Arc::clone(&self.shared.cache),
+        )?;
+        Ok(self.reader.get_or_init(|| reader))
+    }
+
+    /// Says that no manifest names the file any more: it goes with its last reader.
+    pub fn retire(&self) {
+        self.obsolete.store(true, Ordering::SeqCst);
+    }
+}
+
+impl Drop for FileHandle {
+    fn drop(&mut self) {
+        if *self.obsolete.get_mut() {
+            self.shared.garbage.put(self.table, self.meta.id);
         }
     }
 }

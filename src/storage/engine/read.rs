@@ -1,14 +1,16 @@
 //! The way of a read: what the state names, up to a position, merged and filtered.
 
 use crate::error::Result;
-use crate::storage::engine::Inner;
+use crate::schema::TableId;
+use crate::storage::engine::core::Inner;
 use crate::storage::live::{Filter, LiveRows, Reread};
 use crate::storage::memtable::MemtableSource;
 use crate::storage::merge::{Merge, MergedRow};
 use crate::storage::read::{PartitionBound, Partitions, Projection, ReadCommand, ReadItem, Slice};
 use crate::storage::row::PartitionKey;
 use crate::storage::source::{Source, SourceRequest};
-use crate::storage::table::TableState;
+use crate::storage::sstable::Cursor;
+use crate::storage::table::{FileHandle, TableState};
 use bytes::Bytes;
 use std::sync::Arc;
 
@@ -16,38 +18,83 @@ use std::sync::Arc;
 #[derive(Clone)]
 pub(super) struct Snapshot {
     pub table: Arc<TableState>,
-    pub position: u64,
+    /// The position, of writes that went to the log.
+    pub logged: u64,
+    /// The position, of writes that did not.
+    pub volatile: u64,
 }
 
 impl Snapshot {
-    /// A merge of everything that the snapshot has for `request`.
-    pub fn merge(&self, request: &SourceRequest) -> Merge {
-        let source = MemtableSource::new(
-            Arc::clone(&self.table.active),
-            self.table.counter,
-            self.position,
-            request.clone(),
-        );
-        Merge::new(vec![Box::new(source)], self.table.counter, request.reversed)
+    /// A merge of everything that the snapshot has for `request`; `key` where that is one
+    /// partition.
+    pub fn merge(&self, request: &SourceRequest, key: Option<&PartitionKey>) -> Result<Merge> {
+        let mut sources: Vec<Box<dyn Source>> = Vec::new();
+        for memtable in self.table.memtables() {
+            if memtable.is_empty() {
+                continue;
+            }
+            let position = if memtable.is_volatile() {
+                self.volatile
+            } else {
+                self.logged
+            };
+            sources.push(Box::new(MemtableSource::new(
+                Arc::clone(memtable),
+                self.table.counter,
+                position,
+                request.clone(),
+            )));
+        }
+        for file in self.table.files.iter() {
+            if may_hold(file, request, key)? {
+                sources.push(Box::new(Cursor::new(file.reader()?, request.clone())));
+            }
+        }
+        Ok(Merge::new(sources, self.table.counter, request.reversed))
+    }
+}
+
+/// Whether a file can have something to say, by what is known without reading its blocks.
+fn may_hold(
+    file: &FileHandle,
+    request: &SourceRequest,
+    key: Option<&PartitionKey>,
+) -> Result<bool> {
+    let meta = &file.meta;
+    let in_range = match key {
+        Some(key) => meta.may_hold(key),
+        None => request.start.starts_before(&meta.last) && request.end.ends_behind(&meta.first),
+    };
+    if !in_range {
+        return Ok(false);
+    }
+    if !meta.beyond_rows
+        && let (Some(first), Some(last)) = (&meta.first_clustering, &meta.last_clustering)
+    {
+        let meets = |slice: &Slice| {
+            slice.start.as_ref() <= last.as_slice() && slice.end.as_ref() > first.as_slice()
+        };
+        if !request.slices.iter().any(meets) {
+            return Ok(false);
+        }
+    }
+    match key {
+        Some(key) => file.reader()?.may_contain(key),
+        None => Ok(true),
     }
 }
 
 impl Reread for Snapshot {
     fn whole(&self, key: &PartitionKey, clustering: &[u8]) -> Result<Option<MergedRow>> {
-        let mut end = clustering.to_vec();
-        end.push(0);
         let request = SourceRequest {
             start: PartitionBound::Before(key.clone()),
             end: PartitionBound::After(key.clone()),
-            slices: vec![Slice {
-                start: Bytes::copy_from_slice(clustering),
-                end: Bytes::from(end),
-            }],
+            slices: vec![Slice::row(Bytes::copy_from_slice(clustering))],
             reversed: false,
             columns: Projection::All,
             statics: false,
         };
-        let mut merge = self.merge(&request);
+        let mut merge = self.merge(&request, Some(key))?;
         match merge.next_partition()? {
             Some(_) => merge.next_row(),
             None => Ok(None),
@@ -71,7 +118,7 @@ impl std::fmt::Debug for RowStream {
 }
 
 impl RowStream {
-    fn new(snapshot: Snapshot, command: ReadCommand) -> Self {
+    fn new(snapshot: Snapshot, command: ReadCommand) -> Result<Self> {
         let (start, end, keys) = match command.partitions {
             Partitions::Keys(keys) => (PartitionBound::Open, PartitionBound::Open, Some(keys)),
             Partitions::Range { start, end } => (start, end, None),
@@ -97,19 +144,20 @@ impl RowStream {
         };
         match keys {
             Some(keys) => stream.keys = keys.into_iter(),
-            None => stream.start(),
+            None => stream.start(None)?,
         }
-        stream
+        Ok(stream)
     }
 
     /// Starts reading what the request names.
-    fn start(&mut self) {
+    fn start(&mut self, key: Option<&PartitionKey>) -> Result<()> {
         let reread: Option<Box<dyn Reread>> = match self.request.columns {
             Projection::All => None,
             Projection::Columns(_) => Some(Box::new(self.snapshot.clone())),
         };
-        let merge = self.snapshot.merge(&self.request);
+        let merge = self.snapshot.merge(&self.request, key)?;
         self.current = Some(LiveRows::new(merge, self.filter.clone(), reread));
+        Ok(())
     }
 
     /// The next item, or none at the end.
@@ -126,19 +174,33 @@ impl RowStream {
                 return Ok(None);
             };
             self.request.start = PartitionBound::Before(key.clone());
-            self.request.end = PartitionBound::After(key);
-            self.start();
+            self.request.end = PartitionBound::After(key.clone());
+            self.start(Some(&key))?;
         }
     }
 }
 
 impl Inner {
-    pub(super) fn read(&self, command: ReadCommand) -> Result<RowStream> {
-        let table = self.table(command.table)?;
-        let snapshot = Snapshot {
-            table,
-            position: self.applied.contiguous(),
+    /// A table as of now: what is durable, or (`appended`) all that was written.
+    pub(super) fn snapshot(&self, table: TableId, appended: bool) -> Result<Snapshot> {
+        self.check_open()?;
+        // The state first: what its files hold is never behind the position.
+        let table = self.table(table)?;
+        let complete = self.applied.contiguous();
+        let logged = if appended {
+            complete
+        } else {
+            complete.min(self.log.visible())
         };
-        Ok(RowStream::new(snapshot, command))
+        Ok(Snapshot {
+            table,
+            logged,
+            volatile: self.volatile.contiguous(),
+        })
+    }
+
+    pub(super) fn read(&self, command: ReadCommand, appended: bool) -> Result<RowStream> {
+        let snapshot = self.snapshot(command.table, appended)?;
+        RowStream::new(snapshot, command)
     }
 }

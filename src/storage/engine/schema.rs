@@ -2,7 +2,8 @@
 
 use crate::error::Result;
 use crate::schema::{Catalog, SchemaChange, TableId};
-use crate::storage::engine::{Inner, unknown_table};
+use crate::storage::engine::core::Inner;
+use crate::storage::manifest::Edit;
 use crate::storage::table::{State, TableState};
 use std::sync::{Arc, PoisonError};
 
@@ -11,6 +12,7 @@ impl Inner {
         &self,
         decide: impl FnOnce(&Catalog) -> Result<Vec<SchemaChange>>,
     ) -> Result<Arc<Catalog>> {
+        self.check_writable()?;
         let _changing = self.changing.lock().unwrap_or_else(PoisonError::into_inner);
         let before = self.state();
         let changes = decide(&before.catalog)?;
@@ -18,39 +20,84 @@ impl Inner {
             return Ok(Arc::clone(&before.catalog));
         }
         let catalog = Arc::new(before.catalog.with(&changes));
-        self.publish(|state| self.adopt(state, &catalog));
+        {
+            let _committing = self.commit();
+            self.edit(&[Edit::Schema(changes)])?;
+            let _gate = self.shut_gate();
+            self.publish(|state| self.adopt(state, &catalog));
+        }
+        for (id, table) in &before.tables {
+            if !catalog.tables.contains_key(id) {
+                self.retire(table);
+            }
+        }
+        drop(before);
+        self.collect_garbage();
+        self.flush_bell.ring();
         Ok(catalog)
     }
 
     /// Makes the tables those of `catalog`.
     fn adopt(&self, state: &mut State, catalog: &Arc<Catalog>) {
+        let shards = self.config.memtable_shards;
         state.catalog = Arc::clone(catalog);
         state.tables.retain(|id, _| catalog.tables.contains_key(id));
         for (id, schema) in &catalog.tables {
+            let fresh = TableState::new(schema, shards, false);
+            let volatile = Self::is_volatile(state, &fresh);
             match state.tables.get_mut(id) {
                 None => {
-                    let table = TableState::new(schema, self.config.memtable_shards);
+                    let table = TableState::new(schema, shards, volatile);
                     state.tables.insert(*id, Arc::new(table));
                 }
-                Some(table) if table.schema != *schema => {
-                    *table = Arc::new(table.with_schema(schema));
+                Some(table) => {
+                    if table.schema != *schema {
+                        *table = Arc::new(table.with_schema(schema));
+                    }
+                    if table.active.is_volatile() != volatile {
+                        // A memtable's positions are all of one kind.
+                        Arc::make_mut(table).freeze(shards, volatile);
+                    }
                 }
-                Some(_) => {}
             }
         }
     }
 
-    pub(super) fn truncate(&self, id: TableId) -> Result<()> {
-        let _gate = self.gate.write().unwrap_or_else(PoisonError::into_inner);
-        let table = self.table(id)?;
-        let empty = TableState::new(&table.schema, self.config.memtable_shards);
-        self.publish(|state| {
-            state.tables.insert(id, Arc::new(empty));
-        });
-        if self.state().tables.contains_key(&id) {
-            Ok(())
-        } else {
-            Err(unknown_table())
+    /// Lets go of a table's contents, which no manifest names any more.
+    fn retire(&self, table: &TableState) {
+        for memtable in table.memtables() {
+            self.budget.release(memtable.retire());
         }
+        for file in table.files.iter() {
+            file.retire();
+        }
+    }
+
+    pub(super) fn truncate(&self, id: TableId) -> Result<()> {
+        self.check_writable()?;
+        let now = self.clock.now_micros();
+        let before = {
+            let _committing = self.commit();
+            let _gate = self.shut_gate();
+            let before = self.table(id)?;
+            let position = self.log.appended();
+            // Or the next start could give out positions that replay takes for truncated.
+            self.log.sync_through(position)?;
+            self.edit(&[Edit::Truncated {
+                table: id,
+                sequence: position,
+                timestamp: now,
+            }])?;
+            let volatile = before.active.is_volatile();
+            let empty = TableState::new(&before.schema, self.config.memtable_shards, volatile);
+            self.publish(|state| {
+                state.tables.insert(id, Arc::new(empty));
+            });
+            before
+        };
+        self.retire(&before);
+        drop(before);
+        self.collect_garbage();
+        Ok(())
     }
 }

@@ -2,14 +2,16 @@
 
 use super::*;
 use crate::clock::VirtualClock;
-use crate::schema::{Column, ColumnId, ColumnKind, Table, TableOptions};
+use crate::config::Config;
+use crate::schema::{Column, ColumnId, ColumnKind, SchemaChange, Table, TableId, TableOptions};
 use crate::storage::cell::{Cell, Deletion, Liveness};
-use crate::storage::mutation::PartitionUpdate;
-use crate::storage::read::{PartitionBound, Partitions, Projection, ReadItem, Slice};
-use crate::storage::row::{ColumnData, Row, RowColumn, RowDeletion};
+use crate::storage::mutation::{Mutation, PartitionUpdate};
+use crate::storage::read::{PartitionBound, Partitions, Projection, ReadCommand, ReadItem, Slice};
+use crate::storage::row::{ColumnData, PartitionKey, Row, RowColumn, RowDeletion};
 use crate::types::Type;
 use bytes::Bytes;
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 const SECOND: i64 = 1_000_000;
 

@@ -26,4 +26,9 @@ impl Timestamps {
             .unwrap_or_default();
         now.max(last.saturating_add(1))
     }
+
+    /// The last timestamp that was given out.
+    pub fn last(&self) -> i64 {
+        self.last.load(Ordering::SeqCst)
+    }
 }

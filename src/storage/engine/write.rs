@@ -1,82 +1,18 @@
-//! The way of a write: validate, append, insert, acknowledge.
+//! The way of a write: validate, append to the log, insert into the memtables.
+//!
+//! The log's append gives the position; the insertion may then happen beside others. The caller
+//! acknowledges once the log says that the position is durable.
 
-use crate::error::{Error, Result};
+use crate::error::{Error, ErrorKind, Result};
 use crate::limits;
-use crate::storage::engine::{Inner, unknown_table};
-use crate::storage::memtable::Memtable;
+use crate::storage::engine::core::{Inner, unknown_table};
 use crate::storage::mutation::{Mutation, PartitionUpdate};
 use crate::storage::reconcile;
 use crate::storage::record::Record;
 use crate::storage::row::Row;
 use crate::storage::table::State;
 use std::sync::PoisonError;
-use std::sync::atomic::{AtomicU64, Ordering};
-
-/// How many mutations may be between append and insertion at once.
-const FLIGHT: usize = 1 << 12;
-
-/// Up to which position every mutation is in the memtables. Writers insert side by side and end in
-/// any order; readers may only go by what is complete.
-pub struct Applied {
-    next: AtomicU64,
-    contiguous: AtomicU64,
-    /// For each position in flight, by its remainder: the last one that ended there.
-    ended: Vec<AtomicU64>,
-}
-
-impl Applied {
-    /// Everything up to `position` is applied.
-    pub fn new(position: u64) -> Self {
-        Self {
-            next: AtomicU64::new(position),
-            contiguous: AtomicU64::new(position),
-            ended: (0..FLIGHT).map(|_| AtomicU64::new(0)).collect(),
-        }
-    }
-
-    /// The next position.
-    fn begin(&self) -> u64 {
-        self.next.fetch_add(1, Ordering::SeqCst) + 1
-    }
-
-    fn slot(&self, position: u64) -> Option<&AtomicU64> {
-        self.ended.get((position % FLIGHT as u64) as usize)
-    }
-
-    /// The mutation at `position` is inserted; returns when all before it are too.
-    fn end(&self, position: u64) {
-        while position - self.contiguous() > FLIGHT as u64 {
-            std::thread::yield_now();
-        }
-        if let Some(slot) = self.slot(position) {
-            slot.store(position, Ordering::SeqCst);
-        }
-        loop {
-            let done = self.contiguous.load(Ordering::SeqCst);
-            let next = done + 1;
-            let ended = self
-                .slot(next)
-                .is_some_and(|slot| slot.load(Ordering::SeqCst) == next);
-            if ended {
-                let _ = self.contiguous.compare_exchange(
-                    done,
-                    next,
-                    Ordering::SeqCst,
-                    Ordering::SeqCst,
-                );
-            } else if done >= position {
-                return;
-            } else {
-                std::thread::yield_now();
-            }
-        }
-    }
-
-    /// Everything up to here is in the memtables.
-    pub fn contiguous(&self) -> u64 {
-        self.contiguous.load(Ordering::SeqCst)
-    }
-}
+use std::sync::atomic::Ordering;
 
 fn is_rising(rows: &[Row]) -> bool {
     rows.windows(2)
@@ -153,21 +89,97 @@ fn validate(mutation: &Mutation, state: &State) -> Result<()> {
     Ok(())
 }
 
+/// Fails where a record is longer than the log takes.
+fn check_size(record: &Record) -> Result<()> {
+    let length = record.bytes.len();
+    if length > limits::MUTATION_BYTES_MAX {
+        return Err(Error::invalid(format!(
+            "Mutation of {length} bytes is too large for the maximum size of {}",
+            limits::MUTATION_BYTES_MAX
+        )));
+    }
+    Ok(())
+}
+
+/// Takes the updates of tables whose writes skip the log out of a mutation.
+fn take_volatile(mutation: &mut Mutation, state: &State) -> Mutation {
+    let skips = |update: &PartitionUpdate| {
+        let table = state.tables.get(&update.table);
+        table.is_some_and(|table| table.active.is_volatile())
+    };
+    if !mutation.updates.iter().any(skips) {
+        return Mutation::default();
+    }
+    let (volatile, logged) = std::mem::take(&mut mutation.updates)
+        .into_iter()
+        .partition(skips);
+    mutation.updates = logged;
+    Mutation { updates: volatile }
+}
+
 impl Inner {
-    /// Appends a mutation and inserts it into the memtables; answers its position.
-    pub(super) fn append(&self, mut mutation: Mutation) -> Result<u64> {
-        let _gate = self.gate.read().unwrap_or_else(PoisonError::into_inner);
+    /// Appends a mutation and inserts it into the memtables; answers its position in the log, if
+    /// it went there.
+    pub(super) fn append(&self, mut mutation: Mutation) -> Result<Option<u64>> {
+        self.check_writable()?;
+        self.wait_for_room()?;
         let state = self.state();
         validate(&mutation, &state)?;
         normalize(&mut mutation, &state);
-        let record = Record::encode(&mutation)?;
-        let position = self.applied.begin();
-        for update in &record.updates {
-            if let Some(table) = state.tables.get(&update.table) {
-                Memtable::insert(&table.active, position, &record, update);
-            }
+        let volatile = take_volatile(&mut mutation, &state);
+        let mut position = None;
+        if !mutation.updates.is_empty() {
+            position = Some(self.append_logged(&Record::encode(&mutation)?)?);
         }
+        if !volatile.updates.is_empty() {
+            self.append_volatile(&Record::encode(&volatile)?)?;
+        }
+        Ok(position)
+    }
+
+    fn append_logged(&self, record: &Record) -> Result<u64> {
+        check_size(record)?;
+        let _gate = self.gate.read().unwrap_or_else(PoisonError::into_inner);
+        self.check_open()?;
+        let clock = self.timestamps.last().to_le_bytes();
+        let position = self
+            .log
+            .append(&[&clock, &record.bytes])
+            .inspect_err(|error| {
+                if error.kind == ErrorKind::Io {
+                    self.trouble.note(error);
+                }
+            })?;
+        self.insert(position, record);
         self.applied.end(position);
         Ok(position)
+    }
+
+    fn append_volatile(&self, record: &Record) -> Result<()> {
+        check_size(record)?;
+        let _gate = self.gate.read().unwrap_or_else(PoisonError::into_inner);
+        self.check_open()?;
+        let position = self.volatile_next.fetch_add(1, Ordering::SeqCst) + 1;
+        self.insert(position, record);
+        self.volatile.end(position);
+        Ok(())
+    }
+
+    /// Inserts a record into the memtables of its tables; of those that are gone by now, nobody
+    /// will ask.
+    fn insert(&self, position: u64, record: &Record) {
+        let state = self.state();
+        for update in &record.updates {
+            if let Some(table) = state.tables.get(&update.table) {
+                let cost = table.active.insert(position, record, update);
+                self.budget.add(cost);
+                if table.active.bytes() >= self.config.memtable_flush_bytes {
+                    self.flush_bell.ring();
+                }
+            }
+        }
+        if self.budget.is_tight() {
+            self.flush_bell.ring();
+        }
     }
 }

