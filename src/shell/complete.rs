@@ -32,6 +32,26 @@ const FUNCTIONS: &[&str] = &[
     "writetime(",
 ];
 
+/// Keywords that may stand inside of a statement.
+const INSIDE: &[(&str, &str)] = &[
+    (
+        "SELECT",
+        "FROM WHERE AND IN ORDER BY ASC DESC LIMIT PER PARTITION ALLOW FILTERING DISTINCT AS \
+         CONTAINS",
+    ),
+    ("INSERT", "VALUES USING TTL TIMESTAMP AND IF JSON"),
+    ("UPDATE", "SET WHERE AND IN USING TTL TIMESTAMP IF"),
+    ("DELETE", "FROM WHERE AND IN USING TIMESTAMP IF"),
+    ("COPY", "FROM TO STDOUT WITH HEADER DELIMITER NULL AND"),
+    (
+        "BEGIN",
+        "BATCH UNLOGGED COUNTER INSERT INTO UPDATE DELETE APPLY VALUES SET WHERE FROM AND USING",
+    ),
+    ("CREATE", "IF PRIMARY STATIC WITH"),
+    ("ALTER", "ADD DROP RENAME TO WITH IF AND STATIC"),
+    ("DROP", "IF"),
+];
+
 /// Table options.
 const OPTIONS: &[&str] = &[
     "bloom_filter_fp_chance",
@@ -254,86 +274,35 @@ impl Context<'_> {
     }
 
     fn inside(&self, first: &Piece<'_>) -> Vec<Candidate> {
-        let is = |word: &str| first.is(word);
         let with = self.words.iter().any(|word| word.is("WITH"));
+        let makes = first.is("CREATE") || first.is("ALTER");
         let mut offered = self.columns();
-        let list: &[&str] = if is("SELECT") {
-            offered.extend(keywords(FUNCTIONS.to_vec()));
-            &[
-                "FROM",
-                "WHERE",
-                "AND",
-                "IN",
-                "ORDER",
-                "BY",
-                "ASC",
-                "DESC",
-                "LIMIT",
-                "ALLOW",
-                "FILTERING",
-                "PER PARTITION LIMIT",
-                "DISTINCT",
-                "AS",
-                "CONTAINS",
-                "TOKEN",
-            ]
-        } else if is("INSERT") {
-            &["VALUES", "USING", "TTL", "TIMESTAMP", "AND", "IF", "JSON"]
-        } else if is("UPDATE") {
-            &[
-                "SET",
-                "WHERE",
-                "AND",
-                "IN",
-                "USING",
-                "TTL",
-                "TIMESTAMP",
-                "IF",
-            ]
-        } else if is("DELETE") {
-            &["FROM", "WHERE", "AND", "IN", "USING", "TIMESTAMP", "IF"]
-        } else if is("COPY") {
-            &[
-                "FROM",
-                "TO",
-                "STDOUT",
-                "WITH",
-                "HEADER",
-                "DELIMITER",
-                "NULL",
-                "AND",
-            ]
-        } else if is("BEGIN") {
-            &[
-                "BATCH", "UNLOGGED", "COUNTER", "INSERT", "INTO", "UPDATE", "DELETE", "APPLY",
-                "VALUES", "SET", "WHERE", "FROM", "AND", "USING",
-            ]
-        } else if with && self.words.get(1).is_some_and(|word| word.is("KEYSPACE")) {
-            &["REPLICATION", "DURABLE_WRITES", "AND"]
-        } else if with {
-            offered.extend(
-                OPTIONS
-                    .iter()
-                    .map(|option| Candidate::Name((*option).to_owned())),
-            );
-            &["AND", "CLUSTERING ORDER BY", "DESC", "ASC"]
-        } else if is("CREATE") || is("ALTER") {
-            let types = words::TYPES
-                .iter()
-                .map(|name| Candidate::Name((*name).to_owned()));
-            offered.extend(types.chain(self.types()));
-            if is("CREATE") {
-                &["IF", "PRIMARY", "STATIC", "WITH"]
+        if makes && with {
+            if self.words.get(1).is_some_and(|word| word.is("KEYSPACE")) {
+                offered.extend(keywords(vec!["REPLICATION", "DURABLE_WRITES", "AND"]));
             } else {
-                &["ADD", "DROP", "RENAME", "TO", "WITH", "IF", "AND", "STATIC"]
+                let options = OPTIONS.iter().map(|option| (*option).to_owned());
+                offered.extend(options.map(Candidate::Name));
+                offered.extend(keywords(vec!["AND", "CLUSTERING ORDER BY", "DESC", "ASC"]));
             }
-        } else if is("DROP") {
+            return offered;
+        }
+        if makes {
+            offered.extend(
+                words::TYPES
+                    .iter()
+                    .map(|name| Candidate::Name((*name).to_owned())),
+            );
+        }
+        if makes || first.is("DROP") {
             offered.extend(self.types());
-            &["IF"]
-        } else {
-            &[]
-        };
-        offered.extend(keywords(list.to_vec()));
+        }
+        if first.is("SELECT") {
+            offered.extend(keywords(FUNCTIONS.to_vec()));
+        }
+        if let Some((_, inside)) = INSIDE.iter().find(|(statement, _)| first.is(statement)) {
+            offered.extend(keywords(inside.split(' ').collect()));
+        }
         offered
     }
 

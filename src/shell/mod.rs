@@ -332,3 +332,6 @@ pub fn run_script(
         .map_err(|error| output::closed(&error))?;
     done
 }
+
+#[cfg(test)]
+mod tests;

@@ -284,7 +284,7 @@ impl Splitter {
             (Shape::Plain, 1, b"BEGIN") => Shape::Begin,
             (Shape::Plain, 1, word) => {
                 let is = |command: &&str| command.as_bytes() == word;
-                if LINE_COMMANDS.iter().any(|command| is(command)) {
+                if LINE_COMMANDS.iter().any(is) {
                     Shape::Line
                 } else {
                     Shape::Plain
