@@ -15,7 +15,7 @@ use crate::shell::report::Place;
 use crate::shell::run::path;
 use crate::shell::split::Splitter;
 use crate::shell::value::{Palette, Tone};
-use crate::shell::words::{Kind, is_keyword, pieces};
+use crate::shell::words::{COMMANDS, Kind, is_keyword, pieces};
 use crate::shell::{Failure, Flow, Shell, output};
 use rustyline::completion::{Completer, FilenameCompleter, Pair};
 use rustyline::config::{Behavior, CompletionType};
@@ -213,6 +213,10 @@ fn converse(shell: &mut Shell, editor: &mut LineEditor) -> Result<()> {
         splitter.push(b"\n");
         let flow = run_typed(shell, &mut splitter)?;
         if splitter.is_inside() && flow == Flow::Continue {
+            if waits_for_nothing(&line) && typed.trim() != line.trim() {
+                writeln!(shell.err, "A ; runs the statement, Ctrl-C forgets it.")
+                    .map_err(|error| output::closed(&error))?;
+            }
             continue;
         }
         remember(shell, editor, typed.trim());
@@ -222,6 +226,15 @@ fn converse(shell: &mut Shell, editor: &mut LineEditor) -> Result<()> {
             return Ok(());
         }
     }
+}
+
+/// Whether a line within a statement looks as if its writer did not know that one has begun.
+fn waits_for_nothing(line: &str) -> bool {
+    let line = line.trim();
+    line.is_empty()
+        || COMMANDS
+            .iter()
+            .any(|command| line.eq_ignore_ascii_case(command))
 }
 
 /// Runs the statements that are complete. Errors are told here.

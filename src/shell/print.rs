@@ -81,7 +81,7 @@ impl Shell {
         }
         let gap = if expand && count > 0 { "" } else { "\n" };
         self.write(|out| writeln!(out, "{gap}({count} rows)"))?;
-        if self.settings.terminal && !expand && layout.width() > self.settings.width && count > 0 {
+        if self.more.is_some() && !expand && layout.width() > self.settings.width && count > 0 {
             self.say("(Lines wrap: EXPAND ON shows one column a line.)")?;
         }
         Ok(())
