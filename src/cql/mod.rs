@@ -1,6 +1,7 @@
 //! CQL: text → tokens → tree → bound plan → execution.
 
 pub mod ast;
+pub mod ddl;
 pub mod functions;
 pub mod lexer;
 pub mod parser;

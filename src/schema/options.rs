@@ -275,7 +275,14 @@ fn double(name: &str, value: &OptionValue) -> Result<f64> {
         .map_err(|_| Error::syntax(format!("Invalid double value {text} for '{name}'")))
 }
 
-pub(super) fn boolean(name: &str, value: &OptionValue) -> Result<bool> {
+impl OptionValue {
+    /// The value of the option called `name` as true or false.
+    pub fn boolean(&self, name: &str) -> Result<bool> {
+        boolean(name, self)
+    }
+}
+
+fn boolean(name: &str, value: &OptionValue) -> Result<bool> {
     let text = text(name, value)?;
     match text.to_ascii_lowercase().as_str() {
         "1" | "true" | "yes" => Ok(true),

@@ -17,12 +17,13 @@
 mod access;
 mod describe;
 mod schema;
+mod types;
 
 pub use access::*;
 pub use describe::*;
 pub use schema::*;
+pub use types::*;
 
-use crate::types::Type;
 use std::fmt;
 use uuid::Uuid;
 
@@ -138,38 +139,6 @@ pub enum StatementKind {
     AddIdentity(AddIdentity),
     DropIdentity(DropIdentity),
     Describe(Describe),
-}
-
-/// A type as written.
-#[derive(Clone, Debug, PartialEq)]
-pub struct TypeExpr {
-    /// What it says.
-    pub kind: TypeExprKind,
-    /// Where it stands.
-    pub position: Position,
-}
-
-/// What a type says.
-#[derive(Clone, Debug, PartialEq)]
-pub enum TypeExprKind {
-    /// A native type.
-    Native(Type),
-    /// `'java.class.name'`.
-    Custom(String),
-    /// `list<…>`.
-    List(Box<TypeExpr>),
-    /// `set<…>`.
-    Set(Box<TypeExpr>),
-    /// `map<…, …>`.
-    Map(Box<TypeExpr>, Box<TypeExpr>),
-    /// `tuple<…>`.
-    Tuple(Vec<TypeExpr>),
-    /// `vector<…, n>`.
-    Vector(Box<TypeExpr>, u64),
-    /// `frozen<…>`.
-    Frozen(Box<TypeExpr>),
-    /// A user-defined type.
-    User(QualifiedName),
 }
 
 /// A term or a selector.

@@ -1,0 +1,124 @@
+//! CREATE, ALTER and DROP KEYSPACE.
+
+use crate::cql::ast::{AlterKeyspace, CreateKeyspace, Drop, Property};
+use crate::cql::ddl::{Context, Decision, check_modifiable, check_name, event, option_values};
+use crate::cql::result::{SchemaAction, SchemaEvent, SchemaTarget};
+use crate::error::{Error, ErrorKind, Result};
+use crate::schema::{Catalog, OptionValue, SchemaChange, replication};
+use std::collections::BTreeMap;
+
+/// What WITH says of a keyspace.
+#[derive(Default)]
+struct Settings {
+    replication: Option<BTreeMap<String, String>>,
+    durable_writes: Option<bool>,
+}
+
+fn settings(keyspace: &str, properties: &[Property]) -> Result<Settings> {
+    let mut settings = Settings::default();
+    for (name, value) in option_values(properties) {
+        let again = match name {
+            "replication" => settings.replication.is_some(),
+            "durable_writes" => settings.durable_writes.is_some(),
+            _ => return Err(Error::syntax(format!("Unknown property '{name}'"))),
+        };
+        if again {
+            return Err(Error::syntax(format!(
+                "Multiple definition for property '{name}'"
+            )));
+        }
+        match value {
+            OptionValue::Map(map) if name == "replication" => {
+                settings.replication = Some(replication(keyspace, &map)?);
+            }
+            OptionValue::Text(_) if name == "replication" => {
+                return Err(Error::syntax(
+                    "Invalid value for property 'replication'. It should be a map.",
+                ));
+            }
+            value => settings.durable_writes = Some(value.boolean(name)?),
+        }
+    }
+    Ok(settings)
+}
+
+fn keyspace_event(action: SchemaAction, name: &str) -> SchemaEvent {
+    event(action, SchemaTarget::Keyspace, name, "")
+}
+
+impl Context<'_> {
+    pub(super) fn create_keyspace(
+        &self,
+        catalog: &Catalog,
+        create: &CreateKeyspace,
+    ) -> Result<Decision> {
+        let name = &create.name.text;
+        check_modifiable(name)?;
+        check_name("Keyspace", "", name)?;
+        let settings = settings(name, &create.properties)?;
+        if catalog.keyspaces.contains_key(name) {
+            if create.if_not_exists {
+                return Ok(None);
+            }
+            return Err(Error::new(
+                ErrorKind::AlreadyExists,
+                format!("Cannot add existing keyspace \"{name}\""),
+            ));
+        }
+        let Some(replication) = settings.replication else {
+            return Err(Error::invalid("Missing mandatory option 'replication'"));
+        };
+        let change = SchemaChange::PutKeyspace {
+            name: name.clone(),
+            replication,
+            durable_writes: settings.durable_writes.unwrap_or(true),
+        };
+        Ok(Some((
+            vec![change],
+            keyspace_event(SchemaAction::Created, name),
+        )))
+    }
+
+    pub(super) fn alter_keyspace(
+        &self,
+        catalog: &Catalog,
+        alter: &AlterKeyspace,
+    ) -> Result<Decision> {
+        let name = &alter.name.text;
+        check_modifiable(name)?;
+        let settings = settings(name, &alter.properties)?;
+        let Some(keyspace) = catalog.keyspaces.get(name) else {
+            if alter.if_exists {
+                return Ok(None);
+            }
+            return Err(Error::invalid(format!("Keyspace '{name}' doesn't exist")));
+        };
+        let change = SchemaChange::PutKeyspace {
+            name: name.clone(),
+            replication: settings
+                .replication
+                .unwrap_or_else(|| keyspace.replication.clone()),
+            durable_writes: settings.durable_writes.unwrap_or(keyspace.durable_writes),
+        };
+        Ok(Some((
+            vec![change],
+            keyspace_event(SchemaAction::Updated, name),
+        )))
+    }
+
+    pub(super) fn drop_keyspace(&self, catalog: &Catalog, drop: &Drop) -> Result<Decision> {
+        let name = &drop.name.name.text;
+        check_modifiable(name)?;
+        if !catalog.keyspaces.contains_key(name) {
+            if drop.if_exists {
+                return Ok(None);
+            }
+            return Err(Error::invalid(format!("Keyspace '{name}' doesn't exist")));
+        }
+        let change = SchemaChange::DropKeyspace { name: name.clone() };
+        Ok(Some((
+            vec![change],
+            keyspace_event(SchemaAction::Dropped, name),
+        )))
+    }
+}

@@ -1,0 +1,245 @@
+//! Statements that change the schema.
+//!
+//! Each is a function from the present catalog to a list of changes, run by
+//! [`Engine::change_schema`] under its lock: what is checked still holds when the changes are
+//! written. A statement that turns out to change nothing (`IF NOT EXISTS` on what is there) answers
+//! no event.
+//!
+//! | file | statements |
+//! |---|---|
+//! | [`keyspace`] | CREATE, ALTER and DROP KEYSPACE |
+//! | [`table`] | CREATE and DROP TABLE |
+//! | [`alter`] | ALTER TABLE |
+//! | [`types`] | CREATE, ALTER and DROP TYPE |
+//! | [`resolve`] | types as written, looked up and checked |
+
+mod alter;
+mod keyspace;
+pub mod resolve;
+mod table;
+mod types;
+
+#[cfg(test)]
+mod tests;
+
+use crate::cql::ast::{Drop, DropKind, Property, PropertyValue, QualifiedName, StatementKind};
+use crate::cql::result::{QueryResult, SchemaAction, SchemaEvent, SchemaTarget};
+use crate::error::{Error, ErrorKind, Result};
+use crate::limits::NAME_LENGTH_MAX;
+use crate::schema::{Catalog, Keyspace, OptionValue, SchemaChange};
+use crate::storage::Engine;
+use std::sync::Arc;
+
+/// What a statement decided: the changes, and what to tell of them; nothing where nothing changes.
+type Decision = Option<(Vec<SchemaChange>, SchemaEvent)>;
+
+/// The keyspaces that the system itself declares: nobody may change them.
+pub const SYSTEM_KEYSPACES: [&str; 7] = [
+    "system",
+    "system_auth",
+    "system_distributed",
+    "system_schema",
+    "system_traces",
+    "system_views",
+    "system_virtual_schema",
+];
+
+/// What a schema statement is carried out with.
+struct Context<'a> {
+    engine: &'a Engine,
+    /// The session's keyspace.
+    keyspace: Option<&'a str>,
+}
+
+/// Carries out a statement that changes the schema, and refuses those that are yet to come.
+/// `keyspace` is the session's.
+pub fn execute(
+    engine: &Engine,
+    keyspace: Option<&str>,
+    statement: &StatementKind,
+) -> Result<QueryResult> {
+    let context = Context { engine, keyspace };
+    let mut event = None;
+    engine.change_schema(|catalog| {
+        let decision = context.decide(catalog, statement)?;
+        let (changes, told) = decision.unzip();
+        event = told;
+        Ok(changes.unwrap_or_default())
+    })?;
+    Ok(event.map_or(QueryResult::Void, QueryResult::SchemaChange))
+}
+
+impl<'a> Context<'a> {
+    fn decide(&self, catalog: &Catalog, statement: &StatementKind) -> Result<Decision> {
+        match statement {
+            StatementKind::CreateKeyspace(create) => self.create_keyspace(catalog, create),
+            StatementKind::AlterKeyspace(alter) => self.alter_keyspace(catalog, alter),
+            StatementKind::CreateTable(create) => self.create_table(catalog, create),
+            StatementKind::AlterTable(alter) => self.alter_table(catalog, alter),
+            StatementKind::CreateType(create) => self.create_type(catalog, create),
+            StatementKind::AlterType(alter) => self.alter_type(catalog, alter),
+            StatementKind::Drop(drop) => self.drop(catalog, drop),
+            other => Err(refusal(other)),
+        }
+    }
+
+    fn drop(&self, catalog: &Catalog, drop: &Drop) -> Result<Decision> {
+        if drop.kind == DropKind::Keyspace {
+            return self.drop_keyspace(catalog, drop);
+        }
+        let keyspace_name = self.keyspace_of(&drop.name)?;
+        let name = &drop.name.name.text;
+        check_modifiable(keyspace_name)?;
+        let keyspace = catalog.keyspaces.get(keyspace_name);
+        let missing = |kind: &str| {
+            if drop.if_exists {
+                return Ok(None);
+            }
+            Err(at_name(
+                Error::invalid(format!("{kind} '{keyspace_name}.{name}' doesn't exist")),
+                &drop.name,
+            ))
+        };
+        match drop.kind {
+            DropKind::Keyspace => Ok(None),
+            DropKind::Table => match keyspace.and_then(|keyspace| keyspace.tables.get(name)) {
+                None => missing("Table"),
+                Some(_) => Ok(Some((
+                    vec![SchemaChange::DropTable {
+                        keyspace: keyspace_name.to_owned(),
+                        name: name.clone(),
+                    }],
+                    event(
+                        SchemaAction::Dropped,
+                        SchemaTarget::Table,
+                        keyspace_name,
+                        name,
+                    ),
+                ))),
+            },
+            DropKind::Type => match keyspace {
+                Some(keyspace) if keyspace.types.contains_key(name) => {
+                    types::drop_type(keyspace, name).map(Some)
+                }
+                _ => missing("Type"),
+            },
+            DropKind::Index => missing("Index"),
+            DropKind::View => missing("Materialized view"),
+        }
+    }
+
+    /// The keyspace that `name` is in: the one written before it, or the session's.
+    fn keyspace_of<'n>(&self, name: &'n QualifiedName) -> Result<&'n str>
+    where
+        'a: 'n,
+    {
+        name.keyspace_or(self.keyspace).ok_or_else(no_keyspace)
+    }
+}
+
+/// What Cassandra says where a name has no keyspace and the session none either.
+pub fn no_keyspace() -> Error {
+    Error::invalid(
+        "No keyspace has been specified. USE a keyspace, or explicitly specify keyspace.tablename",
+    )
+}
+
+/// Refuses a change of the system's own keyspaces.
+pub fn check_modifiable(keyspace: &str) -> Result<()> {
+    if SYSTEM_KEYSPACES.contains(&keyspace) {
+        return Err(Error::new(
+            ErrorKind::Unauthorized,
+            format!("{keyspace} keyspace is not user-modifiable."),
+        ));
+    }
+    Ok(())
+}
+
+fn keyspace_named<'c>(catalog: &'c Catalog, name: &str) -> Result<&'c Arc<Keyspace>> {
+    catalog
+        .keyspaces
+        .get(name)
+        .ok_or_else(|| Error::invalid(format!("Keyspace '{name}' doesn't exist")))
+}
+
+/// `error`, about what `name` names.
+fn at_name(error: Error, name: &QualifiedName) -> Error {
+    let position = name.name.position;
+    error.at(position.line, position.column)
+}
+
+/// Refuses a name that is empty, too long, or has other characters than letters, digits and `_`.
+fn check_name(kind: &str, prefix: &str, name: &str) -> Result<()> {
+    let plain = name
+        .bytes()
+        .all(|byte| byte.is_ascii_alphanumeric() || byte == b'_');
+    if name.is_empty() || name.len() > NAME_LENGTH_MAX || !plain {
+        return Err(Error::config(format!(
+            "{prefix}{kind} name must not be empty, more than {NAME_LENGTH_MAX} characters long, \
+             or contain non-alphanumeric-underscore characters (got \"{name}\")"
+        )));
+    }
+    Ok(())
+}
+
+fn event(action: SchemaAction, target: SchemaTarget, keyspace: &str, name: &str) -> SchemaEvent {
+    SchemaEvent {
+        action,
+        target,
+        keyspace: keyspace.to_owned(),
+        name: name.to_owned(),
+    }
+}
+
+/// The options of WITH as the schema takes them.
+fn option_values(properties: &[Property]) -> Vec<(&str, OptionValue)> {
+    properties
+        .iter()
+        .map(|property| {
+            let value = match &property.value {
+                PropertyValue::Simple(text) => OptionValue::Text(text.clone()),
+                PropertyValue::Map(entries) => OptionValue::Map(entries.iter().cloned().collect()),
+            };
+            (property.name.text.as_str(), value)
+        })
+        .collect()
+}
+
+/// What is said of a statement that is parsed and not carried out.
+fn refusal(statement: &StatementKind) -> Error {
+    let what = match statement {
+        StatementKind::CreateView(_) | StatementKind::AlterView(_) => {
+            return Error::invalid("Materialized views are not supported yet.");
+        }
+        StatementKind::CreateFunction(_)
+        | StatementKind::DropFunction(_)
+        | StatementKind::CreateAggregate(_)
+        | StatementKind::DropAggregate(_) => {
+            return Error::invalid("User-defined functions are not supported yet.");
+        }
+        StatementKind::CreateTrigger(trigger) => {
+            return Error::invalid(format!(
+                "Trigger class '{}' couldn't be loaded: triggers in Java are not supported",
+                trigger.class
+            ));
+        }
+        StatementKind::DropTrigger(trigger) => {
+            return Error::invalid(format!("Trigger '{}' doesn't exist", trigger.name));
+        }
+        StatementKind::CreateIndex(_) => "CREATE INDEX",
+        StatementKind::CreateRole(role) if role.user => "CREATE USER",
+        StatementKind::CreateRole(_) => "CREATE ROLE",
+        StatementKind::AlterRole(_) => "ALTER ROLE",
+        StatementKind::DropRole(_) => "DROP ROLE",
+        StatementKind::Grant(_) | StatementKind::GrantRole(_) => "GRANT",
+        StatementKind::Revoke(_) | StatementKind::RevokeRole(_) => "REVOKE",
+        StatementKind::ListPermissions(_)
+        | StatementKind::ListRoles(_)
+        | StatementKind::ListUsers
+        | StatementKind::ListSuperusers => "LIST",
+        StatementKind::AddIdentity(_) => "ADD IDENTITY",
+        StatementKind::DropIdentity(_) => "DROP IDENTITY",
+        _ => "This statement",
+    };
+    Error::invalid(format!("{what} is not supported yet."))
+}
