@@ -5,6 +5,7 @@ pub mod background;
 pub mod cache;
 pub mod cell;
 pub mod commitlog;
+pub mod compaction;
 pub mod disk;
 pub mod engine;
 pub mod format;
