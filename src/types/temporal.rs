@@ -44,6 +44,20 @@ fn civil_from_days(days: i64) -> (i64, u32, u32) {
     (year, month as u32, day as u32)
 }
 
+/// The day that is `months` after a day (both since 1970); where that month is too short, its last.
+pub fn add_months(days: i64, months: i64) -> i64 {
+    let (year, month, day) = civil_from_days(days);
+    let month_count = year * 12 + i64::from(month) - 1 + months;
+    let (year, month) = (
+        month_count.div_euclid(12),
+        month_count.rem_euclid(12) as u32 + 1,
+    );
+    let first = days_from_civil(year, month, 1);
+    let next = month_count + 1;
+    let next_first = days_from_civil(next.div_euclid(12), next.rem_euclid(12) as u32 + 1, 1);
+    (first + i64::from(day) - 1).min(next_first - 1)
+}
+
 /// A cursor over ASCII text.
 struct Cursor<'a> {
     rest: &'a [u8],

@@ -3,11 +3,27 @@
 //! A name and the types of its arguments are resolved once, when a statement is bound; what comes
 //! out is a [`Scalar`] or [`Aggregate`] that works on wire bytes and needs nothing looked up.
 
+mod aggregates;
+mod arithmetic;
+mod blob;
+mod cast;
+mod collections;
+mod decimal;
+mod math;
+mod number;
+mod overload;
+mod resolve;
+mod time;
+
 use crate::cql::ast::ArithmeticOp;
 use crate::error::{Error, Result};
 use crate::random::Random;
 use crate::types::Type;
+use crate::types::key::compose_partition_key;
+use crate::types::token::murmur3_token;
 use bytes::Bytes;
+use overload::Overload;
+use resolve::Signature;
 use std::fmt;
 use std::sync::Arc;
 
@@ -119,31 +135,91 @@ pub fn is_aggregate(name: &str) -> bool {
 }
 
 /// The aggregate function `name` over these arguments.
-pub fn aggregate(name: &str, _arguments: &Arguments<'_>) -> Result<Aggregate> {
-    Err(unknown(name))
+pub fn aggregate(name: &str, arguments: &Arguments<'_>) -> Result<Aggregate> {
+    aggregates::find(name.strip_prefix("system.").unwrap_or(name), arguments)
 }
 
 /// The scalar function `name` over these arguments, whose result goes where `receiver` is wanted.
-pub fn scalar(name: &str, _arguments: &Arguments<'_>, _receiver: Option<&Type>) -> Result<Scalar> {
-    Err(unknown(name))
+/// `token` is not among them, see [`token`]: its arguments are the table's partition key.
+pub fn scalar(name: &str, arguments: &Arguments<'_>, receiver: Option<&Type>) -> Result<Scalar> {
+    let short_name = name.strip_prefix("system.").unwrap_or(name);
+    let mut overloads = overloads(short_name, arguments)?.ok_or_else(|| unknown(name))?;
+    let full_name = format!("system.{short_name}");
+    let signatures: Vec<Signature> = overloads
+        .iter()
+        .map(|overload| overload.signature.clone())
+        .collect();
+    let chosen = resolve::choose(&full_name, &signatures, arguments, receiver)?;
+    let Overload {
+        signature,
+        pure,
+        body,
+    } = overloads.swap_remove(chosen);
+    Ok(Scalar {
+        name: full_name,
+        arguments: signature.arguments,
+        returns: signature.returns,
+        pure,
+        body,
+    })
+}
+
+fn overloads(name: &str, arguments: &Arguments<'_>) -> Result<Option<Vec<Overload>>> {
+    if name == "uuid" {
+        let random = Overload::of_world(Type::Uuid, |env| {
+            uuid::Builder::from_random_bytes(env.random.bytes_16())
+                .into_uuid()
+                .as_bytes()
+                .to_vec()
+        });
+        return Ok(Some(vec![random]));
+    }
+    let found = time::overloads(name)
+        .or_else(|| math::overloads(name))
+        .or_else(|| math::similarities(name, arguments))
+        .or_else(|| blob::overloads(name));
+    match found {
+        None => collections::overloads(name, arguments),
+        found => Ok(found),
+    }
+}
+
+/// `token(...)` over a table's partition key columns of these types.
+pub fn token(partition_key: &[Type]) -> Scalar {
+    let body = |arguments: ArgumentBytes<'_>, _: &Environment<'_>| {
+        let Some(columns) = arguments.iter().copied().collect::<Option<Vec<_>>>() else {
+            return Ok(None);
+        };
+        let token = murmur3_token(&compose_partition_key(&columns));
+        Ok(Some(Bytes::from(token.to_be_bytes().to_vec())))
+    };
+    Scalar {
+        name: "system.token".to_string(),
+        arguments: partition_key.to_vec(),
+        returns: Type::BigInt,
+        pure: true,
+        body: Arc::new(body),
+    }
 }
 
 /// `CAST(… AS to)` of a `from`.
-pub fn cast(from: &Type, _to: &Type) -> Result<Scalar> {
-    let _ = from;
-    Err(unknown("cast"))
+pub fn cast(from: &Type, to: &Type) -> Result<Scalar> {
+    cast::find(from, to)
 }
 
 /// `left op right`.
-pub fn arithmetic(op: ArithmeticOp, _left: &Type, _right: &Type) -> Result<Scalar> {
-    Err(unknown(&format!("{op:?}")))
+pub fn arithmetic(op: ArithmeticOp, left: &Type, right: &Type) -> Result<Scalar> {
+    arithmetic::find(op, left, right)
 }
 
 /// `-operand`.
-pub fn negate(_operand: &Type) -> Result<Scalar> {
-    Err(unknown("-"))
+pub fn negate(operand: &Type) -> Result<Scalar> {
+    arithmetic::negation(operand)
 }
 
 fn unknown(name: &str) -> Error {
     Error::invalid(format!("Unknown function '{name}'"))
 }
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,271 @@
+//! `+ - * / %` and negation.
+//!
+//! Two numbers give one of the wider type: an integer with a float gives a float of the greater
+//! size, anything with a decimal, and a varint with a float, a decimal. Integers wrap around.
+//! Texts can be added, and durations added to and subtracted from dates and timestamps.
+
+use crate::cql::ast::ArithmeticOp;
+use crate::cql::functions::number::{NUMERIC, Number};
+use crate::cql::functions::overload::{binary_body, unary_body};
+use crate::cql::functions::time::{date_bytes, date_days};
+use crate::cql::functions::{Body, Scalar, decimal};
+use crate::error::{Error, ErrorKind, Result};
+use crate::types::codec::decode_duration;
+use crate::types::number::Decimal;
+use crate::types::{Type, temporal};
+use num_bigint::{BigInt, Sign};
+
+fn symbol(op: ArithmeticOp) -> &'static str {
+    match op {
+        ArithmeticOp::Add => "+",
+        ArithmeticOp::Subtract => "-",
+        ArithmeticOp::Multiply => "*",
+        ArithmeticOp::Divide => "/",
+        ArithmeticOp::Modulo => "%",
+    }
+}
+
+/// `left op right`.
+pub(super) fn find(op: ArithmeticOp, left: &Type, right: &Type) -> Result<Scalar> {
+    let (returns, body) = operation(op, left, right).ok_or_else(|| {
+        Error::invalid(format!(
+            "the '{}' operation is not supported between {left} and {right}",
+            symbol(op)
+        ))
+    })?;
+    Ok(Scalar {
+        name: format!("system._{}", format!("{op:?}").to_lowercase()),
+        arguments: vec![left.clone(), right.clone()],
+        returns,
+        pure: true,
+        body,
+    })
+}
+
+/// `-operand`.
+pub(super) fn negation(operand: &Type) -> Result<Scalar> {
+    if !NUMERIC.contains(operand) {
+        return Err(Error::invalid(format!(
+            "the negation is not supported for {operand}"
+        )));
+    }
+    let ty = operand.clone();
+    let body = unary_body(move |bytes| {
+        let Some(number) = Number::read(&ty, bytes)? else {
+            return Ok(None);
+        };
+        let negated = match number {
+            Number::Integer(value) => Number::Integer(value.wrapping_neg()),
+            Number::Float(value) => Number::Float(-value),
+            Number::Double(value) => Number::Double(-value),
+            Number::Varint(value) => Number::Varint(-value),
+            Number::Decimal(value) => Number::Decimal(Decimal {
+                unscaled: -value.unscaled,
+                scale: value.scale,
+            }),
+        };
+        negated.write(&ty).map(Some)
+    });
+    Ok(Scalar {
+        name: "system._negate".to_string(),
+        arguments: vec![operand.clone()],
+        returns: operand.clone(),
+        pure: true,
+        body,
+    })
+}
+
+fn operation(op: ArithmeticOp, left: &Type, right: &Type) -> Option<(Type, Body)> {
+    let sign = match op {
+        ArithmeticOp::Add => 1,
+        ArithmeticOp::Subtract => -1,
+        _ => 0,
+    };
+    match (left, right) {
+        (Type::Ascii | Type::Text, Type::Ascii | Type::Text) if op == ArithmeticOp::Add => {
+            let both_ascii = *left == Type::Ascii && *right == Type::Ascii;
+            let returns = if both_ascii { Type::Ascii } else { Type::Text };
+            let body = binary_body(|left, right| Ok(Some([left, right].concat())));
+            Some((returns, body))
+        }
+        (Type::Date, Type::Duration) if sign != 0 => Some((
+            Type::Date,
+            binary_body(move |date, duration| add_to_date(date, duration, sign)),
+        )),
+        (Type::Timestamp, Type::Duration) if sign != 0 => Some((
+            Type::Timestamp,
+            binary_body(move |time, duration| add_to_timestamp(time, duration, sign)),
+        )),
+        _ if NUMERIC.contains(left) && NUMERIC.contains(right) => {
+            let returns = result_type(left, right);
+            let (left, right, to) = (left.clone(), right.clone(), returns.clone());
+            let body = binary_body(move |left_bytes, right_bytes| {
+                let numbers = (
+                    Number::read(&left, left_bytes)?,
+                    Number::read(&right, right_bytes)?,
+                );
+                let (Some(left_number), Some(right_number)) = numbers else {
+                    return Ok(None);
+                };
+                compute(op, &left_number, &right_number, &to)
+                    .and_then(|result| result.write(&to))
+                    .map(Some)
+                    .map_err(|error| {
+                        let message = format!(
+                            "the operation '{left} {} {right}' failed: {}",
+                            symbol(op),
+                            error.message
+                        );
+                        Error::new(ErrorKind::FunctionFailure, message)
+                    })
+            });
+            Some((returns, body))
+        }
+        _ => None,
+    }
+}
+
+/// Bytes of a value, as the result's type is found by; those of any size count as endless.
+fn size(ty: &Type) -> u8 {
+    match ty {
+        Type::TinyInt => 1,
+        Type::SmallInt => 2,
+        Type::Int | Type::Float => 4,
+        Type::BigInt | Type::Counter | Type::Double => 8,
+        _ => u8::MAX,
+    }
+}
+
+fn result_type(left: &Type, right: &Type) -> Type {
+    let is_fractional = |ty: &Type| matches!(ty, Type::Float | Type::Double | Type::Decimal);
+    let size = size(left).max(size(right));
+    match (is_fractional(left) || is_fractional(right), size) {
+        (true, ..=4) => Type::Float,
+        (true, 8) => Type::Double,
+        (true, _) => Type::Decimal,
+        (false, 1) => Type::TinyInt,
+        (false, 2) => Type::SmallInt,
+        (false, 4) => Type::Int,
+        (false, 8) => Type::BigInt,
+        (false, _) => Type::VarInt,
+    }
+}
+
+fn compute(op: ArithmeticOp, left: &Number, right: &Number, to: &Type) -> Result<Number> {
+    match to {
+        Type::Float => {
+            let result = float(op, left.to_f64() as f32, right.to_f64() as f32);
+            Ok(Number::Float(result))
+        }
+        Type::Double => Ok(Number::Double(float(op, left.to_f64(), right.to_f64()))),
+        Type::Decimal => {
+            let (left, right) = (left.to_decimal()?, right.to_decimal()?);
+            Ok(Number::Decimal(match op {
+                ArithmeticOp::Add => decimal::add(&left, &right)?,
+                ArithmeticOp::Subtract => decimal::subtract(&left, &right)?,
+                ArithmeticOp::Multiply => decimal::multiply(&left, &right)?,
+                ArithmeticOp::Divide => decimal::divide(&left, &right)?,
+                ArithmeticOp::Modulo => decimal::remainder(&left, &right)?,
+            }))
+        }
+        Type::VarInt => {
+            let (left, right) = (left.to_varint()?, right.to_varint()?);
+            varint(op, &left, &right).map(Number::Varint)
+        }
+        _ => match (left, right) {
+            (Number::Integer(left), Number::Integer(right)) => {
+                integer(op, *left, *right).map(Number::Integer)
+            }
+            _ => Err(Error::internal("no integers")),
+        },
+    }
+}
+
+fn float<T>(op: ArithmeticOp, left: T, right: T) -> T
+where
+    T: std::ops::Add<Output = T>
+        + std::ops::Sub<Output = T>
+        + std::ops::Mul<Output = T>
+        + std::ops::Div<Output = T>
+        + std::ops::Rem<Output = T>,
+{
+    match op {
+        ArithmeticOp::Add => left + right,
+        ArithmeticOp::Subtract => left - right,
+        ArithmeticOp::Multiply => left * right,
+        ArithmeticOp::Divide => left / right,
+        ArithmeticOp::Modulo => left % right,
+    }
+}
+
+fn by_zero() -> Error {
+    Error::new(ErrorKind::FunctionFailure, "/ by zero")
+}
+
+fn integer(op: ArithmeticOp, left: i64, right: i64) -> Result<i64> {
+    Ok(match op {
+        ArithmeticOp::Add => left.wrapping_add(right),
+        ArithmeticOp::Subtract => left.wrapping_sub(right),
+        ArithmeticOp::Multiply => left.wrapping_mul(right),
+        _ if right == 0 => return Err(by_zero()),
+        ArithmeticOp::Divide => left.wrapping_div(right),
+        ArithmeticOp::Modulo => left.wrapping_rem(right),
+    })
+}
+
+fn varint(op: ArithmeticOp, left: &BigInt, right: &BigInt) -> Result<BigInt> {
+    Ok(match op {
+        ArithmeticOp::Add => left + right,
+        ArithmeticOp::Subtract => left - right,
+        ArithmeticOp::Multiply => left * right,
+        _ if right.sign() == Sign::NoSign => return Err(by_zero()),
+        ArithmeticOp::Divide => left / right,
+        ArithmeticOp::Modulo => left % right,
+    })
+}
+
+fn out_of_range() -> Error {
+    Error::new(ErrorKind::FunctionFailure, "the result is out of range")
+}
+
+/// A duration with its sign turned where it is subtracted.
+fn signed_duration(bytes: &[u8], sign: i64) -> Result<(i64, i64, i64)> {
+    let (months, days, nanos) =
+        decode_duration(bytes).ok_or_else(|| Error::invalid("no duration"))?;
+    Ok((
+        sign * i64::from(months),
+        sign * i64::from(days),
+        nanos.saturating_mul(sign),
+    ))
+}
+
+fn add_to_date(date: &[u8], duration: &[u8], sign: i64) -> Result<Option<Vec<u8>>> {
+    let Some(days) = date_days(date) else {
+        return Ok(None);
+    };
+    let (months, more_days, nanos) = signed_duration(duration, sign)?;
+    if nanos != 0 {
+        let text = crate::types::text::format(&Type::Duration, duration);
+        return Err(Error::invalid(format!(
+            "The duration must have a day precision. Was: {text}"
+        )));
+    }
+    let days = temporal::add_months(i64::from(days), months) + more_days;
+    let days = i32::try_from(days).map_err(|_| out_of_range())?;
+    Ok(Some(date_bytes(days)))
+}
+
+fn add_to_timestamp(time: &[u8], duration: &[u8], sign: i64) -> Result<Option<Vec<u8>>> {
+    const DAY_MILLIS: i64 = 86_400_000;
+    let Ok(millis) = <[u8; 8]>::try_from(time).map(i64::from_be_bytes) else {
+        return Ok(None);
+    };
+    let (months, more_days, nanos) = signed_duration(duration, sign)?;
+    let days = temporal::add_months(millis.div_euclid(DAY_MILLIS), months) + more_days;
+    let millis = days
+        .checked_mul(DAY_MILLIS)
+        .and_then(|sum| sum.checked_add(millis.rem_euclid(DAY_MILLIS)))
+        .and_then(|sum| sum.checked_add(nanos / 1_000_000))
+        .ok_or_else(out_of_range)?;
+    Ok(Some(millis.to_be_bytes().to_vec()))
+}
