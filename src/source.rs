@@ -12,13 +12,18 @@
 //! A partition that has only a static row is one row whose clustering and regular values are
 //! absent, in both directions, as SELECT shows it and as INSERT takes it.
 
+mod collections;
+mod rows;
 mod values;
 
+pub use collections::{collection_value, column_value, replace_collection};
+pub use rows::RowCheck;
 pub use values::{FrozenBatch, ValueBatch};
 
-use crate::error::Result;
-use crate::schema::{ColumnId, Table};
-use crate::storage::IngestSummary;
+use crate::error::{Error, Result};
+use crate::schema::{Column, ColumnId, Table};
+use crate::storage::read::{PartitionBound, Partitions, Projection, ReadCommand, Slice};
+use crate::storage::{Engine, IngestOptions, IngestSummary};
 use bytes::Bytes;
 use std::sync::Arc;
 
@@ -105,6 +110,82 @@ pub trait RowSink: Send {
 
     /// Makes all rows durable and visible at once.
     fn finish(self: Box<Self>) -> Result<IngestSummary>;
+}
+
+impl TableSource for Engine {
+    fn table(&self, keyspace: &str, name: &str) -> Result<Arc<Table>> {
+        let catalog = self.catalog();
+        if !catalog.keyspaces.contains_key(keyspace) {
+            return Err(Error::invalid(format!(
+                "keyspace {keyspace} does not exist"
+            )));
+        }
+        catalog
+            .table(keyspace, name)
+            .cloned()
+            .ok_or_else(|| Error::invalid(format!("table {keyspace}.{name} does not exist")))
+    }
+
+    fn scan(
+        &self,
+        table: &Arc<Table>,
+        columns: &[ColumnId],
+        range: TokenRange,
+    ) -> Result<Box<dyn RowScan>> {
+        let wanted = columns_of(table, columns)?;
+        let mut ids: Vec<ColumnId> = columns.to_vec();
+        ids.sort_unstable();
+        ids.dedup();
+        let stream = self.read(ReadCommand {
+            table: table.id,
+            partitions: Partitions::Range {
+                start: PartitionBound::BeforeToken(range.first),
+                end: PartitionBound::AfterToken(range.last),
+            },
+            slices: vec![Slice::all()],
+            reversed: false,
+            columns: Projection::Columns(ids),
+            now_seconds: self.clock().now_seconds(),
+        })?;
+        Ok(Box::new(rows::EngineScan::new(table, &wanted, stream)))
+    }
+
+    fn write(
+        &self,
+        table: &Arc<Table>,
+        columns: &[ColumnId],
+        options: &WriteOptions,
+    ) -> Result<Box<dyn RowSink>> {
+        if table.is_counter() {
+            return Err(Error::invalid(format!(
+                "{} has counters: they are added to one by one, not written in bulk",
+                table.full_name()
+            )));
+        }
+        let wanted = columns_of(table, columns)?;
+        let timestamp = options
+            .timestamp_micros
+            .unwrap_or_else(|| self.next_timestamp());
+        let ingest_options = IngestOptions {
+            memory_bytes_max: options.memory_bytes_max,
+            timestamp_min: timestamp.saturating_sub(1),
+        };
+        let stamp = rows::Stamp::new(table, options.ttl_seconds, timestamp, &self.clock());
+        let ingest = self.ingest(table.id, ingest_options)?;
+        Ok(Box::new(rows::EngineSink::new(
+            table, &wanted, stamp, ingest,
+        )?))
+    }
+}
+
+fn columns_of(table: &Table, ids: &[ColumnId]) -> Result<Vec<Column>> {
+    ids.iter()
+        .map(|id| {
+            table.column_by_id(*id).cloned().ok_or_else(|| {
+                Error::internal(format!("{} has no column {}", table.full_name(), id.0))
+            })
+        })
+        .collect()
 }
 
 #[cfg(test)]

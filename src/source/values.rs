@@ -4,6 +4,7 @@
 //! allocation; cells later share the buffer.
 
 use bytes::Bytes;
+use std::ops::Range;
 
 /// A value's end in the buffer, and whether there is one.
 #[derive(Clone, Copy, Debug)]
@@ -16,6 +17,7 @@ struct Mark {
 #[derive(Clone, Debug, Default)]
 pub struct ValueBatch {
     columns: usize,
+    rows: usize,
     data: Vec<u8>,
     marks: Vec<Mark>,
 }
@@ -23,9 +25,15 @@ pub struct ValueBatch {
 impl ValueBatch {
     /// An empty batch of rows of `columns` values.
     pub fn new(columns: usize) -> Self {
+        Self::with_capacity(columns, 0)
+    }
+
+    /// An empty batch with room for about `bytes` of values.
+    pub fn with_capacity(columns: usize, bytes: usize) -> Self {
         Self {
             columns,
-            data: Vec::new(),
+            rows: 0,
+            data: Vec::with_capacity(bytes),
             marks: Vec::new(),
         }
     }
@@ -50,9 +58,24 @@ impl ValueBatch {
         self.marks.push(Mark { end, present });
     }
 
-    /// Takes back the values of a row that was begun and not ended.
+    /// The length of a value of the row that is not ended yet, or none where it is absent.
+    pub fn open_length(&self, column: usize) -> Option<usize> {
+        range(&self.marks, self.rows * self.columns + column).map(|range| range.len())
+    }
+
+    /// Ends a row, all of whose values were ended.
+    pub fn end_row(&mut self) {
+        self.rows += 1;
+        debug_assert_eq!(
+            self.marks.len(),
+            self.rows * self.columns,
+            "a row lacks values"
+        );
+    }
+
+    /// Takes back the values of a row that was not ended.
     pub fn undo_row(&mut self) {
-        let keep = self.rows() * self.columns;
+        let keep = self.rows * self.columns;
         let end = keep
             .checked_sub(1)
             .and_then(|at| self.marks.get(at))
@@ -61,30 +84,36 @@ impl ValueBatch {
         self.data.truncate(end as usize);
     }
 
-    /// How many whole rows there are.
+    /// How many rows were ended.
     pub fn rows(&self) -> usize {
-        self.marks.len().checked_div(self.columns).unwrap_or(0)
-    }
-
-    /// How many bytes the values have.
-    pub fn bytes(&self) -> usize {
-        self.data.len()
+        self.rows
     }
 
     /// The batch ready to be read.
     pub fn freeze(self) -> FrozenBatch {
         FrozenBatch {
             columns: self.columns,
+            rows: self.rows,
             data: Bytes::from(self.data),
             marks: self.marks,
         }
     }
 }
 
+fn range(marks: &[Mark], at: usize) -> Option<Range<usize>> {
+    let mark = marks.get(at).filter(|mark| mark.present)?;
+    let start = at
+        .checked_sub(1)
+        .and_then(|before| marks.get(before))
+        .map_or(0, |m| m.end);
+    Some(start as usize..mark.end as usize)
+}
+
 /// A batch whose values can be shared.
 #[derive(Clone, Debug)]
 pub struct FrozenBatch {
     columns: usize,
+    rows: usize,
     data: Bytes,
     marks: Vec<Mark>,
 }
@@ -92,27 +121,18 @@ pub struct FrozenBatch {
 impl FrozenBatch {
     /// How many rows there are.
     pub fn rows(&self) -> usize {
-        self.marks.len().checked_div(self.columns).unwrap_or(0)
-    }
-
-    fn range(&self, row: usize, column: usize) -> Option<std::ops::Range<usize>> {
-        let at = row * self.columns + column;
-        let mark = self.marks.get(at).filter(|mark| mark.present)?;
-        let start = at
-            .checked_sub(1)
-            .and_then(|before| self.marks.get(before))
-            .map_or(0, |m| m.end);
-        Some(start as usize..mark.end as usize)
+        self.rows
     }
 
     /// A value's bytes, borrowed.
     pub fn slice(&self, row: usize, column: usize) -> Option<&[u8]> {
-        self.data.get(self.range(row, column)?)
+        self.data
+            .get(range(&self.marks, row * self.columns + column)?)
     }
 
     /// A value's bytes, shared.
     pub fn bytes(&self, row: usize, column: usize) -> Option<Bytes> {
-        self.range(row, column).map(|range| self.data.slice(range))
+        range(&self.marks, row * self.columns + column).map(|range| self.data.slice(range))
     }
 }
 
@@ -126,13 +146,20 @@ mod tests {
         batch.data().extend_from_slice(b"ab");
         batch.end_value();
         batch.end_absent();
+        assert_eq!(
+            (batch.open_length(0), batch.open_length(1)),
+            (Some(2), None)
+        );
+        batch.end_row();
         batch.data().extend_from_slice(b"half");
         batch.end_value();
+        batch.data().extend_from_slice(b"unended");
         batch.undo_row();
         batch.end_value();
         batch.data().extend_from_slice(b"c");
         batch.end_value();
-        assert_eq!((batch.rows(), batch.bytes()), (2, 3));
+        batch.end_row();
+        assert_eq!(batch.rows(), 2);
         let frozen = batch.freeze();
         assert_eq!(frozen.slice(0, 0), Some(&b"ab"[..]));
         assert_eq!(frozen.slice(0, 1), None);

@@ -21,8 +21,23 @@
 pub mod copy;
 pub mod csv;
 
-use crate::database::Database;
-use crate::error::{Error, Result};
+mod counters;
+mod export;
+mod glob;
+mod import;
+mod input;
+mod layout;
+mod output;
+mod progress;
+mod records;
+mod rejects;
+
+#[cfg(test)]
+mod testing;
+
+pub use export::export;
+pub use import::import;
+
 use crate::transfer::csv::{Dialect, ValueStyle};
 use std::fmt;
 use std::io::{Read, Write};
@@ -159,9 +174,23 @@ impl fmt::Display for ImportSummary {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(
             f,
-            "{}: {} rows imported in {:.2} s",
-            self.table, self.rows, self.seconds
-        )
+            "{}: {} rows imported in {:.2} s ({} rows/s), {} read, {} written, {} rejected",
+            self.table,
+            progress::grouped(self.rows),
+            self.seconds,
+            progress::rate(self.rows + self.duplicates, self.seconds),
+            progress::bytes(self.bytes_read),
+            progress::bytes(self.bytes_written),
+            progress::grouped(self.rejected),
+        )?;
+        if let Some(file) = &self.bad_file {
+            write!(f, " (rows in {0}, reasons in {0}.jsonl)", file.display())?;
+        }
+        if self.duplicates > 0 {
+            let again = progress::grouped(self.duplicates);
+            write!(f, ", {again} with a key that had come before")?;
+        }
+        Ok(())
     }
 }
 
@@ -243,18 +272,12 @@ impl fmt::Display for ExportSummary {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(
             f,
-            "{}: {} rows exported in {:.2} s",
-            self.source, self.rows, self.seconds
+            "{}: {} rows exported in {:.2} s ({} rows/s), {} written",
+            self.source,
+            progress::grouped(self.rows),
+            self.seconds,
+            progress::rate(self.rows, self.seconds),
+            progress::bytes(self.bytes),
         )
     }
-}
-
-/// Imports files into a table: all rows or none.
-pub fn import(_database: &Database, _options: ImportOptions) -> Result<ImportSummary> {
-    Err(Error::internal("import is being built"))
-}
-
-/// Exports a table or a query's rows.
-pub fn export(_database: &Database, _options: ExportOptions) -> Result<ExportSummary> {
-    Err(Error::internal("export is being built"))
 }

@@ -9,6 +9,7 @@ use crate::storage::commitlog::CommitLog;
 use crate::storage::disk::Disk;
 use crate::storage::engine::applied::Applied;
 use crate::storage::engine::budget::Budget;
+use crate::storage::engine::ingest::OpenImports;
 use crate::storage::engine::locks::Locks;
 use crate::storage::engine::timestamps::Timestamps;
 use crate::storage::manifest::{Edit, Manifest};
@@ -45,6 +46,8 @@ pub struct Inner {
     pub locks: Locks,
     pub timestamps: Timestamps,
     pub budget: Budget,
+    /// The bulk imports under way.
+    pub imports: Arc<OpenImports>,
     pub files: Arc<FileShared>,
     pub flush_bell: Bell,
     pub compaction_bell: Bell,

@@ -144,8 +144,8 @@ impl Engine {
     }
 
     /// Starts a bulk import into a table; see [`Ingest`].
-    pub fn ingest(&self, _table: TableId, _options: IngestOptions) -> Result<Ingest> {
-        Err(Error::internal("this build has no bulk import yet"))
+    pub fn ingest(&self, table: TableId, options: IngestOptions) -> Result<Ingest> {
+        Inner::ingest(&self.inner, table, &options)
     }
 
     /// Does one piece of background work, if any is due; answers whether there was one. For

@@ -10,6 +10,7 @@
 //! | `budget` | the bound on memory that makes writers wait |
 //! | `read` | snapshots, merges, streams of rows |
 //! | `flush` | freeze → SSTable → manifest → reclaim of the log |
+//! | `ingest` | bulk imports: open ones, and their publication |
 //! | `schema` | DDL and TRUNCATE |
 //! | `locks` | locks of partitions, for what reads before it writes |
 //! | `timestamps` | server timestamps |
@@ -23,6 +24,7 @@ mod budget;
 mod core;
 mod flush;
 mod front;
+mod ingest;
 mod locks;
 mod read;
 mod recover;

@@ -81,6 +81,7 @@ impl Inner {
             locks: Locks::new(),
             timestamps: Timestamps::new(opening.timestamp_floor),
             budget,
+            imports: Arc::default(),
             files: opening.files,
             flush_bell: Bell::default(),
             compaction_bell: Bell::default(),

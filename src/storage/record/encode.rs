@@ -22,6 +22,16 @@ pub fn mutation(mutation: &Mutation) -> Result<(Vec<u8>, Vec<UpdateSpan>)> {
     Ok((writer.out, updates))
 }
 
+/// Appends a row's body.
+pub fn row_body(row: &Row, out: &mut Vec<u8>) -> Result<()> {
+    let mut writer = Writer {
+        out: std::mem::take(out),
+    };
+    let result = writer.body(row);
+    *out = writer.out;
+    result
+}
+
 struct Writer {
     out: Vec<u8>,
 }

@@ -25,6 +25,7 @@ mod decode;
 mod encode;
 
 pub use decode::decode_row;
+pub use encode::row_body;
 
 use crate::error::{Error, Result};
 use crate::schema::TableId;

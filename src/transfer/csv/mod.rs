@@ -9,6 +9,17 @@
 //! *quoted* field is always a value, so that an absent text (`,,`) and an empty one (`,"",`)
 //! remain two things; an export quotes accordingly.
 
+mod chunk;
+mod fields;
+mod format;
+mod numbers;
+mod parse;
+
+pub use chunk::{Chunk, ChunkReader, RawRecord};
+pub use fields::{Field, FieldSplitter};
+pub use format::RecordWriter;
+pub use parse::FieldParser;
+
 use crate::error::{Error, Result};
 
 /// How records are cut into fields.

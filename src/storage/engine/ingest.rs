@@ -1,0 +1,125 @@
+//! Bulk imports: which are under way, and how their files become part of a table.
+
+use crate::error::{Error, Result};
+use crate::schema::TableId;
+use crate::storage::engine::core::Inner;
+use crate::storage::ingest::{Ingest, IngestOptions, IngestTarget};
+use crate::storage::manifest::Edit;
+use crate::storage::meta::FileMeta;
+use crate::storage::table::{FileHandle, writer_options};
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, PoisonError};
+
+/// About how large an imported SSTable may become, in bytes.
+const FILE_BYTES_MAX: u64 = 1 << 30;
+
+/// The bulk imports under way. Their rows are in no file and no memtable that a purge could look
+/// into, so they count as a source by their lowest timestamp.
+#[derive(Debug, Default)]
+pub struct OpenImports {
+    open: Mutex<BTreeMap<u64, (TableId, i64)>>,
+}
+
+impl OpenImports {
+    /// The lowest write timestamp that an import under way may bring into a table; `i64::MAX`
+    /// where there is none.
+    #[allow(dead_code, reason = "asked by compaction")]
+    pub fn timestamp_min(&self, table: TableId) -> i64 {
+        let open = self.open.lock().unwrap_or_else(PoisonError::into_inner);
+        let of_table = open.values().filter(|(id, _)| *id == table);
+        of_table
+            .map(|(_, timestamp)| *timestamp)
+            .min()
+            .unwrap_or(i64::MAX)
+    }
+
+    fn register(self: &Arc<Self>, table: TableId, timestamp_min: i64) -> Registration {
+        let mut open = self.open.lock().unwrap_or_else(PoisonError::into_inner);
+        let number = open.last_key_value().map_or(0, |(number, _)| number + 1);
+        open.insert(number, (table, timestamp_min));
+        Registration {
+            imports: Arc::clone(self),
+            number,
+        }
+    }
+}
+
+/// An import's place among those under way; dropping it ends it.
+struct Registration {
+    imports: Arc<OpenImports>,
+    number: u64,
+}
+
+impl Drop for Registration {
+    fn drop(&mut self) {
+        let mut open = self
+            .imports
+            .open
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
+        open.remove(&self.number);
+    }
+}
+
+impl Inner {
+    /// Starts a bulk import.
+    pub(super) fn ingest(
+        inner: &Arc<Self>,
+        table: TableId,
+        options: &IngestOptions,
+    ) -> Result<Ingest> {
+        inner.check_writable()?;
+        let state = inner.table(table)?;
+        let (numbers, publisher) = (Arc::clone(inner), Arc::clone(inner));
+        let target = IngestTarget {
+            disk: Arc::clone(&inner.disk),
+            table,
+            writer: writer_options(&state.schema, 0, inner.config.block_bytes),
+            file_bytes_max: FILE_BYTES_MAX,
+            allocate: Arc::new(move || numbers.manifest.allocate_file_id()),
+            publish: Box::new(move |files| publisher.publish_import(table, files)),
+            registration: Box::new(inner.imports.register(table, options.timestamp_min)),
+        };
+        Ingest::new(target, options)
+    }
+
+    /// Makes an import's files part of its table, in one edit.
+    fn publish_import(&self, id: TableId, files: Vec<FileMeta>) -> Result<()> {
+        let give_up = |files: Vec<FileMeta>| {
+            for file in files {
+                self.files.garbage.put(id, file.id);
+            }
+        };
+        {
+            let _committing = self.commit();
+            if let Err(error) = self.check_writable() {
+                give_up(files);
+                return Err(error);
+            }
+            if self.table(id).is_err() {
+                give_up(files);
+                self.collect_garbage();
+                return Err(Error::invalid(
+                    "the table was dropped while rows were imported",
+                ));
+            }
+            let add = |file: &FileMeta| Edit::AddFile {
+                table: id,
+                file: file.clone(),
+            };
+            let mut edits: Vec<Edit> = files.iter().map(add).collect();
+            edits.push(Edit::TimestampFloor(self.timestamps.last()));
+            if let Err(error) = self.edit(&edits) {
+                give_up(files);
+                return Err(error);
+            }
+            let added: Vec<_> = files
+                .into_iter()
+                .map(|file| FileHandle::new(id, file, &self.files))
+                .collect();
+            self.publish_table(id, |now| now.replace_files(&[], &added));
+        }
+        self.compaction_bell.ring();
+        Ok(())
+    }
+}
