@@ -7,11 +7,11 @@ use crate::schema::{Column, ColumnId, Table};
 use crate::source::{RowSink, TableSource, ValueBatch, WriteOptions};
 use crate::storage::IngestSummary;
 use crate::transfer::counters::CounterSink;
-use crate::transfer::csv::{Chunk, ChunkReader, Dialect, ValueStyle};
+use crate::transfer::csv::{ChunkReader, Dialect, ValueStyle};
 use crate::transfer::input::Inputs;
 use crate::transfer::layout::{Layout, Naming};
 use crate::transfer::progress::Progress;
-use crate::transfer::records::{ChunkParser, Parsed};
+use crate::transfer::records::{ChunkParser, Job, Parsed};
 use crate::transfer::rejects::Rejects;
 use crate::transfer::{ImportOptions, ImportSummary, Input};
 use std::sync::Arc;
@@ -26,14 +26,6 @@ const CHUNKS_WAITING: usize = 2;
 const PARSERS_MAX: usize = 4;
 /// How often a wait looks whether the import was stopped.
 const PATIENCE: Duration = Duration::from_millis(100);
-
-/// Records on their way to a parser.
-pub(super) struct Job {
-    pub chunk: Chunk,
-    pub layout: Arc<Layout>,
-    pub file: Arc<str>,
-    pub remark: Option<String>,
-}
 
 /// What reading needs to know.
 struct Reading {

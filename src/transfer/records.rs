@@ -2,11 +2,18 @@
 
 use crate::schema::{Column, Table};
 use crate::source::{RowCheck, ValueBatch};
-use crate::transfer::csv::{Dialect, FieldParser, FieldSplitter, RawRecord, ValueStyle};
-use crate::transfer::import::Job;
+use crate::transfer::csv::{Chunk, Dialect, FieldParser, FieldSplitter, RawRecord, ValueStyle};
 use crate::transfer::layout::Layout;
 use crate::transfer::rejects::Reject;
 use std::sync::Arc;
+
+/// Records on their way to a parser.
+pub(super) struct Job {
+    pub chunk: Chunk,
+    pub layout: Arc<Layout>,
+    pub file: Arc<str>,
+    pub remark: Option<String>,
+}
 
 /// A chunk's rows, good and bad.
 pub(super) struct Parsed {

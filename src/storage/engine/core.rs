@@ -9,7 +9,7 @@ use crate::storage::commitlog::CommitLog;
 use crate::storage::disk::Disk;
 use crate::storage::engine::applied::Applied;
 use crate::storage::engine::budget::Budget;
-use crate::storage::engine::ingest::OpenImports;
+use crate::storage::engine::imports::OpenImports;
 use crate::storage::engine::locks::Locks;
 use crate::storage::engine::timestamps::Timestamps;
 use crate::storage::manifest::{Edit, Manifest};

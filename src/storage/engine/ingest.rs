@@ -1,4 +1,4 @@
-//! Bulk imports: which are under way, and how their files become part of a table.
+//! Bulk imports: how they start, and how their files become part of a table.
 
 use crate::error::{Error, Result};
 use crate::schema::TableId;
@@ -7,59 +7,10 @@ use crate::storage::ingest::{Ingest, IngestOptions, IngestTarget};
 use crate::storage::manifest::Edit;
 use crate::storage::meta::FileMeta;
 use crate::storage::table::{FileHandle, writer_options};
-use std::collections::BTreeMap;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 
 /// About how large an imported SSTable may become, in bytes.
 const FILE_BYTES_MAX: u64 = 1 << 30;
-
-/// The bulk imports under way. Their rows are in no file and no memtable that a purge could look
-/// into, so they count as a source by their lowest timestamp.
-#[derive(Debug, Default)]
-pub struct OpenImports {
-    open: Mutex<BTreeMap<u64, (TableId, i64)>>,
-}
-
-impl OpenImports {
-    /// The lowest write timestamp that an import under way may bring into a table; `i64::MAX`
-    /// where there is none.
-    #[allow(dead_code, reason = "asked by compaction")]
-    pub fn timestamp_min(&self, table: TableId) -> i64 {
-        let open = self.open.lock().unwrap_or_else(PoisonError::into_inner);
-        let of_table = open.values().filter(|(id, _)| *id == table);
-        of_table
-            .map(|(_, timestamp)| *timestamp)
-            .min()
-            .unwrap_or(i64::MAX)
-    }
-
-    fn register(self: &Arc<Self>, table: TableId, timestamp_min: i64) -> Registration {
-        let mut open = self.open.lock().unwrap_or_else(PoisonError::into_inner);
-        let number = open.last_key_value().map_or(0, |(number, _)| number + 1);
-        open.insert(number, (table, timestamp_min));
-        Registration {
-            imports: Arc::clone(self),
-            number,
-        }
-    }
-}
-
-/// An import's place among those under way; dropping it ends it.
-struct Registration {
-    imports: Arc<OpenImports>,
-    number: u64,
-}
-
-impl Drop for Registration {
-    fn drop(&mut self) {
-        let mut open = self
-            .imports
-            .open
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner);
-        open.remove(&self.number);
-    }
-}
 
 impl Inner {
     /// Starts a bulk import.

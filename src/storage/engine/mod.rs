@@ -10,7 +10,8 @@
 //! | `budget` | the bound on memory that makes writers wait |
 //! | `read` | snapshots, merges, streams of rows |
 //! | `flush` | freeze → SSTable → manifest → reclaim of the log |
-//! | `ingest` | bulk imports: open ones, and their publication |
+//! | `imports` | the bulk imports under way |
+//! | `ingest` | a bulk import's start and publication |
 //! | `schema` | DDL and TRUNCATE |
 //! | `locks` | locks of partitions, for what reads before it writes |
 //! | `timestamps` | server timestamps |
@@ -24,6 +25,7 @@ mod budget;
 mod core;
 mod flush;
 mod front;
+mod imports;
 mod ingest;
 mod locks;
 mod read;
