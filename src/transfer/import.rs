@@ -9,7 +9,7 @@ use crate::storage::IngestSummary;
 use crate::transfer::counters::CounterSink;
 use crate::transfer::csv::{ChunkReader, Dialect, ValueStyle};
 use crate::transfer::input::Inputs;
-use crate::transfer::layout::{Layout, Naming};
+use crate::transfer::layout::Naming;
 use crate::transfer::progress::Progress;
 use crate::transfer::records::{ChunkParser, Job, Parsed};
 use crate::transfer::rejects::Rejects;
