@@ -122,9 +122,10 @@ impl Error {
     }
 
     /// The same error about this place in the statement: the line from 1, the character from 0.
+    /// An error that knows its place already keeps it, since it knows better.
     #[must_use]
     pub fn at(mut self, line: u32, column: u32) -> Self {
-        self.position = Some((line, column));
+        self.position.get_or_insert((line, column));
         self
     }
 }
