@@ -32,11 +32,31 @@ impl Context<'_> {
             ));
         };
         let mut table = Table::clone(before);
-        match &alter.action {
+        self.alter(&mut table, keyspace, &alter.action)?;
+        if table == **before {
+            return Ok(None);
+        }
+        table.version += 1;
+        let event = event(
+            SchemaAction::Updated,
+            SchemaTarget::Table,
+            keyspace_name,
+            name,
+        );
+        Ok(Some((vec![SchemaChange::PutTable(Box::new(table))], event)))
+    }
+
+    fn alter(
+        &self,
+        table: &mut Table,
+        keyspace: &Keyspace,
+        action: &AlterTableAction,
+    ) -> Result<()> {
+        match action {
             AlterTableAction::Add {
                 if_not_exists,
                 columns,
-            } => add_columns(&mut table, keyspace, columns, *if_not_exists)?,
+            } => add_columns(table, keyspace, columns, *if_not_exists)?,
             AlterTableAction::Drop {
                 if_exists,
                 columns,
@@ -49,12 +69,12 @@ impl Context<'_> {
                     _ => self.engine.next_timestamp(),
                 };
                 for column in columns {
-                    drop_column(&mut table, column, *if_exists, timestamp)?;
+                    drop_column(table, column, *if_exists, timestamp)?;
                 }
             }
             AlterTableAction::Rename { if_exists, renames } => {
                 for (from, to) in renames {
-                    rename_column(&mut table, from, to, *if_exists)?;
+                    rename_column(table, from, to, *if_exists)?;
                 }
             }
             AlterTableAction::Type { .. } => {
@@ -66,7 +86,8 @@ impl Context<'_> {
                 check_mask(mask.is_some())?;
                 if table.column(&column.text).is_none() {
                     return Err(Error::invalid(format!(
-                        "Column with name '{column}' doesn't exist on table '{name}'"
+                        "Column with name '{column}' doesn't exist on table '{}'",
+                        table.name
                     )));
                 }
             }
@@ -75,19 +96,9 @@ impl Context<'_> {
                     "Cannot DROP COMPACT STORAGE on table without COMPACT STORAGE",
                 ));
             }
-            AlterTableAction::With(properties) => alter_options(&mut table, properties)?,
+            AlterTableAction::With(properties) => alter_options(table, properties)?,
         }
-        if table == **before {
-            return Ok(None);
-        }
-        table.version += 1;
-        let event = event(
-            SchemaAction::Updated,
-            SchemaTarget::Table,
-            keyspace_name,
-            name,
-        );
-        Ok(Some((vec![SchemaChange::PutTable(Box::new(table))], event)))
+        Ok(())
     }
 }
 

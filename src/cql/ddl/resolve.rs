@@ -3,7 +3,7 @@
 //! Below a column's top level everything is one value, so collections and user types there must be
 //! `frozen`, or stand inside something that is. Tuples and vectors freeze what is in them.
 
-use crate::cql::ast::{TypeExpr, TypeExprKind};
+use crate::cql::ast::{QualifiedName, TypeExpr, TypeExprKind};
 use crate::error::{Error, Result};
 use crate::limits::VECTOR_DIMENSIONS_MAX;
 use crate::schema::Keyspace;
@@ -50,18 +50,7 @@ fn resolve(expr: &TypeExpr, keyspace: &Keyspace, frozen: bool) -> Result<Type> {
                 frozen,
             }
         }
-        TypeExprKind::Tuple(elements) => {
-            let elements: Result<Vec<Type>> = elements
-                .iter()
-                .map(|element| {
-                    if is_counter(element) {
-                        return Err(Error::invalid("Counters are not allowed inside tuples"));
-                    }
-                    Ok(resolve(element, keyspace, true)?.freeze())
-                })
-                .collect();
-            Type::Tuple(elements?.into())
-        }
+        TypeExprKind::Tuple(elements) => tuple(elements, keyspace)?,
         TypeExprKind::Vector(element, dimensions) => {
             if is_counter(element) {
                 return Err(Error::invalid(format!(
@@ -73,44 +62,57 @@ fn resolve(expr: &TypeExpr, keyspace: &Keyspace, frozen: bool) -> Result<Type> {
                 dimensions: vector_dimensions(*dimensions)?,
             }
         }
-        TypeExprKind::Frozen(inner) => {
-            let ty = resolve(inner, keyspace, true)?;
-            match ty {
-                Type::List { .. }
-                | Type::Set { .. }
-                | Type::Map { .. }
-                | Type::Tuple(_)
-                | Type::Udt { .. }
-                | Type::Vector { .. } => ty.freeze(),
-                _ => {
-                    return Err(Error::invalid(format!(
-                        "frozen<> is only allowed on collections, tuples, and user-defined types \
-                         (got {inner})"
-                    )));
-                }
+        TypeExprKind::Frozen(inner) => frozen_type(inner, keyspace)?,
+        TypeExprKind::User(name) => user_type(name, keyspace, frozen)?,
+    })
+}
+
+fn tuple(elements: &[TypeExpr], keyspace: &Keyspace) -> Result<Type> {
+    let elements: Result<Vec<Type>> = elements
+        .iter()
+        .map(|element| {
+            if is_counter(element) {
+                return Err(Error::invalid("Counters are not allowed inside tuples"));
             }
-        }
-        TypeExprKind::User(name) => {
-            if let Some(other) = &name.keyspace
-                && other.text != keyspace.name
-            {
-                return Err(Error::invalid(format!(
-                    "Statement on keyspace {} cannot refer to a user type in keyspace {other}; \
-                     user types can only be used in the keyspace they are defined in",
-                    keyspace.name
-                )));
-            }
-            let Some(udt) = keyspace.types.get(&name.name.text) else {
-                return Err(Error::invalid(format!(
-                    "Unknown type {}.{}",
-                    keyspace.name, name.name
-                )));
-            };
-            Type::Udt {
-                udt: Arc::clone(udt),
-                frozen,
-            }
-        }
+            Ok(resolve(element, keyspace, true)?.freeze())
+        })
+        .collect();
+    Ok(Type::Tuple(elements?.into()))
+}
+
+fn frozen_type(inner: &TypeExpr, keyspace: &Keyspace) -> Result<Type> {
+    match resolve(inner, keyspace, true)? {
+        ty @ (Type::List { .. }
+        | Type::Set { .. }
+        | Type::Map { .. }
+        | Type::Tuple(_)
+        | Type::Udt { .. }
+        | Type::Vector { .. }) => Ok(ty.freeze()),
+        _ => Err(Error::invalid(format!(
+            "frozen<> is only allowed on collections, tuples, and user-defined types (got {inner})"
+        ))),
+    }
+}
+
+fn user_type(name: &QualifiedName, keyspace: &Keyspace, frozen: bool) -> Result<Type> {
+    if let Some(other) = &name.keyspace
+        && other.text != keyspace.name
+    {
+        return Err(Error::invalid(format!(
+            "Statement on keyspace {} cannot refer to a user type in keyspace {other}; user types \
+             can only be used in the keyspace they are defined in",
+            keyspace.name
+        )));
+    }
+    let Some(udt) = keyspace.types.get(&name.name.text) else {
+        return Err(Error::invalid(format!(
+            "Unknown type {}.{}",
+            keyspace.name, name.name
+        )));
+    };
+    Ok(Type::Udt {
+        udt: Arc::clone(udt),
+        frozen,
     })
 }
 

@@ -3,7 +3,7 @@
 //! [`define_table`] makes a table from a statement without looking at what there is already; the
 //! system's own tables are declared through it too.
 
-use crate::cql::ast::{CreateTable, Name};
+use crate::cql::ast::{CreateTable, Name, PrimaryKey};
 use crate::cql::ddl::resolve::resolve_type;
 use crate::cql::ddl::{
     Context, Decision, at_name, check_modifiable, check_name, event, keyspace_named, option_values,
@@ -83,22 +83,7 @@ pub fn define_table(
     check_name("Table", &format!("{}.{name}: ", keyspace.name), name)?;
     let (options, given_uuid) = options(create)?;
     let declared = declared_columns(create, keyspace)?;
-    let key = match create.primary_keys.as_slice() {
-        [key] => key,
-        [] => {
-            return Err(Error::invalid(format!(
-                "No PRIMARY KEY specifed for table '{}' (exactly one required)",
-                create.name
-            )));
-        }
-        [_, second, ..] => {
-            return Err(Error::invalid(format!(
-                "Multiple PRIMARY KEY specified for table '{}' (exactly one required)",
-                create.name
-            ))
-            .at(second.position.line, second.position.column));
-        }
-    };
+    let key = primary_key(create)?;
     let statics: BTreeSet<&str> = create
         .columns
         .iter()
@@ -119,60 +104,95 @@ pub fn define_table(
     }
     check_counters(&declared, &key_names, &options)?;
 
-    let mut next_column_id = 0;
-    let mut column = |name: &str, ty: &Type, kind, position, descending| {
-        let id = ColumnId(next_column_id);
-        next_column_id += 1;
-        Column {
-            id,
-            name: name.to_owned(),
-            ty: ty.clone(),
-            kind,
-            position,
-            descending,
-        }
-    };
-    let mut keys = |names: &[Name], kind| -> Vec<Column> {
-        names
-            .iter()
-            .enumerate()
-            .filter_map(|(position, name)| {
-                let ty = declared.get(&name.text)?;
-                let descending = create
-                    .clustering_order
-                    .iter()
-                    .any(|(ordered, descending)| *descending && ordered.text == name.text);
-                Some(column(&name.text, ty, kind, position, descending))
-            })
-            .collect()
-    };
-    let partition_key = keys(&key.partition, ColumnKind::PartitionKey);
-    let clustering = keys(&key.clustering, ColumnKind::Clustering);
-    let (mut static_columns, mut regulars) = (Vec::new(), Vec::new());
-    for (name, ty) in &declared {
-        if key_names.iter().any(|key| key.text == *name) {
-            continue;
-        }
-        if statics.contains(name.as_str()) {
-            static_columns.push(column(name, ty, ColumnKind::Static, 0, false));
-        } else {
-            regulars.push(column(name, ty, ColumnKind::Regular, 0, false));
-        }
-    }
-    Ok(Table {
+    let mut table = Table {
         id,
         uuid: given_uuid.unwrap_or(uuid),
         keyspace: keyspace.name.clone(),
         name: name.clone(),
-        partition_key,
-        clustering,
-        statics: static_columns,
-        regulars,
+        partition_key: Vec::new(),
+        clustering: Vec::new(),
+        statics: Vec::new(),
+        regulars: Vec::new(),
         dropped: BTreeMap::new(),
-        next_column_id,
+        next_column_id: 0,
         options,
         version: 0,
-    })
+    };
+    add_columns(&mut table, create, key, &declared, &statics);
+    Ok(table)
+}
+
+/// The one primary key.
+fn primary_key(create: &CreateTable) -> Result<&PrimaryKey> {
+    match create.primary_keys.as_slice() {
+        [key] => Ok(key),
+        [] => Err(Error::invalid(format!(
+            "No PRIMARY KEY specifed for table '{}' (exactly one required)",
+            create.name
+        ))),
+        [_, second, ..] => Err(Error::invalid(format!(
+            "Multiple PRIMARY KEY specified for table '{}' (exactly one required)",
+            create.name
+        ))
+        .at(second.position.line, second.position.column)),
+    }
+}
+
+/// Adds the columns to `table`: keys in their order, then the others by name.
+fn add_columns(
+    table: &mut Table,
+    create: &CreateTable,
+    key: &PrimaryKey,
+    declared: &BTreeMap<String, Type>,
+    statics: &BTreeSet<&str>,
+) {
+    let is_descending = |name: &str| {
+        let mut order = create.clustering_order.iter();
+        order.any(|(ordered, descending)| *descending && ordered.text == name)
+    };
+    let partition = key
+        .partition
+        .iter()
+        .map(|name| (name, ColumnKind::PartitionKey));
+    let clustering = key
+        .clustering
+        .iter()
+        .map(|name| (name, ColumnKind::Clustering));
+    let keys = partition
+        .chain(clustering)
+        .map(|(name, kind)| (&name.text, kind));
+    let is_key = |name: &String| {
+        let mut keys = key.partition.iter().chain(&key.clustering);
+        keys.any(|key| key.text == *name)
+    };
+    let others = declared.keys().filter(|name| !is_key(name)).map(|name| {
+        let kind = match statics.contains(name.as_str()) {
+            true => ColumnKind::Static,
+            false => ColumnKind::Regular,
+        };
+        (name, kind)
+    });
+    for (name, kind) in keys.chain(others) {
+        let Some(ty) = declared.get(name) else {
+            continue;
+        };
+        let columns = match kind {
+            ColumnKind::PartitionKey => &mut table.partition_key,
+            ColumnKind::Clustering => &mut table.clustering,
+            ColumnKind::Static => &mut table.statics,
+            ColumnKind::Regular => &mut table.regulars,
+        };
+        let in_key = matches!(kind, ColumnKind::PartitionKey | ColumnKind::Clustering);
+        columns.push(Column {
+            id: ColumnId(table.next_column_id),
+            name: name.clone(),
+            ty: ty.clone(),
+            kind,
+            position: if in_key { columns.len() } else { 0 },
+            descending: kind == ColumnKind::Clustering && is_descending(name),
+        });
+        table.next_column_id += 1;
+    }
 }
 
 /// WITH, and the table's id where it is given.
