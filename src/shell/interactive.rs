@@ -366,3 +366,66 @@ fn save_history(editor: &mut LineEditor, file: &PathBuf) -> rustyline::Result<()
     }
     editor.append_history(file)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::clock::VirtualClock;
+
+    fn assistant(before: &str) -> Assistant {
+        let config = crate::config::Config {
+            background: false,
+            ..Default::default()
+        };
+        Assistant {
+            database: Database::in_memory(config, VirtualClock::shared(0)).unwrap(),
+            keyspace: None,
+            palette: Palette { color: true },
+            before: before.to_owned(),
+            files: FilenameCompleter::new(),
+        }
+    }
+
+    #[test]
+    fn highlighting_knows_the_lines_before() {
+        let painted = assistant("SELECT 'open\n")
+            .highlight("still' FROM\nt", 0)
+            .into_owned();
+        assert_eq!(painted, "\x1b[33mstill'\x1b[0m \x1b[1;34mFROM\x1b[0m\nt");
+        let painted = assistant("").highlight("-- a\n1", 0).into_owned();
+        assert_eq!(painted, "\x1b[2m-- a\x1b[0m\n\x1b[32m1\x1b[0m");
+    }
+
+    #[test]
+    fn completion_replaces_what_was_typed_on_this_line() {
+        let history = DefaultHistory::new();
+        let complete = |before: &str, line: &str| {
+            let (start, pairs) = assistant(before)
+                .complete(line, line.len(), &Context::new(&history))
+                .unwrap();
+            (
+                start,
+                pairs
+                    .into_iter()
+                    .map(|pair| pair.replacement)
+                    .collect::<Vec<_>>(),
+            )
+        };
+        assert_eq!(complete("", "sel"), (0, vec!["select ".to_owned()]));
+        assert_eq!(
+            complete("SELECT *\n", "  fro"),
+            (2, vec!["from ".to_owned()])
+        );
+        let (start, files) = complete("", "SOURCE 'src/ma");
+        assert_eq!(
+            (start, files),
+            (8, vec!["src/main.rs".to_owned(), "src/manual/".to_owned()])
+        );
+    }
+
+    #[test]
+    fn who_waits_is_told() {
+        assert!(waits_for_nothing("") && waits_for_nothing(" exit "));
+        assert!(!waits_for_nothing("FROM t"));
+    }
+}
