@@ -15,7 +15,8 @@ use uuid::Uuid;
 pub const EPOCH_DAY: u32 = 1 << 31;
 
 impl Type {
-    /// The wire bytes of a value of this type. Integers of any width are taken where they fit.
+    /// The wire bytes of a value of this type. Integers of any width are taken where
+    /// they fit, for timestamps (milliseconds) and times (nanoseconds) too.
     pub fn encode(&self, value: &Value) -> Result<Vec<u8>> {
         if matches!(value, Value::Empty) && self.allows_empty() {
             return Ok(Vec::new());
@@ -75,7 +76,9 @@ impl Type {
             Self::TinyInt => i8::try_from(number).map(|v| v.to_be_bytes().to_vec()),
             Self::SmallInt => i16::try_from(number).map(|v| v.to_be_bytes().to_vec()),
             Self::Int => i32::try_from(number).map(|v| v.to_be_bytes().to_vec()),
-            Self::BigInt | Self::Counter => i64::try_from(number).map(|v| v.to_be_bytes().to_vec()),
+            Self::BigInt | Self::Counter | Self::Timestamp | Self::Time => {
+                i64::try_from(number).map(|v| v.to_be_bytes().to_vec())
+            }
             Self::VarInt => Ok(BigInt::from(number).to_signed_bytes_be()),
             Self::Decimal => Ok(Decimal {
                 unscaled: BigInt::from(number),
@@ -84,11 +87,13 @@ impl Type {
             .to_bytes()),
             _ => return Err(self.mismatch("integer")),
         };
-        bytes.map(Some).map_err(|_| {
+        let bytes = bytes.map_err(|_| {
             Error::invalid(format!(
                 "{number} is out of range for a value of type {self}"
             ))
-        })
+        })?;
+        self.validate(&bytes)?;
+        Ok(Some(bytes))
     }
 
     fn encode_compound(&self, value: &Value) -> Result<Vec<u8>> {

@@ -4,7 +4,7 @@
 //! |---|---|
 //! | list, set | i32 count, then each element: i32 length, bytes |
 //! | map | i32 count, then key, value, key, value: each i32 length, bytes |
-//! | tuple, user type | each field: i32 length (-1 for null), bytes; trailing fields may be missing |
+//! | tuple, user type | each field: i32 length (-1: null), bytes; the last ones may be missing |
 //! | vector | elements of fixed length: one after the other; others: unsigned vint length, bytes |
 //!
 //! The parts are slices of the whole: nothing is copied, and a count that is claimed is checked

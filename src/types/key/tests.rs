@@ -80,7 +80,7 @@ fn bytes_as_published() {
 #[test]
 fn order_of_single_values() {
     let random = Random::seeded(1);
-    for round in 0..40_000 {
+    for round in 0..15_000 {
         let ty = any_type(&random, 2);
         let (left, right) = (any_value(&random, &ty), any_value(&random, &ty));
         let expected = ty.compare(&left, &right);
@@ -114,7 +114,7 @@ fn order_of_single_values() {
 fn there_and_back_or_reported() {
     let random = Random::seeded(2);
     let mut losses = 0;
-    for _ in 0..40_000 {
+    for _ in 0..15_000 {
         let ty = any_type(&random, 2);
         let value = any_value(&random, &ty);
         for descending in [false, true] {
@@ -136,7 +136,7 @@ fn there_and_back_or_reported() {
             losses += usize::from(lossy);
         }
     }
-    assert!(losses > 100, "{losses}");
+    assert!(losses > 50, "{losses}");
 }
 
 #[test]
@@ -197,7 +197,7 @@ fn compare_rows(columns: &Columns, left: &Values, right: &Values, length: usize)
 #[test]
 fn order_of_rows_and_bounds() {
     let random = Random::seeded(3);
-    for _ in 0..20_000 {
+    for _ in 0..10_000 {
         let columns = any_columns(&random);
         let (left, mut right) = (any_row(&random, &columns), any_row(&random, &columns));
         let shared = random.below(columns.len() as u64 + 1) as usize;
@@ -272,7 +272,7 @@ fn wrong_lengths_and_damage_are_errors() {
     assert!(encode_component(&Type::Int, false, Some(&[1]), &mut Vec::new()).is_err());
     assert!(encode_component(&Type::Date, false, Some(&[]), &mut Vec::new()).is_err());
     let random = Random::seeded(5);
-    for _ in 0..40_000 {
+    for _ in 0..15_000 {
         let columns = any_columns(&random);
         let row = any_row(&random, &columns);
         let mut key = prefix_of(&columns, &row, columns.len());
