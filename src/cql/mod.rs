@@ -7,3 +7,4 @@ pub mod lexer;
 pub mod parser;
 pub mod plan;
 pub mod result;
+pub mod virtual_tables;

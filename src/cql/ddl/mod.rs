@@ -16,7 +16,7 @@
 mod alter;
 mod keyspace;
 pub mod resolve;
-mod table;
+pub mod table;
 mod types;
 
 #[cfg(test)]

@@ -1,0 +1,221 @@
+//! The catalog as rows: `system_schema` and `system_virtual_schema`.
+
+use crate::cql::result::RowValues;
+use crate::cql::virtual_tables::declare::VIRTUAL_KEYSPACES;
+use crate::cql::virtual_tables::row;
+use crate::error::Result;
+use crate::schema::{Catalog, Column, ColumnKind, Keyspace, Table};
+use crate::types::{Type, Udt, Value};
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+fn text(text: &str) -> Value {
+    Value::Text(text.to_owned())
+}
+
+fn text_map(map: &BTreeMap<String, String>) -> Value {
+    Value::Map(
+        map.iter()
+            .map(|(key, value)| (text(key), text(value)))
+            .collect(),
+    )
+}
+
+/// The rows of the schema table `table`.
+pub fn rows(catalog: &Catalog, table: &Table) -> Result<Vec<RowValues>> {
+    let in_virtual_schema = table.keyspace == "system_virtual_schema";
+    let keyspaces = catalog.keyspaces.values().filter(|keyspace| {
+        VIRTUAL_KEYSPACES.contains(&keyspace.name.as_str()) == in_virtual_schema
+    });
+    let mut rows = Vec::new();
+    for keyspace in keyspaces {
+        match table.name.as_str() {
+            "keyspaces" => rows.push(keyspace_row(table, keyspace)?),
+            "types" => {
+                for udt in keyspace.types.values() {
+                    rows.push(type_row(table, udt)?);
+                }
+            }
+            _ => {
+                for described in keyspace.tables.values() {
+                    table_rows(table, described, &mut rows)?;
+                }
+            }
+        }
+    }
+    Ok(rows)
+}
+
+fn keyspace_row(table: &Table, keyspace: &Keyspace) -> Result<RowValues> {
+    let mut values = vec![("keyspace_name", text(&keyspace.name))];
+    if table.column("replication").is_some() {
+        values.push(("durable_writes", Value::Boolean(keyspace.durable_writes)));
+        values.push(("replication", text_map(&keyspace.replication)));
+    }
+    row(table, &values)
+}
+
+fn type_row(table: &Table, udt: &Udt) -> Result<RowValues> {
+    let (names, types) = udt
+        .fields
+        .iter()
+        .map(|(name, ty)| (text(name), text(&type_name(ty))))
+        .unzip();
+    row(
+        table,
+        &[
+            ("keyspace_name", text(&udt.keyspace)),
+            ("type_name", text(&udt.name)),
+            ("field_names", Value::List(names)),
+            ("field_types", Value::List(types)),
+        ],
+    )
+}
+
+/// A type as `system_schema` writes it.
+fn type_name(ty: &Type) -> String {
+    ty.to_string()
+}
+
+/// What the schema table `table` tells of the table `described`.
+fn table_rows(table: &Table, described: &Arc<Table>, rows: &mut Vec<RowValues>) -> Result<()> {
+    match table.name.as_str() {
+        "tables" if table.keyspace == "system_schema" => rows.push(table_row(table, described)?),
+        "tables" => rows.push(row(
+            table,
+            &[
+                ("keyspace_name", text(&described.keyspace)),
+                ("table_name", text(&described.name)),
+                ("comment", text(&described.options.comment)),
+            ],
+        )?),
+        "columns" => {
+            for column in described.columns() {
+                rows.push(column_row(table, described, column)?);
+            }
+        }
+        "dropped_columns" => {
+            for (name, dropped) in &described.dropped {
+                let millis = dropped.dropped_at_micros.div_euclid(1000);
+                rows.push(row(
+                    table,
+                    &[
+                        ("keyspace_name", text(&described.keyspace)),
+                        ("table_name", text(&described.name)),
+                        ("column_name", text(name)),
+                        ("dropped_time", Value::Timestamp(millis)),
+                        ("kind", text(kind_name(dropped.column.kind))),
+                        ("type", text(&type_name(&dropped.column.ty))),
+                    ],
+                )?);
+            }
+        }
+        // Views, indexes, triggers, functions, aggregates and masks: there are none.
+        _ => {}
+    }
+    Ok(())
+}
+
+fn kind_name(kind: ColumnKind) -> &'static str {
+    match kind {
+        ColumnKind::PartitionKey => "partition_key",
+        ColumnKind::Clustering => "clustering",
+        ColumnKind::Static => "static",
+        ColumnKind::Regular => "regular",
+    }
+}
+
+fn column_row(table: &Table, described: &Table, column: &Column) -> Result<RowValues> {
+    let order = match (column.kind, column.descending) {
+        (ColumnKind::Clustering, false) => "asc",
+        (ColumnKind::Clustering, true) => "desc",
+        _ => "none",
+    };
+    let position = match column.kind {
+        ColumnKind::PartitionKey | ColumnKind::Clustering => {
+            i32::try_from(column.position).unwrap_or(i32::MAX)
+        }
+        ColumnKind::Static | ColumnKind::Regular => -1,
+    };
+    row(
+        table,
+        &[
+            ("keyspace_name", text(&described.keyspace)),
+            ("table_name", text(&described.name)),
+            ("column_name", text(&column.name)),
+            ("clustering_order", text(order)),
+            (
+                "column_name_bytes",
+                Value::Blob(column.name.clone().into_bytes()),
+            ),
+            ("kind", text(kind_name(column.kind))),
+            ("position", Value::Int(position)),
+            ("type", text(&type_name(&column.ty))),
+        ],
+    )
+}
+
+fn table_row(table: &Table, described: &Table) -> Result<RowValues> {
+    let options = &described.options;
+    let mut flags = vec![text("compound")];
+    if described.is_counter() {
+        flags.push(text("counter"));
+    }
+    let extensions = options
+        .extensions
+        .iter()
+        .map(|(name, bytes)| (text(name), Value::Blob(bytes.clone())))
+        .collect();
+    row(
+        table,
+        &[
+            ("keyspace_name", text(&described.keyspace)),
+            ("table_name", text(&described.name)),
+            (
+                "additional_write_policy",
+                text(&options.additional_write_policy),
+            ),
+            (
+                "allow_auto_snapshot",
+                Value::Boolean(options.allow_auto_snapshot),
+            ),
+            (
+                "bloom_filter_fp_chance",
+                Value::Double(options.bloom_filter_fp_chance()),
+            ),
+            ("caching", text_map(&options.caching)),
+            ("cdc", Value::Boolean(options.cdc)),
+            ("comment", text(&options.comment)),
+            ("compaction", text_map(&options.compaction)),
+            ("compression", text_map(&options.compression)),
+            (
+                "crc_check_chance",
+                Value::Double(options.crc_check_chance()),
+            ),
+            // These two mean nothing any more; drivers still ask for them.
+            ("dclocal_read_repair_chance", Value::Double(0.0)),
+            ("read_repair_chance", Value::Double(0.0)),
+            (
+                "default_time_to_live",
+                Value::Int(options.default_time_to_live_seconds),
+            ),
+            ("extensions", Value::Map(extensions)),
+            ("flags", Value::Set(flags)),
+            ("gc_grace_seconds", Value::Int(options.gc_grace_seconds)),
+            ("id", Value::Uuid(described.uuid)),
+            (
+                "incremental_backups",
+                Value::Boolean(options.incremental_backups),
+            ),
+            ("max_index_interval", Value::Int(options.max_index_interval)),
+            ("memtable", text(&options.memtable)),
+            (
+                "memtable_flush_period_in_ms",
+                Value::Int(options.memtable_flush_period_ms),
+            ),
+            ("min_index_interval", Value::Int(options.min_index_interval)),
+            ("read_repair", text(&options.read_repair)),
+            ("speculative_retry", text(&options.speculative_retry)),
+        ],
+    )
+}
