@@ -10,6 +10,7 @@
 use crate::error::Result;
 use crate::storage::cell::Deletion;
 use crate::storage::compaction::Purge;
+use crate::storage::live::Hidden;
 use crate::storage::merge::{self, Merge};
 use crate::storage::meta::FileMeta;
 use crate::storage::read::{PartitionBound, Projection, Slice};
@@ -23,6 +24,8 @@ use std::sync::Arc;
 pub struct JobOptions {
     /// Whether the table is one of counters.
     pub counter: bool,
+    /// What dropped columns hide: it is left out.
+    pub hidden: Arc<Hidden>,
     /// A new file is begun, at the next partition, when one has this much, in bytes.
     pub output_bytes_max: u64,
     /// The level of the new files.
@@ -156,6 +159,7 @@ impl Job {
         let mut ranges = self.ranges_of(&start.key)?;
         ranges.retain(|range| !purge.takes_deletion(&range.deletion));
         let static_row = start.static_row.and_then(|mut row| {
+            self.options.hidden.apply(&mut row);
             let left = purge.row(self.options.counter, &mut row, above);
             left.then_some(row)
         });
@@ -224,6 +228,7 @@ impl Job {
             return Ok(());
         };
         let mut row = merged.row;
+        self.options.hidden.apply(&mut row);
         let left = !reconcile::is_empty(&row)
             && partition
                 .purge

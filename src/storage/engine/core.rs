@@ -9,6 +9,7 @@ use crate::storage::commitlog::CommitLog;
 use crate::storage::disk::Disk;
 use crate::storage::engine::applied::Applied;
 use crate::storage::engine::budget::Budget;
+use crate::storage::engine::compact::Compaction;
 use crate::storage::engine::imports::OpenImports;
 use crate::storage::engine::locks::Locks;
 use crate::storage::engine::timestamps::Timestamps;
@@ -49,6 +50,7 @@ pub struct Inner {
     /// The bulk imports under way.
     pub imports: Arc<OpenImports>,
     pub files: Arc<FileShared>,
+    pub compaction: Compaction,
     pub flush_bell: Bell,
     pub compaction_bell: Bell,
     pub trouble: Trouble,

@@ -225,6 +225,10 @@ impl Inner {
         if self.flush_step()? {
             return Ok(true);
         }
+        if self.compaction_step()? {
+            return Ok(true);
+        }
+        self.begin_compaction_round();
         self.collect_garbage();
         Ok(false)
     }

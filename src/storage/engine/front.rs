@@ -139,8 +139,8 @@ impl Engine {
     }
 
     /// Compacts all SSTables of a table into one.
-    pub fn compact(&self, _table: TableId) -> Result<()> {
-        Ok(())
+    pub fn compact(&self, table: TableId) -> Result<()> {
+        self.inner.compact(table)
     }
 
     /// Starts a bulk import into a table; see [`Ingest`].
@@ -190,7 +190,12 @@ fn start(threads: &mut Threads, inner: &Arc<Inner>) -> Result<()> {
         &inner.compaction_bell,
         COMPACTION_PERIOD,
         move || {
-            let _ = own.flush_bell.clone();
+            // One step a ring, so that closing need not wait for the end of a job. A table whose
+            // compaction failed waits for the next round; the others go on.
+            match own.compaction_step() {
+                Ok(false) => own.begin_compaction_round(),
+                Ok(true) | Err(_) => own.compaction_bell.ring(),
+            }
         },
     )
 }

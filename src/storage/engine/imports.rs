@@ -14,7 +14,6 @@ pub struct OpenImports {
 impl OpenImports {
     /// The lowest write timestamp that an import under way may bring into a table; `i64::MAX`
     /// where there is none.
-    #[allow(dead_code, reason = "asked by compaction")]
     pub fn timestamp_min(&self, table: TableId) -> i64 {
         let open = self.open.lock().unwrap_or_else(PoisonError::into_inner);
         let of_table = open.values().filter(|(id, _)| *id == table);

@@ -10,6 +10,7 @@
 //! | `budget` | the bound on memory that makes writers wait |
 //! | `read` | snapshots, merges, streams of rows |
 //! | `flush` | freeze → SSTable → manifest → reclaim of the log |
+//! | `compact` | runs compaction jobs and publishes what they make |
 //! | `imports` | the bulk imports under way |
 //! | `ingest` | a bulk import's start and publication |
 //! | `schema` | DDL and TRUNCATE |
@@ -17,11 +18,12 @@
 //! | `timestamps` | server timestamps |
 //!
 //! Locks are taken in this order, and each may be left out: partition locks, `changing`,
-//! `flushing`, `committing`, `gate`, `state`. Nobody waits for room in memory or for a sync while
+//! `flushing`, `compaction`, `committing`, `gate`, `state`. Nobody waits for room in memory or for a sync while
 //! holding any but partition locks and `flushing`.
 
 mod applied;
 mod budget;
+mod compact;
 mod core;
 mod flush;
 mod front;

@@ -10,6 +10,7 @@ use crate::storage::commitlog::{CommitLog, Record as LogRecord};
 use crate::storage::disk::Disk;
 use crate::storage::engine::applied::Applied;
 use crate::storage::engine::budget::Budget;
+use crate::storage::engine::compact::Compaction;
 use crate::storage::engine::core::{Inner, Trouble};
 use crate::storage::engine::flush;
 use crate::storage::engine::locks::Locks;
@@ -83,6 +84,7 @@ impl Inner {
             budget,
             imports: Arc::default(),
             files: opening.files,
+            compaction: Compaction::default(),
             flush_bell: Bell::default(),
             compaction_bell: Bell::default(),
             trouble: Trouble::default(),
@@ -114,6 +116,7 @@ impl Inner {
             let _gate = self.shut_gate();
             self.closed.store(true, Ordering::SeqCst);
         }
+        self.abandon_compaction();
         self.collect_garbage();
         let synced = self.log.close();
         let written = {
