@@ -5,7 +5,7 @@
 //! | timestamp | integer ms; `2011-02-03`, then `T04:05[:06[.789]]`, then a zone | see below |
 //! | date | integer (1970-01-01 at 2^31); `2011-02-03` | `2011-02-03` |
 //! | time | integer ns; `04:05:06[.123456789]` | `04:05:06.123456789` |
-//! | duration | `1y2mo3w4d5h6m7s8ms9us10ns`, and the ISO forms below | `1y2mo25d5h6m7s8ms9us10ns` |
+//! | duration | `1y2mo3w4d5h6m7s8ms9us10ns`, and the ISO forms below | `1y2mo25d5h6m7s` |
 //!
 //! A zone is `Z`, `UTC`, `GMT`, `+0100`, `+01:00` or `+01`; a space may stand for the `T` and
 //! before the zone. Timestamps are written as cqlsh does, `2011-02-03 04:05:06.789000+0000`. ISO durations
