@@ -7,14 +7,34 @@
 //! ([`BlockCursor`]).
 //! The format's page in the manual draws the file byte by byte.
 
+mod block;
+mod block_builder;
+mod cells;
+mod codec;
+mod complex;
 mod cursor;
+mod deletions;
+mod filter;
+mod footer;
+mod index;
+mod keys;
+mod packed;
+mod presence;
 mod reader;
+mod rows;
+mod runs;
 mod scan;
+mod stats;
 mod tools;
+mod unit;
+mod values;
+mod vector;
 mod writer;
 
 pub use cursor::Cursor;
+pub use footer::ColumnEntry;
 pub use reader::{BlockCache, Found, Reader};
 pub use scan::{BlockCursor, BlockSpan, Position};
 pub use tools::{inspect, verify};
-pub use writer::{ColumnEntry, Writer, WriterOptions};
+pub use values::{Zone, float_order};
+pub use writer::{Writer, WriterOptions};

@@ -1,0 +1,762 @@
+//! A list of values in the form that suits them best.
+//!
+//! | form | for | body |
+//! |---|---|---|
+//! | empty | nothing but empty values | – |
+//! | fixed | values of one length | length varint, then the values |
+//! | integer | integers near each other | wire length u8, then [packed](super::packed) |
+//! | short, long | any values | their ends as u16 or u32 (`count` of them), data length varint, data |
+//! | constant | equal values | length varint, one value |
+//! | dictionary | few distinct values | their count u8, their ends as u32, data length varint, data, then a u8 for each value |
+//!
+//! A value over 4 KiB is stored as empty here, and the list names the overflow unit that has it.
+
+use crate::storage::sstable::codec::{Damage, Input, Parsed, put_count, put_varint, share};
+use crate::storage::sstable::packed::{Packed, put_packed_within, width_of};
+use crate::storage::sstable::unit::OVERFLOW_BYTES;
+use crate::types::physical::PhysicalKind;
+use bytes::Bytes;
+
+// The numbers of the forms are persisted: never change them.
+const EMPTY: u8 = 0;
+const FIXED: u8 = 1;
+const INTEGER: u8 = 2;
+const SHORT: u8 = 3;
+const LONG: u8 = 4;
+const CONSTANT: u8 = 5;
+const DICTIONARY: u8 = 6;
+/// Set beside the form where values stand in overflow units.
+const WITH_OVERFLOW: u8 = 0x80;
+
+/// The most entries of a dictionary.
+const DICTIONARY_MAX: usize = 128;
+/// The fewest values for which a dictionary is tried.
+const DICTIONARY_VALUES_MIN: usize = 16;
+
+/// Where a large value stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct OverflowRef {
+    /// The unit's offset in the file.
+    pub offset: u64,
+    /// Its length without checksum.
+    pub stored: u32,
+    /// Its codec.
+    pub codec: u8,
+    /// The value's length.
+    pub raw: u32,
+}
+
+/// The wire length of the values of a kind, where it is fixed.
+pub fn fixed_width(kind: PhysicalKind) -> Option<usize> {
+    match kind {
+        PhysicalKind::Int8 | PhysicalKind::Bool => Some(1),
+        PhysicalKind::Int16 => Some(2),
+        PhysicalKind::Int32 | PhysicalKind::Float32 => Some(4),
+        PhysicalKind::Int64 | PhysicalKind::Float64 => Some(8),
+        PhysicalKind::Counter => Some(16),
+        PhysicalKind::Bytes | PhysicalKind::Complex => None,
+    }
+}
+
+/// Whether a kind's values are whole numbers in big-endian bytes.
+fn is_integer(kind: PhysicalKind) -> bool {
+    matches!(
+        kind,
+        PhysicalKind::Int8 | PhysicalKind::Int16 | PhysicalKind::Int32 | PhysicalKind::Int64
+    )
+}
+
+/// The least and greatest value of a page: integers as they are, floats by their total order
+/// (see [`float_order`]).
+pub type Zone = (i64, i64);
+
+/// Maps a float's bits to a number of the same order (that of `f64::total_cmp`).
+pub fn float_order(bits: i64) -> i64 {
+    bits ^ (((bits >> 63) as u64) >> 1) as i64
+}
+
+fn float_order_32(bits: i32) -> i64 {
+    i64::from(bits ^ (((bits >> 31) as u32) >> 1) as i32)
+}
+
+/// Collects values.
+#[derive(Debug, Default)]
+pub struct ValuesBuilder {
+    data: Vec<u8>,
+    ends: Vec<u32>,
+    length: usize,
+    mixed: bool,
+    large: Vec<(u32, Bytes)>,
+}
+
+impl ValuesBuilder {
+    /// Adds a value, which is kept here whatever its length.
+    #[inline]
+    pub fn push(&mut self, value: &[u8]) {
+        if self.ends.is_empty() {
+            self.length = value.len();
+        } else if value.len() != self.length {
+            self.mixed = true;
+        }
+        self.data.extend_from_slice(value);
+        // A block ends long before its pages reach 4 GiB; `Writer` checks what goes in.
+        self.ends.push(self.data.len() as u32);
+    }
+
+    /// Adds a value that may go to an overflow unit.
+    #[inline]
+    pub fn push_value(&mut self, value: &Bytes) {
+        if value.len() > OVERFLOW_BYTES {
+            self.large.push((self.ends.len() as u32, value.clone()));
+            self.push(&[]);
+        } else {
+            self.push(value);
+        }
+    }
+
+    /// Whether all have `width` bytes.
+    pub fn is_uniform(&self, width: usize) -> bool {
+        !self.mixed && (self.ends.is_empty() || self.length == width)
+    }
+
+    /// The values that go to overflow units, in order.
+    pub fn large(&self) -> &[(u32, Bytes)] {
+        &self.large
+    }
+
+    /// Empties it.
+    pub fn clear(&mut self) {
+        self.data.clear();
+        self.ends.clear();
+        self.large.clear();
+        self.mixed = false;
+        self.length = 0;
+    }
+
+    /// The values, one after the other.
+    fn each(&self) -> impl Iterator<Item = &[u8]> {
+        let mut start = 0;
+        self.ends.iter().map(move |end| {
+            let end = *end as usize;
+            let value = self.data.get(start..end).unwrap_or_default();
+            start = end;
+            value
+        })
+    }
+
+    /// Appends the list; answers the zone of a fixed kind. `overflow` says where the large values
+    /// were put.
+    pub fn encode(
+        &self,
+        out: &mut Vec<u8>,
+        kind: PhysicalKind,
+        overflow: &[OverflowRef],
+    ) -> Option<Zone> {
+        let start = out.len();
+        let uniform = !self.mixed && !self.ends.is_empty();
+        let regular = uniform && fixed_width(kind) == Some(self.length);
+        let zone = regular.then(|| self.zone(kind)).flatten();
+        out.push(0);
+        if !overflow.is_empty() {
+            put_overflow(out, &self.large, overflow);
+        }
+        let mut form = self.encode_body(out, kind, uniform, zone.filter(|_| is_integer(kind)));
+        if !overflow.is_empty() {
+            form |= WITH_OVERFLOW;
+        }
+        if let Some(head) = out.get_mut(start) {
+            *head = form;
+        }
+        zone
+    }
+
+    fn encode_body(
+        &self,
+        out: &mut Vec<u8>,
+        kind: PhysicalKind,
+        uniform: bool,
+        integers: Option<Zone>,
+    ) -> u8 {
+        if self.data.is_empty() {
+            return EMPTY;
+        }
+        if uniform {
+            let (first, rest) = self.data.split_at(self.length);
+            if rest.chunks_exact(self.length).all(|value| value == first) {
+                put_count(out, self.length);
+                out.extend_from_slice(first);
+                return CONSTANT;
+            }
+        }
+        if let Some((min, max)) = integers.filter(|(min, max)| width_of(*min, *max) < self.length) {
+            out.push(self.length as u8);
+            match self.length {
+                2 => put_packed_within(out, integers_of(&self.data, i16::from_be_bytes), min, max),
+                4 => put_packed_within(out, integers_of(&self.data, i32::from_be_bytes), min, max),
+                _ => put_packed_within(out, integers_of(&self.data, i64::from_be_bytes), min, max),
+            }
+            return INTEGER;
+        }
+        let worthwhile = kind == PhysicalKind::Bytes
+            && self.ends.len() >= DICTIONARY_VALUES_MIN
+            && (!uniform || self.length > 2);
+        if worthwhile && self.encode_dictionary(out) {
+            return DICTIONARY;
+        }
+        if uniform {
+            put_count(out, self.length);
+            out.extend_from_slice(&self.data);
+            return FIXED;
+        }
+        let short = u16::try_from(self.data.len()).is_ok();
+        for end in &self.ends {
+            if short {
+                out.extend_from_slice(&(*end as u16).to_le_bytes());
+            } else {
+                out.extend_from_slice(&end.to_le_bytes());
+            }
+        }
+        put_count(out, self.data.len());
+        out.extend_from_slice(&self.data);
+        if short { SHORT } else { LONG }
+    }
+
+    /// Appends a dictionary if that is shorter.
+    fn encode_dictionary(&self, out: &mut Vec<u8>) -> bool {
+        const SLOTS: usize = 512;
+        let entries_max = DICTIONARY_MAX.min(self.ends.len() / 4);
+        let mut slots = [0u16; SLOTS];
+        let mut entries: Vec<&[u8]> = Vec::new();
+        let mut codes = Vec::with_capacity(self.ends.len());
+        for value in self.each() {
+            let mut at = (hash(value) >> 32) as usize % SLOTS;
+            let code = loop {
+                let Some(slot) = slots.get_mut(at) else {
+                    return false;
+                };
+                if *slot == 0 {
+                    if entries.len() == entries_max {
+                        return false;
+                    }
+                    entries.push(value);
+                    *slot = entries.len() as u16;
+                    break *slot - 1;
+                }
+                if entries.get(usize::from(*slot - 1)) == Some(&value) {
+                    break *slot - 1;
+                }
+                at = (at + 1) % SLOTS;
+            };
+            codes.push(code as u8);
+        }
+        let data: usize = entries.iter().map(|entry| entry.len()).sum();
+        if data + 4 * entries.len() + codes.len() >= self.data.len() {
+            return false;
+        }
+        out.push(entries.len() as u8);
+        let mut end = 0u32;
+        for entry in &entries {
+            end += entry.len() as u32;
+            out.extend_from_slice(&end.to_le_bytes());
+        }
+        put_count(out, data);
+        for entry in &entries {
+            out.extend_from_slice(entry);
+        }
+        out.extend_from_slice(&codes);
+        true
+    }
+
+    fn zone(&self, kind: PhysicalKind) -> Option<Zone> {
+        let data = &self.data;
+        match kind {
+            PhysicalKind::Int8 => bounds(integers_of(data, i8::from_be_bytes)),
+            PhysicalKind::Int16 => bounds(integers_of(data, i16::from_be_bytes)),
+            PhysicalKind::Int32 => bounds(integers_of(data, i32::from_be_bytes)),
+            PhysicalKind::Int64 => bounds(integers_of(data, i64::from_be_bytes)),
+            PhysicalKind::Bool => bounds(integers_of(data, u8::from_be_bytes)),
+            PhysicalKind::Float32 => {
+                bounds(integers_of(data, |b| float_order_32(i32::from_be_bytes(b))))
+            }
+            PhysicalKind::Float64 => {
+                bounds(integers_of(data, |b| float_order(i64::from_be_bytes(b))))
+            }
+            PhysicalKind::Counter | PhysicalKind::Bytes | PhysicalKind::Complex => None,
+        }
+    }
+}
+
+fn put_overflow(out: &mut Vec<u8>, large: &[(u32, Bytes)], overflow: &[OverflowRef]) {
+    put_count(out, overflow.len());
+    for ((index, _), place) in large.iter().zip(overflow) {
+        put_varint(out, u64::from(*index));
+        put_varint(out, place.offset);
+        put_varint(out, u64::from(place.stored));
+        out.push(place.codec);
+        put_varint(out, u64::from(place.raw));
+    }
+}
+
+fn integers_of<const N: usize, T: Into<i64>>(
+    data: &[u8],
+    form: impl Fn([u8; N]) -> T,
+) -> impl ExactSizeIterator<Item = i64> {
+    data.chunks_exact(N)
+        .map(move |chunk| form(chunk.try_into().unwrap_or([0; N])).into())
+}
+
+fn bounds(values: impl Iterator<Item = i64>) -> Option<Zone> {
+    values.fold(None, |zone, value| match zone {
+        None => Some((value, value)),
+        Some((min, max)) => Some((min.min(value), max.max(value))),
+    })
+}
+
+fn hash(value: &[u8]) -> u64 {
+    const MULTIPLIER: u64 = 0x9E37_79B9_7F4A_7C15;
+    let mut state = value.len() as u64;
+    let mut chunks = value.chunks_exact(8);
+    for chunk in &mut chunks {
+        let word = u64::from_le_bytes(chunk.try_into().unwrap_or_default());
+        state = (state ^ word).wrapping_mul(MULTIPLIER).rotate_left(29);
+    }
+    for byte in chunks.remainder() {
+        state = (state.rotate_left(8) ^ u64::from(*byte)).wrapping_mul(MULTIPLIER);
+    }
+    state.wrapping_mul(MULTIPLIER)
+}
+
+#[derive(Clone, Copy, Debug)]
+enum Form {
+    Empty,
+    Fixed {
+        length: usize,
+        at: usize,
+    },
+    Integer {
+        length: usize,
+        packed: Packed,
+    },
+    Ends {
+        list: Ends,
+    },
+    Constant {
+        at: usize,
+        length: usize,
+    },
+    Dictionary {
+        entries: usize,
+        list: Ends,
+        codes: usize,
+    },
+}
+
+/// Ends and data of values of any length.
+#[derive(Clone, Copy, Debug)]
+struct Ends {
+    wide: bool,
+    ends: usize,
+    data: usize,
+    length: usize,
+}
+
+impl Ends {
+    fn parse(input: &mut Input<'_>, count: usize, wide: bool) -> Parsed<Self> {
+        let ends = input.at();
+        let each = if wide { 4 } else { 2 };
+        input.take(count.checked_mul(each).ok_or(Damage("a count"))?)?;
+        let length = input.count(input.left())?;
+        let data = input.at();
+        input.take(length)?;
+        Ok(Self {
+            wide,
+            ends,
+            data,
+            length,
+        })
+    }
+
+    #[inline]
+    fn end(&self, page: &[u8], i: usize) -> Option<usize> {
+        if self.wide {
+            let at = self.ends + i * 4;
+            let four = page.get(at..at + 4)?;
+            Some(u32::from_le_bytes(four.try_into().ok()?) as usize)
+        } else {
+            let at = self.ends + i * 2;
+            let two = page.get(at..at + 2)?;
+            Some(usize::from(u16::from_le_bytes(two.try_into().ok()?)))
+        }
+    }
+
+    #[inline]
+    fn span(&self, page: &[u8], i: usize) -> Parsed<(usize, usize)> {
+        let start = if i == 0 {
+            Some(0)
+        } else {
+            self.end(page, i - 1)
+        };
+        match (start, self.end(page, i)) {
+            (Some(start), Some(end)) if start <= end && end <= self.length => {
+                Ok((self.data + start, self.data + end))
+            }
+            _ => Err(Damage("a value's end")),
+        }
+    }
+}
+
+/// A value, or where it is.
+#[derive(Clone, Debug)]
+pub enum Place {
+    /// In the page, from here to there.
+    Inside(usize, usize),
+    /// In an overflow unit.
+    Overflow(OverflowRef),
+}
+
+/// Where a list of values stands in a page.
+#[derive(Clone, Debug)]
+pub struct Values {
+    form: Form,
+    count: usize,
+    overflow: Option<Box<[(usize, OverflowRef)]>>,
+}
+
+impl Values {
+    /// Reads the head of a list of `count` values and steps over it.
+    pub fn parse(input: &mut Input<'_>, count: usize) -> Parsed<Self> {
+        let head = input.u8()?;
+        let overflow = if head & WITH_OVERFLOW == 0 {
+            None
+        } else {
+            Some(parse_overflow(input, count)?)
+        };
+        let form = match head & !WITH_OVERFLOW {
+            EMPTY => Form::Empty,
+            FIXED => {
+                let length = input.count(input.left())?;
+                let at = input.at();
+                input.take(count.checked_mul(length).ok_or(Damage("a count"))?)?;
+                Form::Fixed { length, at }
+            }
+            INTEGER => {
+                let length = usize::from(input.u8()?);
+                if ![2, 4, 8].contains(&length) {
+                    return Err(Damage("the length of an integer"));
+                }
+                let packed = Packed::parse(input, count)?;
+                Form::Integer { length, packed }
+            }
+            SHORT => Form::Ends {
+                list: Ends::parse(input, count, false)?,
+            },
+            LONG => Form::Ends {
+                list: Ends::parse(input, count, true)?,
+            },
+            CONSTANT => {
+                let length = input.count(input.left())?;
+                let at = input.at();
+                input.take(length)?;
+                Form::Constant { at, length }
+            }
+            DICTIONARY => {
+                let entries = usize::from(input.u8()?);
+                let list = Ends::parse(input, entries, true)?;
+                let codes = input.at();
+                input.take(count)?;
+                Form::Dictionary {
+                    entries,
+                    list,
+                    codes,
+                }
+            }
+            _ => return Err(Damage("an unknown form of values")),
+        };
+        Ok(Self {
+            form,
+            count,
+            overflow,
+        })
+    }
+
+    /// How many there are.
+    pub fn count(&self) -> usize {
+        self.count
+    }
+
+    /// Whether some stand in overflow units.
+    pub fn has_overflow(&self) -> bool {
+        self.overflow.is_some()
+    }
+
+    /// The integers' wire length, if the values are packed as integers: then they stand in no
+    /// page as they are, and [`Values::unpack`] makes their wire bytes.
+    pub fn packed_length(&self) -> Option<usize> {
+        match self.form {
+            Form::Integer { length, .. } => Some(length),
+            _ => None,
+        }
+    }
+
+    /// Where the `i`-th value of `page` is. Not for packed integers.
+    #[inline]
+    pub fn place(&self, page: &[u8], i: usize) -> Parsed<Place> {
+        if let Some(overflow) = &self.overflow
+            && let Ok(at) = overflow.binary_search_by_key(&i, |(index, _)| *index)
+            && let Some((_, place)) = overflow.get(at)
+        {
+            return Ok(Place::Overflow(*place));
+        }
+        let (start, end) = self.span(page, i)?;
+        Ok(Place::Inside(start, end))
+    }
+
+    /// The span of the `i`-th value in `page`. Not for packed integers.
+    #[inline]
+    pub fn span(&self, page: &[u8], i: usize) -> Parsed<(usize, usize)> {
+        if i >= self.count {
+            return Err(Damage("a value that is not there"));
+        }
+        match self.form {
+            Form::Empty => Ok((0, 0)),
+            Form::Fixed { length, at } => Ok((at + i * length, at + (i + 1) * length)),
+            Form::Constant { at, length } => Ok((at, at + length)),
+            Form::Ends { list } => list.span(page, i),
+            Form::Dictionary {
+                entries,
+                list,
+                codes,
+            } => {
+                let code = usize::from(*page.get(codes + i).ok_or(Damage("a code"))?);
+                if code >= entries {
+                    return Err(Damage("a code beyond its dictionary"));
+                }
+                list.span(page, code)
+            }
+            Form::Integer { .. } => Err(Damage("an integer where bytes are wanted")),
+        }
+    }
+
+    /// The `i`-th value of `page`. Not for packed integers.
+    #[inline]
+    pub fn bytes<'a>(&self, page: &'a [u8], i: usize) -> Parsed<&'a [u8]> {
+        let (start, end) = self.span(page, i)?;
+        page.get(start..end)
+            .ok_or(Damage("a value beyond its page"))
+    }
+
+    /// The `i`-th value of `page`, shared. Not for packed integers, nor for overflow.
+    pub fn share(&self, page: &Bytes, i: usize) -> Parsed<Bytes> {
+        let (start, end) = self.span(page, i)?;
+        share(page, start, end)
+    }
+
+    /// The wire bytes of packed integers, one after the other.
+    pub fn unpack(&self, page: &[u8]) -> Parsed<Vec<u8>> {
+        let Form::Integer { length, packed } = self.form else {
+            return Err(Damage("bytes where integers are wanted"));
+        };
+        let mut wire = Vec::with_capacity(self.count * length);
+        let all = (0, self.count);
+        match length {
+            2 => packed.each(page, all.0, all.1, |value| {
+                wire.extend_from_slice(&(value as i16).to_be_bytes());
+            })?,
+            4 => packed.each(page, all.0, all.1, |value| {
+                wire.extend_from_slice(&(value as i32).to_be_bytes());
+            })?,
+            _ => packed.each(page, all.0, all.1, |value| {
+                wire.extend_from_slice(&value.to_be_bytes());
+            })?,
+        }
+        Ok(wire)
+    }
+
+    /// Hands the integers `start..end` of `page` to `take`; answers whether the values are
+    /// integers of `N` wire bytes at all.
+    #[inline]
+    pub fn each_integer<const N: usize>(
+        &self,
+        page: &[u8],
+        start: usize,
+        end: usize,
+        form: impl Fn([u8; N]) -> i64,
+        mut take: impl FnMut(i64),
+    ) -> Parsed<bool> {
+        if end > self.count || start > end {
+            return Err(Damage("a value that is not there"));
+        }
+        match self.form {
+            Form::Integer { length, packed } if length == N => {
+                packed.each(page, start, end, take)?;
+            }
+            Form::Fixed { length, at } if length == N => {
+                let bytes = page
+                    .get(at + start * N..at + end * N)
+                    .ok_or(Damage("a value beyond its page"))?;
+                for chunk in bytes.chunks_exact(N) {
+                    take(form(chunk.try_into().unwrap_or([0; N])));
+                }
+            }
+            Form::Constant { at, length } if length == N => {
+                let bytes = page.get(at..at + N).ok_or(Damage("a value"))?;
+                let value = form(bytes.try_into().unwrap_or([0; N]));
+                (start..end).for_each(|_| take(value));
+            }
+            _ => return Ok(self.count == 0),
+        }
+        Ok(true)
+    }
+
+    /// Appends the values `start..end` of `page` to `data`, and to `offsets` where each ends.
+    /// Not for packed integers, nor for overflow.
+    pub fn append_to(
+        &self,
+        page: &[u8],
+        start: usize,
+        end: usize,
+        offsets: &mut Vec<u32>,
+        data: &mut Vec<u8>,
+    ) -> Parsed<()> {
+        let base = data.len();
+        if let Form::Ends { list } = self.form
+            && end <= self.count
+            && start < end
+        {
+            let (first, _) = list.span(page, start)?;
+            let (_, last) = list.span(page, end - 1)?;
+            let bytes = page.get(first..last).ok_or(Damage("a value's end"))?;
+            let shift = (first - list.data) as u32;
+            let base = u32::try_from(base).map_err(|_| Damage("a page over 4 GiB"))?;
+            let mut before = shift;
+            for i in start..end {
+                let end = list.end(page, i).ok_or(Damage("a value's end"))? as u32;
+                if end < before {
+                    return Err(Damage("a value's end"));
+                }
+                before = end;
+                offsets.push(
+                    base.checked_add(end - shift)
+                        .ok_or(Damage("a page over 4 GiB"))?,
+                );
+            }
+            data.extend_from_slice(bytes);
+            return Ok(());
+        }
+        for i in start..end {
+            data.extend_from_slice(self.bytes(page, i)?);
+            offsets.push(u32::try_from(data.len()).map_err(|_| Damage("a page over 4 GiB"))?);
+        }
+        Ok(())
+    }
+}
+
+fn parse_overflow(input: &mut Input<'_>, count: usize) -> Parsed<Box<[(usize, OverflowRef)]>> {
+    let places = input.count(count)?;
+    let mut list = Vec::with_capacity(places.min(input.left()));
+    for _ in 0..places {
+        let index = input.count(count)?;
+        if list.last().is_some_and(|(before, _)| *before >= index) {
+            return Err(Damage("the order of overflow values"));
+        }
+        let offset = input.varint()?;
+        let stored = u32::try_from(input.varint()?).map_err(|_| Damage("a length"))?;
+        let codec = input.u8()?;
+        let raw = u32::try_from(input.varint()?).map_err(|_| Damage("a length"))?;
+        list.push((
+            index,
+            OverflowRef {
+                offset,
+                stored,
+                codec,
+                raw,
+            },
+        ));
+    }
+    Ok(list.into_boxed_slice())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn round_trip(kind: PhysicalKind, values: &[Vec<u8>], form: u8) {
+        let mut builder = ValuesBuilder::default();
+        for value in values {
+            builder.push(value);
+        }
+        let mut page = vec![7; 5];
+        builder.encode(&mut page, kind, &[]);
+        assert_eq!(page[5], form, "{values:?}");
+        page.push(7);
+        let mut input = Input::new(&page);
+        input.take(5).unwrap();
+        let list = Values::parse(&mut input, values.len()).unwrap();
+        assert_eq!(input.left(), 1);
+        if let Some(length) = list.packed_length() {
+            let wire = list.unpack(&page).unwrap();
+            let found: Vec<&[u8]> = wire.chunks(length).collect();
+            assert_eq!(found, values.iter().map(Vec::as_slice).collect::<Vec<_>>());
+            return;
+        }
+        for (i, value) in values.iter().enumerate() {
+            assert_eq!(list.bytes(&page, i).unwrap(), value);
+        }
+        let (mut offsets, mut data) = (Vec::new(), vec![1, 2, 3]);
+        let from = values.len() / 3;
+        list.append_to(&page, from, values.len(), &mut offsets, &mut data)
+            .unwrap();
+        assert_eq!(&data[3..], values[from..].concat());
+        assert_eq!(offsets.last().copied().unwrap_or(3) as usize, data.len());
+    }
+
+    #[test]
+    fn every_form_comes_back() {
+        let texts = |list: &[&str]| -> Vec<Vec<u8>> {
+            list.iter().map(|text| text.as_bytes().to_vec()).collect()
+        };
+        let bytes = PhysicalKind::Bytes;
+        round_trip(bytes, &[], EMPTY);
+        round_trip(bytes, &texts(&["", "", ""]), EMPTY);
+        round_trip(bytes, &texts(&["a", "bcd", ""]), SHORT);
+        round_trip(bytes, &texts(&["abc", "def", "ghi"]), FIXED);
+        round_trip(bytes, &texts(&["abc", "abc"]), CONSTANT);
+        let long: Vec<Vec<u8>> = (0..30u32)
+            .map(|i| vec![i as u8; 4_000 + i as usize])
+            .collect();
+        round_trip(bytes, &long, LONG);
+        let few: Vec<Vec<u8>> = (0..64)
+            .map(|i| texts(&["red", "green", "cornflower"])[i % 3].clone())
+            .collect();
+        round_trip(bytes, &few, DICTIONARY);
+        let near: Vec<Vec<u8>> = [5i64, -300, 77]
+            .iter()
+            .map(|value| value.to_be_bytes().to_vec())
+            .collect();
+        round_trip(PhysicalKind::Int64, &near, INTEGER);
+        let far: Vec<Vec<u8>> = [i32::MIN, i32::MAX]
+            .iter()
+            .map(|value| value.to_be_bytes().to_vec())
+            .collect();
+        round_trip(PhysicalKind::Int32, &far, FIXED);
+        round_trip(PhysicalKind::Int32, &texts(&["", "abcd"]), SHORT);
+    }
+
+    #[test]
+    fn zones_follow_the_order_of_floats() {
+        let values = [-1.5f64, f64::NEG_INFINITY, 0.0, -0.0, 3.25, f64::INFINITY];
+        let mut sorted = values;
+        sorted.sort_by(f64::total_cmp);
+        let keys: Vec<i64> = sorted
+            .iter()
+            .map(|value| float_order(value.to_bits() as i64))
+            .collect();
+        assert!(keys.is_sorted());
+        let mut builder = ValuesBuilder::default();
+        for value in values {
+            builder.push(&value.to_be_bytes());
+        }
+        let zone = builder.encode(&mut Vec::new(), PhysicalKind::Float64, &[]);
+        assert_eq!(zone, Some((keys[0], keys[5])));
+    }
+}
