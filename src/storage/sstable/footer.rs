@@ -1,7 +1,7 @@
 //! The file's two ends, and its properties: what a reader must know before it reads a block.
 //!
 //! ```text
-//! header   magic 8 │ version u32 │ file u64 │ table u64 │ checksum u32             32 bytes
+//! header   that of every file of the engine (`storage::format`)                  24 bytes
 //! trailer  root offset u64, length u32 │ properties offset u64, length u32
 //!          file u64 │ table u64 │ file length u64 │ key id u32
 //!          checksum u32 │ version u32 │ magic 8                                      68 bytes
@@ -13,21 +13,20 @@
 //! Properties are tagged records: tag u16 │ length u32 │ content. A reader skips tags that it does
 //! not know unless their highest bit says that it must.
 
-use crate::error::{Error, ErrorKind, Result};
+use crate::error::{Error, Result};
 use crate::schema::{ColumnId, TableId};
 use crate::storage::disk::ReadFile;
+use crate::storage::format::{FileHeader, FileKind, FormatVersion, HEADER_BYTES};
 use crate::storage::meta::FileMeta;
 use crate::storage::row::PartitionKey;
 use crate::storage::sstable::codec::{Damage, Input, Parsed, put_count, put_sized, put_varint};
 use crate::storage::sstable::stats::{Histogram, Stats};
-use crate::storage::sstable::unit::{MAGIC, VERSION, checksum};
+use crate::storage::sstable::unit::{MAGIC, VERSION};
 use crate::storage::sstable::values::Zone;
 use crate::types::physical::PhysicalKind;
 use bytes::Bytes;
 use std::collections::BTreeMap;
 
-/// The header's length.
-pub const HEADER_BYTES: usize = 32;
 /// The trailer's length, in every version.
 pub const TRAILER_BYTES: usize = 68;
 /// The trailer's checksum stands before the version and the magic.
@@ -80,21 +79,18 @@ pub struct Trailer {
     pub length: u64,
 }
 
-/// The header.
-pub fn encode_header(file: u64, table: TableId) -> Vec<u8> {
-    let mut out = MAGIC.to_vec();
-    out.extend_from_slice(&VERSION.to_le_bytes());
-    out.extend_from_slice(&file.to_le_bytes());
-    out.extend_from_slice(&table.0.to_le_bytes());
-    let sum = checksum(file, 0, &out);
-    out.extend_from_slice(&sum.to_le_bytes());
+/// The header of a file of this number.
+pub fn encode_header(file: u64) -> Vec<u8> {
+    let mut out = Vec::with_capacity(HEADER_BYTES);
+    FileHeader::new(FileKind::SsTable, file).write(&mut out);
     out
 }
 
 /// Checks the header of the file that has this trailer.
 pub fn check_header(from: &dyn ReadFile, trailer: &Trailer) -> Result<()> {
-    let found = from.read_at(0, HEADER_BYTES)?;
-    if found == encode_header(trailer.file, trailer.table) {
+    let bytes = from.read_at(0, HEADER_BYTES)?;
+    let header = FileHeader::read(&bytes, FileKind::SsTable, from.name())?;
+    if header.number == trailer.file {
         Ok(())
     } else {
         Err(Error::corrupt(
@@ -159,16 +155,9 @@ impl Trailer {
                 "the trailer's checksum does not match",
             ));
         }
-        if version > VERSION {
-            let message = format!(
-                "{name}: SSTable format version {version} is newer than {VERSION}, the newest \
-                 that this helenus reads"
-            );
-            return Err(Error::new(ErrorKind::NewerFormat, message)
-                .with_hint("open the data directory with the helenus that wrote it"));
-        }
+        FormatVersion::of(version, name)?;
         let (trailer, key_id) = Self::parse(body).map_err(damaged)?;
-        if version != VERSION || key_id != 0 || trailer.length != length {
+        if key_id != 0 || trailer.length != length {
             return Err(Error::corrupt(
                 name,
                 at,

@@ -38,3 +38,6 @@ pub use scan::{BlockCursor, BlockSpan, Position};
 pub use tools::{inspect, verify};
 pub use values::{Zone, float_order};
 pub use writer::{Writer, WriterOptions};
+
+#[cfg(test)]
+mod tests;

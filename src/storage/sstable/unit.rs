@@ -7,16 +7,17 @@
 use crate::error::{Error, Result};
 use crate::limits::{PAGE_BYTES_MAX, VALUE_BYTES_MAX};
 use crate::storage::disk::ReadFile;
+use crate::storage::format::{self, FormatVersion};
 use crate::storage::sstable::codec::{Damage, Input, Parsed, put_count, share};
 use bytes::Bytes;
 use lz4_flex::block::{
     CompressTable, compress_into_with_table, decompress_into, get_maximum_output_size,
 };
 
-/// The first and last bytes of every SSTable. Never change them.
-pub const MAGIC: [u8; 8] = *b"\x89hlnSST\n";
+/// The last bytes of every SSTable: the first ones once more. Never change them.
+pub const MAGIC: [u8; 8] = *b"helenusS";
 /// The format's version; see the manual's page.
-pub const VERSION: u32 = 1;
+pub const VERSION: u32 = FormatVersion::CURRENT as u32;
 /// The length of a unit's checksum.
 pub const CHECKSUM_BYTES: usize = 4;
 /// Values longer than this go to overflow units.
@@ -35,12 +36,8 @@ pub const CODEC_LZ4: u8 = 1;
 
 /// The checksum of a unit's payload at its place.
 pub fn checksum(file: u64, offset: u64, payload: &[u8]) -> u32 {
-    let mut place = [0u8; 24];
-    let numbers = [file, offset, payload.len() as u64];
-    for (to, number) in place.chunks_exact_mut(8).zip(numbers) {
-        to.copy_from_slice(&number.to_le_bytes());
-    }
-    crc32c::crc32c_append(crc32c::crc32c(&place), payload)
+    let length = (payload.len() as u64).to_le_bytes();
+    crc32c::crc32c_append(format::checksum(file, offset, &length), payload)
 }
 
 /// Reads a unit (`length` without its checksum) and checks it.

@@ -177,7 +177,7 @@ impl Writer {
             options,
             finished: false,
         };
-        let header = encode_header(writer.options.file, writer.options.table);
+        let header = encode_header(writer.options.file);
         writer.units.raw(&header)?;
         Ok(writer)
     }
