@@ -8,8 +8,8 @@
 //! | duration | `1y2mo3w4d5h6m7s8ms9us10ns`, and the ISO forms below | `1y2mo25d5h6m7s` |
 //!
 //! A zone is `Z`, `UTC`, `GMT`, `+0100`, `+01:00` or `+01`; a space may stand for the `T` and
-//! before the zone. Timestamps are written as cqlsh does, `2011-02-03 04:05:06.789000+0000`. ISO durations
-//! are `P1Y2M3DT4H5M6S`, `P3W` and `P0001-02-03T04:05:06`.
+//! before the zone. Timestamps are written as cqlsh does, `2011-02-03 04:05:06.789000+0000`.
+//! ISO durations are `P1Y2M3DT4H5M6S`, `P3W` and `P0001-02-03T04:05:06`.
 //!
 //! A timestamp without a zone is in UTC. What lies outside of the years 0 to 9999 is written as
 //! its integer, so that it is read back as the same value.
