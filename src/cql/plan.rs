@@ -7,7 +7,7 @@
 use crate::cql::ast::{BatchKind, CellInfo, Operator};
 use crate::cql::functions::{Aggregate, Scalar};
 use crate::cql::result::ColumnSpec;
-use crate::schema::{Column, ColumnId, ColumnKind, Table};
+use crate::schema::{Column, ColumnId, ColumnKind, Table, TableId};
 use crate::types::Type;
 use bytes::Bytes;
 use std::sync::Arc;
@@ -28,6 +28,21 @@ impl Slot {
     pub fn from_option(bytes: Option<Bytes>) -> Self {
         bytes.map_or(Self::Null, Self::Bytes)
     }
+}
+
+/// What a bound statement will do.
+#[derive(Clone, Debug)]
+pub enum Plan {
+    /// SELECT.
+    Select(Arc<SelectPlan>),
+    /// INSERT, UPDATE, DELETE.
+    Write(WritePlan),
+    /// BATCH.
+    Batch(BatchPlan),
+    /// TRUNCATE.
+    Truncate(TableId),
+    /// USE.
+    Use(String),
 }
 
 /// Something that has a value once the markers have theirs.
@@ -168,6 +183,8 @@ pub enum FilterLeft {
     Entry(ColumnRef, Term),
     /// A tuple of clustering columns.
     Tuple(Vec<ColumnRef>),
+    /// The partition's token.
+    Token,
 }
 
 impl Filter {
@@ -178,6 +195,7 @@ impl Filter {
                 std::slice::from_ref(column)
             }
             FilterLeft::Tuple(columns) => columns,
+            FilterLeft::Token => &[],
         }
     }
 }
@@ -299,13 +317,6 @@ pub struct AggregatePlan {
     pub arguments: Vec<Selected>,
 }
 
-/// How GROUP BY tells groups apart.
-#[derive(Clone, Debug)]
-pub struct GroupPlan {
-    /// The values that are equal within a group.
-    pub keys: Vec<Selected>,
-}
-
 /// A plan of SELECT.
 #[derive(Clone, Debug)]
 pub struct SelectPlan {
@@ -319,8 +330,8 @@ pub struct SelectPlan {
     pub selected: Vec<Selected>,
     /// The aggregates that they use.
     pub aggregates: Vec<AggregatePlan>,
-    /// GROUP BY.
-    pub group: Option<GroupPlan>,
+    /// GROUP BY: rows next to each other with the same values of these form a group.
+    pub group: Option<Vec<Selected>>,
     /// Which partitions.
     pub partition: PartitionPlan,
     /// What restricts the clustering.
@@ -335,7 +346,7 @@ pub struct SelectPlan {
     pub distinct: bool,
     /// Whether rows come in reverse clustering order.
     pub reversed: bool,
-    /// Sort rows of several partitions by these clustering columns.
+    /// Sort rows of several partitions by these clustering columns, each `descending` or not.
     pub merge_order: Vec<ColumnRef>,
     /// The static and regular columns that are read, in rising order of id.
     pub read_columns: Vec<ColumnId>,
@@ -345,6 +356,4 @@ pub struct SelectPlan {
     pub limit: Option<Term>,
     /// `PER PARTITION LIMIT`.
     pub per_partition_limit: Option<Term>,
-    /// `SELECT JSON`: the columns' names, as keys of the object.
-    pub json: Option<Vec<String>>,
 }

@@ -1,0 +1,542 @@
+//! The relations of a WHERE clause together: which of them find partitions, which cut slices, and
+//! which can only be checked row by row.
+//!
+//! ```text
+//! partition key   all of it by = or IN ─► Keys      token(…) ─► Tokens     otherwise ─► All
+//! clustering      = = = <slice>        ─► parts     after the first gap    ─► row filters
+//! static, regular                                                           ─► filters
+//! ```
+//! Whatever has to be filtered needs ALLOW FILTERING. Legality and words are Cassandra's.
+
+use crate::cql::ast::{Operator, Relation};
+use crate::cql::bind::Binder;
+use crate::cql::bind::relation::{BoundRelation, Demand, Restriction, TokenRelation};
+use crate::cql::plan::{
+    Bound, Choice, ClusteringPart, ColumnRef, Filter, FilterLeft, PartitionPlan, Term, TupleChoice,
+};
+use crate::error::{Error, Result};
+use crate::schema::{Column, ColumnKind, Table};
+
+/// What Cassandra says where ALLOW FILTERING is missing.
+const NEEDS_FILTERING: &str = "Cannot execute this query as it might involve data filtering and \
+     thus may have unpredictable performance. If you want to execute this query despite the \
+     performance unpredictability, use ALLOW FILTERING";
+
+/// The statement that a WHERE clause belongs to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Kind {
+    /// SELECT.
+    Select,
+    /// INSERT (its key columns make one).
+    Insert,
+    /// UPDATE.
+    Update,
+    /// DELETE.
+    Delete,
+}
+
+impl Kind {
+    fn word(self) -> &'static str {
+        match self {
+            Self::Select => "SELECT",
+            Self::Insert => "INSERT",
+            Self::Update => "UPDATE",
+            Self::Delete => "DELETE",
+        }
+    }
+}
+
+/// The relations of a WHERE clause, merged by column.
+#[derive(Debug, Default)]
+pub struct Restrictions {
+    /// Of partition-key columns, by position.
+    pub partition: Vec<Restriction>,
+    /// Of clustering columns, by the first column's position.
+    pub clustering: Vec<Restriction>,
+    /// Of other columns.
+    pub others: Vec<Restriction>,
+    token: Vec<TokenRelation>,
+}
+
+/// What a SELECT makes of its WHERE clause.
+#[derive(Debug)]
+pub struct SelectRestrictions {
+    /// Which partitions.
+    pub partition: PartitionPlan,
+    /// Which rows.
+    pub clustering: Vec<ClusteringPart>,
+    /// Conditions on partitions.
+    pub partition_filters: Vec<Filter>,
+    /// Conditions on rows.
+    pub row_filters: Vec<Filter>,
+}
+
+impl Binder<'_> {
+    /// Binds and merges the relations of a WHERE clause.
+    pub fn restrictions(
+        &mut self,
+        table: &Table,
+        relations: &[Relation],
+        allow_filtering: bool,
+    ) -> Result<Restrictions> {
+        let mut all = Restrictions::default();
+        for relation in relations {
+            match self.relation(table, relation)? {
+                BoundRelation::Token(token) => all.add_token(token, table)?,
+                BoundRelation::Columns(restriction) => all.add(restriction, allow_filtering)?,
+            }
+        }
+        Ok(all)
+    }
+}
+
+impl Restrictions {
+    fn add_token(&mut self, new: TokenRelation, table: &Table) -> Result<()> {
+        let names = column_names(&table.partition_key);
+        let is_lower = |op| matches!(op, Operator::Gt | Operator::GtEq);
+        for old in &self.token {
+            if old.operator == Operator::Eq || new.operator == Operator::Eq {
+                return Err(Error::invalid(format!(
+                    "{names} cannot be restricted by more than one relation if it includes an Equal"
+                )));
+            }
+            if is_lower(old.operator) == is_lower(new.operator) {
+                let side = if is_lower(new.operator) { "start" } else { "end" };
+                return Err(Error::invalid(format!(
+                    "More than one restriction was found for the {side} bound on {names}"
+                )));
+            }
+        }
+        self.token.push(new);
+        Ok(())
+    }
+
+    /// Adds a restriction, merging it with what is there for its columns.
+    pub fn add(&mut self, new: Restriction, allow_filtering: bool) -> Result<()> {
+        let kind = new.columns.first().map(|column| column.kind);
+        if kind == Some(ColumnKind::Clustering) && !allow_filtering {
+            self.check_clustering_order(&new)?;
+        }
+        let list = match kind {
+            Some(ColumnKind::PartitionKey) => &mut self.partition,
+            Some(ColumnKind::Clustering) => &mut self.clustering,
+            _ => &mut self.others,
+        };
+        let shared = list
+            .iter_mut()
+            .find(|old| old.columns.iter().any(|column| new.columns.contains(column)));
+        match shared {
+            Some(old) => merge(old, new)?,
+            None => {
+                let at = list.partition_point(|old| old.position() <= new.position());
+                list.insert(at, new);
+            }
+        }
+        Ok(())
+    }
+
+    fn check_clustering_order(&self, new: &Restriction) -> Result<()> {
+        let (Some(last), Some(column)) = (self.clustering.last(), new.columns.first()) else {
+            return Ok(());
+        };
+        let Some(last_column) = last.columns.first() else {
+            return Ok(());
+        };
+        if last.is_slice() && new.position() > last.position() && !shares(last, new) {
+            return Err(Error::invalid(format!(
+                "Clustering column \"{}\" cannot be restricted (preceding column \"{}\" is \
+                 restricted by a non-EQ relation)",
+                column.name, last_column.name
+            )));
+        }
+        if new.position() < last.position() && new.is_slice() {
+            let next = self
+                .clustering
+                .iter()
+                .find(|old| old.position() > new.position())
+                .and_then(|old| old.columns.first())
+                .unwrap_or(last_column);
+            return Err(Error::invalid(format!(
+                "PRIMARY KEY column \"{}\" cannot be restricted (preceding column \"{}\" is \
+                 restricted by a non-EQ relation)",
+                next.name, column.name
+            )));
+        }
+        Ok(())
+    }
+
+    /// Whether a clustering column is restricted.
+    pub fn has_clustering(&self) -> bool {
+        !self.clustering.is_empty()
+    }
+
+    /// Whether a regular column is restricted.
+    pub fn has_regular(&self) -> bool {
+        self.others
+            .iter()
+            .flat_map(|restriction| &restriction.columns)
+            .any(|column| column.kind == ColumnKind::Regular)
+    }
+
+    /// The keys and slices of a statement that writes.
+    pub fn for_write(
+        self,
+        table: &Table,
+        kind: Kind,
+        statics_only: bool,
+    ) -> Result<(Vec<Choice>, Vec<ClusteringPart>)> {
+        if !self.token.is_empty() {
+            return Err(Error::invalid(format!(
+                "The token function cannot be used in WHERE clauses for {} statements",
+                kind.word()
+            )));
+        }
+        let missing = unrestricted(&table.partition_key, &self.partition);
+        if !missing.is_empty() {
+            return Err(Error::invalid(format!(
+                "Some partition key parts are missing: {}",
+                missing.join(", ")
+            )));
+        }
+        if self.partition.iter().any(|r| r.is_slice() || r.is_contains()) {
+            return Err(Error::invalid(format!(
+                "Only EQ and IN relation are supported on the partition key (unless you use the \
+                 token() function) for {} statements",
+                kind.word()
+            )));
+        }
+        if statics_only && self.has_clustering() && kind != Kind::Insert {
+            return Err(Error::invalid(format!(
+                "Invalid restrictions on clustering columns since the {} statement modifies only \
+                 static columns",
+                kind.word()
+            )));
+        }
+        self.check_clustering(table, kind, statics_only, false)?;
+        if !self.others.is_empty() {
+            let names: Vec<&str> = self
+                .others
+                .iter()
+                .flat_map(|restriction| &restriction.columns)
+                .map(|column| column.name.as_str())
+                .collect();
+            return Err(Error::invalid(format!(
+                "Non PRIMARY KEY columns found in where clause: {} ",
+                names.join(", ")
+            )));
+        }
+        let keys = self.partition.into_iter().map(choice).collect::<Result<_>>()?;
+        let (parts, _) = clustering_parts(self.clustering);
+        Ok((keys, parts))
+    }
+
+    fn check_clustering(
+        &self,
+        table: &Table,
+        kind: Kind,
+        statics_only: bool,
+        allow_filtering: bool,
+    ) -> Result<()> {
+        if matches!(kind, Kind::Insert | Kind::Update) {
+            if self.clustering.iter().any(Restriction::is_slice) {
+                return Err(Error::invalid(format!(
+                    "Slice restrictions are not supported on the clustering columns in {} \
+                     statements",
+                    kind.word()
+                )));
+            }
+            let missing = unrestricted(&table.clustering, &self.clustering);
+            if !statics_only && !missing.is_empty() {
+                return Err(Error::invalid(format!(
+                    "Some clustering keys are missing: {}",
+                    missing.join(", ")
+                )));
+            }
+        }
+        if allow_filtering {
+            return Ok(());
+        }
+        if self.clustering.iter().any(Restriction::is_contains) {
+            return Err(Error::invalid(
+                "Clustering columns can only be restricted with CONTAINS with a secondary index \
+                 or filtering",
+            ));
+        }
+        let mut position = 0;
+        for restriction in &self.clustering {
+            if restriction.position() != position {
+                let (Some(column), Some(preceding)) =
+                    (restriction.columns.first(), table.clustering.get(position))
+                else {
+                    continue;
+                };
+                return Err(Error::invalid(format!(
+                    "PRIMARY KEY column \"{}\" cannot be restricted as preceding column \"{}\" is \
+                     not restricted",
+                    column.name, preceding.name
+                )));
+            }
+            position += restriction.columns.len();
+        }
+        Ok(())
+    }
+
+    /// What a SELECT makes of it.
+    pub fn for_select(self, table: &Table, allow_filtering: bool) -> Result<SelectRestrictions> {
+        let whole_key = unrestricted(&table.partition_key, &self.partition).is_empty()
+            && !self.partition.iter().any(|r| r.is_slice() || r.is_contains());
+        if !self.partition.is_empty() && !whole_key && !allow_filtering {
+            return Err(Error::invalid(NEEDS_FILTERING));
+        }
+        self.check_clustering(table, Kind::Select, false, allow_filtering)?;
+        let ranged = !whole_key;
+        if !allow_filtering
+            && (!self.others.is_empty() || (ranged && !self.clustering.is_empty()))
+        {
+            return Err(Error::invalid(NEEDS_FILTERING));
+        }
+        let mut partition_filters = Vec::new();
+        let mut row_filters = Vec::new();
+        let partition = if whole_key {
+            partition_filters.extend(self.token.into_iter().map(token_filter));
+            let keys = self.partition.into_iter().map(choice).collect::<Result<_>>()?;
+            PartitionPlan::Keys(keys)
+        } else {
+            for restriction in self.partition {
+                partition_filters.extend(filters(restriction));
+            }
+            token_range(self.token)
+        };
+        let (clustering, rest) = clustering_parts(self.clustering);
+        for restriction in rest {
+            row_filters.extend(filters(restriction));
+        }
+        for restriction in self.others {
+            let is_static = restriction
+                .columns
+                .iter()
+                .all(|column| column.kind == ColumnKind::Static);
+            let list = if is_static {
+                &mut partition_filters
+            } else {
+                &mut row_filters
+            };
+            list.extend(filters(restriction));
+        }
+        Ok(SelectRestrictions {
+            partition,
+            clustering,
+            partition_filters,
+            row_filters,
+        })
+    }
+}
+
+fn shares(left: &Restriction, right: &Restriction) -> bool {
+    left.columns.iter().any(|column| right.columns.contains(column))
+}
+
+fn column_names(columns: &[Column]) -> String {
+    let names: Vec<&str> = columns.iter().map(|column| column.name.as_str()).collect();
+    names.join(", ")
+}
+
+/// The columns of a key part that no restriction names.
+fn unrestricted<'t>(columns: &'t [Column], restrictions: &[Restriction]) -> Vec<&'t str> {
+    columns
+        .iter()
+        .filter(|column| {
+            !restrictions
+                .iter()
+                .flat_map(|restriction| &restriction.columns)
+                .any(|restricted| restricted.id == column.id)
+        })
+        .map(|column| column.name.as_str())
+        .collect()
+}
+
+fn merge(old: &mut Restriction, new: Restriction) -> Result<()> {
+    let common: Vec<&str> = old
+        .columns
+        .iter()
+        .filter(|column| new.columns.contains(column))
+        .map(|column| column.name.as_str())
+        .collect();
+    let common = common.join(", ");
+    match (&mut old.demand, new.demand) {
+        (Demand::Eq(_), _) => Err(Error::invalid(format!(
+            "{common} cannot be restricted by more than one relation if it includes an Equal"
+        ))),
+        (Demand::In(_) | Demand::InListed(_), _) => Err(Error::invalid(format!(
+            "{common} cannot be restricted by more than one relation if it includes a IN"
+        ))),
+        (Demand::Slice { lower, upper }, Demand::Slice { lower: l, upper: u }) => {
+            if old.columns.first() != new.columns.first() {
+                return Err(Error::invalid(format!(
+                    "Column \"{common}\" cannot be restricted by two inequalities not starting \
+                     with the same column"
+                )));
+            }
+            add_bound(lower, l, "start", &common)?;
+            add_bound(upper, u, "end", &common)?;
+            if new.columns.len() > old.columns.len() {
+                old.columns = new.columns;
+            }
+            old.tuple |= new.tuple;
+            Ok(())
+        }
+        (Demand::Slice { .. }, _) => Err(Error::invalid(format!(
+            "Column \"{common}\" cannot be restricted by both an equality and an inequality \
+             relation"
+        ))),
+        (Demand::Contains(demands), Demand::Contains(more)) => {
+            demands.extend(more);
+            Ok(())
+        }
+        (Demand::Entries(entries), Demand::Entries(more)) => {
+            entries.extend(more);
+            Ok(())
+        }
+        (Demand::Contains(_) | Demand::Entries(_), _) => Err(Error::invalid(format!(
+            "Collection column {common} can only be restricted by CONTAINS, CONTAINS KEY, or \
+             map-entry equality"
+        ))),
+    }
+}
+
+fn add_bound(old: &mut Option<Bound>, new: Option<Bound>, side: &str, on: &str) -> Result<()> {
+    match (&old, new) {
+        (_, None) => Ok(()),
+        (Some(_), Some(_)) => Err(Error::invalid(format!(
+            "More than one restriction was found for the {side} bound on {on}"
+        ))),
+        (None, new) => {
+            *old = new;
+            Ok(())
+        }
+    }
+}
+
+/// The values of one key column.
+fn choice(restriction: Restriction) -> Result<Choice> {
+    match restriction.demand {
+        Demand::Eq(term) => Ok(Choice::One(term)),
+        Demand::In(terms) => Ok(Choice::Many(terms)),
+        Demand::InListed(term) => Ok(Choice::Listed(term)),
+        _ => Err(Error::internal("a key column that is not restricted by = or IN")),
+    }
+}
+
+/// The parts that cut slices, and what is left to filter.
+fn clustering_parts(restrictions: Vec<Restriction>) -> (Vec<ClusteringPart>, Vec<Restriction>) {
+    let mut parts = Vec::new();
+    let mut rest = Vec::new();
+    let mut position = Some(0);
+    for restriction in restrictions {
+        let width = restriction.columns.len();
+        if position != Some(restriction.position()) || restriction.is_contains() {
+            position = None;
+            rest.push(restriction);
+            continue;
+        }
+        position = position.map(|position| position + width);
+        parts.push(match (restriction.demand, restriction.tuple) {
+            (Demand::Slice { lower, upper }, _) => {
+                position = None;
+                ClusteringPart::Slice { lower, upper }
+            }
+            (Demand::Eq(term), false) => ClusteringPart::Column(Choice::One(term)),
+            (Demand::In(terms), false) => ClusteringPart::Column(Choice::Many(terms)),
+            (Demand::InListed(term), false) => ClusteringPart::Column(Choice::Listed(term)),
+            (Demand::Eq(term), true) => {
+                ClusteringPart::Tuple(width, TupleChoice::Many(vec![term]))
+            }
+            (Demand::In(terms), true) => ClusteringPart::Tuple(width, TupleChoice::Many(terms)),
+            (Demand::InListed(term), true) => {
+                ClusteringPart::Tuple(width, TupleChoice::Listed(term))
+            }
+            (Demand::Contains(_) | Demand::Entries(_), _) => continue,
+        });
+    }
+    (parts, rest)
+}
+
+fn token_filter(token: TokenRelation) -> Filter {
+    Filter {
+        left: FilterLeft::Token,
+        operator: token.operator,
+        right: vec![token.term],
+        listed: false,
+    }
+}
+
+fn token_range(tokens: Vec<TokenRelation>) -> PartitionPlan {
+    if tokens.is_empty() {
+        return PartitionPlan::All;
+    }
+    let (mut lower, mut upper) = (None, None);
+    for token in tokens {
+        match token.operator {
+            Operator::Gt => lower = Some((token.term, false)),
+            Operator::GtEq => lower = Some((token.term, true)),
+            Operator::Lt => upper = Some((token.term, false)),
+            Operator::LtEq => upper = Some((token.term, true)),
+            _ => {
+                lower = Some((token.term.clone(), true));
+                upper = Some((token.term, true));
+            }
+        }
+    }
+    PartitionPlan::Tokens { lower, upper }
+}
+
+/// A restriction as conditions to check row by row.
+fn filters(restriction: Restriction) -> Vec<Filter> {
+    let left = |columns: &[ColumnRef]| match (columns, restriction.tuple) {
+        ([column], false) => FilterLeft::Column(column.clone()),
+        _ => FilterLeft::Tuple(columns.to_vec()),
+    };
+    let one = |left: FilterLeft, operator: Operator, right: Vec<Term>| Filter {
+        left,
+        operator,
+        right,
+        listed: false,
+    };
+    let columns = restriction.columns.as_slice();
+    match restriction.demand {
+        Demand::Eq(term) => vec![one(left(columns), Operator::Eq, vec![term])],
+        Demand::In(terms) => vec![one(left(columns), Operator::In, terms)],
+        Demand::InListed(term) => vec![Filter {
+            listed: true,
+            ..one(left(columns), Operator::In, vec![term])
+        }],
+        Demand::Slice { lower, upper } => {
+            let mut found = Vec::new();
+            for (bound, strict, inclusive) in [
+                (lower, Operator::Gt, Operator::GtEq),
+                (upper, Operator::Lt, Operator::LtEq),
+            ] {
+                let Some(bound) = bound else { continue };
+                let operator = if bound.inclusive { inclusive } else { strict };
+                let covered = columns.get(..bound.width).unwrap_or(columns);
+                let left = match (covered, bound.tuple) {
+                    ([column], false) => FilterLeft::Column(column.clone()),
+                    _ => FilterLeft::Tuple(covered.to_vec()),
+                };
+                found.push(one(left, operator, vec![bound.term]));
+            }
+            found
+        }
+        Demand::Contains(demands) => demands
+            .into_iter()
+            .map(|(operator, term)| one(left(columns), operator, vec![term]))
+            .collect(),
+        Demand::Entries(entries) => entries
+            .into_iter()
+            .filter_map(|(key, value)| {
+                let column = columns.first()?.clone();
+                Some(one(FilterLeft::Entry(column, key), Operator::Eq, vec![value]))
+            })
+            .collect(),
+    }
+}

@@ -1,0 +1,557 @@
+//! Terms: literals, markers and functions of them, bound to the type that is wanted.
+//!
+//! What is constant is encoded here, once; a collection of constants becomes one constant.
+
+use crate::cql::ast::{Expr, ExprKind, FunctionCall, Literal};
+use crate::cql::bind::{Binder, Receiver, show};
+use crate::cql::evaluate;
+use crate::cql::functions::{self, Arguments, Fit, Scalar};
+use crate::cql::plan::Term;
+use crate::cql::result::ColumnSpec;
+use crate::error::{Error, Result};
+use crate::types::{Type, text};
+use bytes::Bytes;
+
+/// The kind of a literal, as Cassandra's messages call it.
+fn literal_kind(literal: &Literal) -> &'static str {
+    match literal {
+        Literal::Null => "NULL",
+        Literal::String(_) => "STRING",
+        Literal::Integer(_) => "INTEGER",
+        Literal::Float(_) => "FLOAT",
+        Literal::Boolean(_) => "BOOLEAN",
+        Literal::Uuid(_) => "UUID",
+        Literal::Hex(_) => "HEX",
+        Literal::Duration(_) => "DURATION",
+    }
+}
+
+/// Whether a literal may stand for a value of `ty`.
+fn literal_fits(literal: &Literal, ty: &Type) -> bool {
+    match literal {
+        Literal::Null => true,
+        Literal::String(_) => matches!(
+            ty,
+            Type::Ascii
+                | Type::Text
+                | Type::Inet
+                | Type::Timestamp
+                | Type::Date
+                | Type::Time
+        ),
+        Literal::Integer(_) => matches!(
+            ty,
+            Type::BigInt
+                | Type::Counter
+                | Type::Date
+                | Type::Decimal
+                | Type::Double
+                | Type::Float
+                | Type::Int
+                | Type::SmallInt
+                | Type::Time
+                | Type::Timestamp
+                | Type::TinyInt
+                | Type::VarInt
+        ),
+        Literal::Float(_) => matches!(ty, Type::Decimal | Type::Double | Type::Float),
+        Literal::Boolean(_) => *ty == Type::Boolean,
+        Literal::Uuid(_) => matches!(ty, Type::Uuid | Type::TimeUuid),
+        Literal::Hex(_) => *ty == Type::Blob,
+        Literal::Duration(_) => *ty == Type::Duration,
+    }
+}
+
+/// A literal's text without quotes.
+fn literal_text(literal: &Literal) -> String {
+    match literal {
+        Literal::String(text) => text.clone(),
+        other => show::literal(other),
+    }
+}
+
+/// The wire bytes of a literal that fits `ty`.
+fn encode_literal(literal: &Literal, ty: &Type) -> Result<Option<Bytes>> {
+    let bytes = match literal {
+        Literal::Null => return Ok(None),
+        Literal::String(value) if *ty == Type::Text => value.as_bytes().to_vec(),
+        Literal::Uuid(value) if *ty == Type::Uuid => value.as_bytes().to_vec(),
+        Literal::Boolean(value) => vec![u8::from(*value)],
+        other => text::parse(ty, &literal_text(other))?,
+    };
+    Ok(Some(Bytes::from(bytes)))
+}
+
+/// Whether two types are one as far as assignment goes: frozen or not makes no difference.
+pub fn same_type(left: &Type, right: &Type) -> bool {
+    left == right || left.frozen() == right.frozen()
+}
+
+impl Binder<'_> {
+    /// Notes what marker `index` is for.
+    pub fn marker(&mut self, index: usize, receiver: &Receiver<'_>) {
+        let name = self.names.get(index).cloned().flatten();
+        if let Some(spec) = self.markers.get_mut(index) {
+            *spec = Some(ColumnSpec {
+                keyspace: receiver.keyspace.to_owned(),
+                table: receiver.table.to_owned(),
+                name: name.unwrap_or_else(|| receiver.name.to_owned()),
+                ty: receiver.ty.clone(),
+            });
+        }
+    }
+
+    /// Binds `expr` to what `receiver` wants.
+    pub fn term(&mut self, expr: &Expr, receiver: &Receiver<'_>) -> Result<Term> {
+        let bound = self.term_unplaced(expr, receiver);
+        bound.map_err(|error| crate::cql::bind::placed(error, expr.position))
+    }
+
+    fn term_unplaced(&mut self, expr: &Expr, receiver: &Receiver<'_>) -> Result<Term> {
+        let ty = receiver.ty;
+        let term = match &expr.kind {
+            ExprKind::Literal(literal) => {
+                if !literal_fits(literal, ty) {
+                    return Err(Error::invalid(format!(
+                        "Invalid {} constant ({}) for \"{}\" of type {ty}",
+                        literal_kind(literal),
+                        literal_text(literal),
+                        receiver.name,
+                    )));
+                }
+                Term::Constant(encode_literal(literal, ty)?)
+            }
+            ExprKind::Marker(index) => {
+                self.marker(*index, receiver);
+                Term::Marker(*index)
+            }
+            ExprKind::List(items) => self.list(items, receiver)?,
+            ExprKind::Set(items) => self.set(items, receiver)?,
+            ExprKind::Map(entries) => self.map(entries, receiver)?,
+            ExprKind::Udt(_) => self.user_type(expr, receiver)?,
+            ExprKind::Tuple(items) => match (ty, items.as_slice()) {
+                (Type::Tuple(_), _) => self.tuple(items, receiver)?,
+                (_, [inner]) => self.term(inner, receiver)?,
+                _ => {
+                    return Err(Error::invalid(format!(
+                        "Invalid tuple type literal for {} of type {ty}",
+                        receiver.name
+                    )));
+                }
+            },
+            ExprKind::Function(call) => self.call(call, receiver)?,
+            ExprKind::TypeHint(hint, inner) => {
+                let hinted = self.resolve_type(hint)?;
+                if !same_type(&hinted, ty) {
+                    return Err(Error::invalid(format!(
+                        "Cannot assign value {} to {} of type {ty}",
+                        show::expr(expr),
+                        receiver.name
+                    )));
+                }
+                self.term(inner, receiver)?
+            }
+            ExprKind::Negate(inner) => {
+                let function = functions::negate(ty)?;
+                let argument = self.term(inner, receiver)?;
+                Term::Call(function, vec![argument])
+            }
+            ExprKind::Arithmetic(op, left, right) => {
+                let (left_ty, right_ty) = self.operand_types(left, right, ty)?;
+                let function = functions::arithmetic(*op, &left_ty, &right_ty)?;
+                check_result(&function, receiver)?;
+                let left = self.term(left, &receiver.of_type(&left_ty))?;
+                let right = self.term(right, &receiver.of_type(&right_ty))?;
+                Term::Call(function, vec![left, right])
+            }
+            _ => {
+                return Err(Error::syntax(format!(
+                    "{} cannot stand where a value is wanted",
+                    show::expr(expr)
+                )));
+            }
+        };
+        fold(term, ty)
+    }
+
+    fn list(&mut self, items: &[Expr], receiver: &Receiver<'_>) -> Result<Term> {
+        let (element, vector) = match receiver.ty {
+            Type::List { element, .. } => (element, None),
+            Type::Vector {
+                element,
+                dimensions,
+            } => (element, Some(usize::from(*dimensions))),
+            ty => {
+                return Err(Error::invalid(format!(
+                    "Invalid list literal for {} of type {ty}",
+                    receiver.name
+                )));
+            }
+        };
+        if let Some(dimensions) = vector
+            && dimensions != items.len()
+        {
+            return Err(Error::invalid(format!(
+                "Invalid vector literal for {} of type {}; expected {dimensions} elements, but \
+                 given {}",
+                receiver.name,
+                receiver.ty,
+                items.len()
+            )));
+        }
+        let name = format!("value({})", receiver.name);
+        let inner = receiver.named(&name).of_type(element);
+        let terms = self.elements(items, &inner, "list", receiver)?;
+        Ok(match vector {
+            Some(_) => Term::Vector(receiver.ty.clone(), terms),
+            None => Term::List(terms),
+        })
+    }
+
+    /// Binds elements, which must not be null.
+    fn elements(
+        &mut self,
+        items: &[Expr],
+        inner: &Receiver<'_>,
+        what: &str,
+        outer: &Receiver<'_>,
+    ) -> Result<Vec<Term>> {
+        let mut terms = Vec::with_capacity(items.len());
+        for item in items {
+            if self.fit(item, inner.ty) == Fit::No {
+                return Err(Error::invalid(format!(
+                    "Invalid {what} literal for {}: value {} is not of type {}",
+                    outer.name,
+                    show::expr(item),
+                    inner.ty
+                )));
+            }
+            if matches!(item.kind, ExprKind::Literal(Literal::Null)) {
+                return Err(Error::invalid("null is not supported inside collections"));
+            }
+            terms.push(self.term(item, inner)?);
+        }
+        Ok(terms)
+    }
+
+    fn set(&mut self, items: &[Expr], receiver: &Receiver<'_>) -> Result<Term> {
+        match receiver.ty {
+            Type::Set { element, .. } => {
+                let name = format!("value({})", receiver.name);
+                let inner = receiver.named(&name).of_type(element);
+                let terms = self.elements(items, &inner, "set", receiver)?;
+                Ok(Term::Set(Type::clone(element), terms))
+            }
+            Type::Map { key, .. } if items.is_empty() => {
+                Ok(Term::Map(Type::clone(key), Vec::new()))
+            }
+            Type::Udt { udt, .. } if items.is_empty() => {
+                Ok(Term::Tuple(vec![Term::Constant(None); udt.fields.len()]))
+            }
+            ty => Err(Error::invalid(format!(
+                "Invalid set literal for {} of type {ty}",
+                receiver.name
+            ))),
+        }
+    }
+
+    fn map(&mut self, entries: &[(Expr, Expr)], receiver: &Receiver<'_>) -> Result<Term> {
+        let Type::Map { key, value, .. } = receiver.ty else {
+            return Err(Error::invalid(format!(
+                "Invalid map literal for {} of type {}",
+                receiver.name, receiver.ty
+            )));
+        };
+        let (key_name, value_name) = (
+            format!("key({})", receiver.name),
+            format!("value({})", receiver.name),
+        );
+        let mut terms = Vec::with_capacity(entries.len());
+        for (k, v) in entries {
+            for (expr, part, ty) in [(k, "key", key), (v, "value", value)] {
+                if self.fit(expr, ty) == Fit::No {
+                    return Err(Error::invalid(format!(
+                        "Invalid map literal for {}: {part} {} is not of type {ty}",
+                        receiver.name,
+                        show::expr(expr)
+                    )));
+                }
+                if matches!(expr.kind, ExprKind::Literal(Literal::Null)) {
+                    return Err(Error::invalid("null is not supported inside collections"));
+                }
+            }
+            terms.push((
+                self.term(k, &receiver.named(&key_name).of_type(key))?,
+                self.term(v, &receiver.named(&value_name).of_type(value))?,
+            ));
+        }
+        Ok(Term::Map(Type::clone(key), terms))
+    }
+
+    fn user_type(&mut self, expr: &Expr, receiver: &Receiver<'_>) -> Result<Term> {
+        let (ExprKind::Udt(given), Type::Udt { udt, .. }) = (&expr.kind, receiver.ty) else {
+            return Err(Error::invalid(format!(
+                "Invalid user type literal for {} of type {}",
+                receiver.name, receiver.ty
+            )));
+        };
+        for (name, _) in given {
+            if !udt.fields.iter().any(|(field, _)| *field == name.text) {
+                return Err(Error::invalid(format!(
+                    "Unknown field '{name}' in value of user defined type {}",
+                    udt.name
+                )));
+            }
+        }
+        let mut terms = Vec::with_capacity(udt.fields.len());
+        for (field, ty) in &udt.fields {
+            let Some((_, value)) = given.iter().find(|(name, _)| name.text == *field) else {
+                terms.push(Term::Constant(None));
+                continue;
+            };
+            if self.fit(value, ty) == Fit::No {
+                return Err(Error::invalid(format!(
+                    "Invalid user type literal for {}: field {field} is not of type {ty}",
+                    receiver.name
+                )));
+            }
+            let name = format!("{}.{field}", receiver.name);
+            terms.push(self.term(value, &receiver.named(&name).of_type(ty))?);
+        }
+        Ok(Term::Tuple(terms))
+    }
+
+    fn tuple(&mut self, items: &[Expr], receiver: &Receiver<'_>) -> Result<Term> {
+        let Type::Tuple(types) = receiver.ty else {
+            return Err(Error::internal("a tuple term without a tuple type"));
+        };
+        if items.len() > types.len() {
+            return Err(Error::invalid(format!(
+                "Invalid tuple literal for {}: too many elements. Type {} expects {} but got {}",
+                receiver.name,
+                receiver.ty,
+                types.len(),
+                items.len()
+            )));
+        }
+        let mut terms = Vec::with_capacity(items.len());
+        for (at, (item, ty)) in items.iter().zip(types.iter()).enumerate() {
+            if self.fit(item, ty) == Fit::No {
+                return Err(Error::invalid(format!(
+                    "Invalid tuple literal for {}: component {at} is not of type {ty}",
+                    receiver.name
+                )));
+            }
+            let name = format!("{}[{at}]", receiver.name);
+            terms.push(self.term(item, &receiver.named(&name).of_type(ty))?);
+        }
+        Ok(Term::Tuple(terms))
+    }
+
+    fn call(&mut self, call: &FunctionCall, receiver: &Receiver<'_>) -> Result<Term> {
+        let function = self.resolve_call(call, Some(receiver.ty))?;
+        check_result(&function, receiver)?;
+        let mut arguments = Vec::with_capacity(call.arguments.len());
+        for (at, (argument, ty)) in call.arguments.iter().zip(&function.arguments).enumerate() {
+            let name = format!("arg{at}({})", function.name);
+            arguments.push(self.term(argument, &receiver.named(&name).of_type(ty))?);
+        }
+        Ok(Term::Call(function, arguments))
+    }
+
+    /// The function that a call of terms means.
+    fn resolve_call(&self, call: &FunctionCall, receiver: Option<&Type>) -> Result<Scalar> {
+        if let Some(keyspace) = &call.name.keyspace
+            && keyspace.text != "system"
+        {
+            return Err(Error::invalid(format!("Unknown function '{}'", call.name)));
+        }
+        if call.name.name.text == "token" {
+            return self.token_function(call);
+        }
+        if functions::is_aggregate(&call.name.name.text) {
+            return Err(Error::invalid(
+                "Aggregation function are not supported in the where clause",
+            ));
+        }
+        let types: Vec<Option<Type>> = call.arguments.iter().map(|e| self.known_type(e)).collect();
+        let arguments = Arguments {
+            types: &types,
+            fits: &|at, ty| {
+                call.arguments
+                    .get(at)
+                    .map_or(Fit::No, |argument| self.fit(argument, ty))
+            },
+        };
+        functions::scalar(&call.name.name.text, &arguments, receiver)
+    }
+
+    /// The type of a term that can be known without a receiver.
+    pub fn known_type(&self, expr: &Expr) -> Option<Type> {
+        match &expr.kind {
+            ExprKind::TypeHint(hint, _) => self.resolve_type(hint).ok(),
+            ExprKind::Function(call) => {
+                let function = self.resolve_call(call, None).ok()?;
+                Some(function.returns)
+            }
+            ExprKind::Negate(inner) => self.known_type(inner),
+            _ => None,
+        }
+    }
+
+    /// How well a term fits a type.
+    pub fn fit(&self, expr: &Expr, ty: &Type) -> Fit {
+        let weak_if = |fits: bool| if fits { Fit::Weak } else { Fit::No };
+        let all = |items: &[Expr], ty: &Type| {
+            weak_if(items.iter().all(|item| self.fit(item, ty) != Fit::No))
+        };
+        match &expr.kind {
+            ExprKind::Literal(literal) => weak_if(literal_fits(literal, ty)),
+            ExprKind::Marker(_) => Fit::Weak,
+            ExprKind::List(items) => match ty {
+                Type::List { element, .. } => all(items, element),
+                Type::Vector {
+                    element,
+                    dimensions,
+                } if usize::from(*dimensions) == items.len() => all(items, element),
+                _ => Fit::No,
+            },
+            ExprKind::Set(items) => match ty {
+                Type::Set { element, .. } => all(items, element),
+                Type::Map { .. } | Type::Udt { .. } => weak_if(items.is_empty()),
+                _ => Fit::No,
+            },
+            ExprKind::Map(entries) => match ty {
+                Type::Map { key, value, .. } => weak_if(entries.iter().all(|(k, v)| {
+                    self.fit(k, key) != Fit::No && self.fit(v, value) != Fit::No
+                })),
+                _ => Fit::No,
+            },
+            ExprKind::Udt(given) => match ty {
+                Type::Udt { udt, .. } => weak_if(given.iter().all(|(name, value)| {
+                    udt.fields
+                        .iter()
+                        .find(|(field, _)| *field == name.text)
+                        .is_some_and(|(_, ty)| self.fit(value, ty) != Fit::No)
+                })),
+                _ => Fit::No,
+            },
+            ExprKind::Tuple(items) => match (ty, items.as_slice()) {
+                (Type::Tuple(types), _) => weak_if(
+                    items.len() <= types.len()
+                        && items
+                            .iter()
+                            .zip(types.iter())
+                            .all(|(item, ty)| self.fit(item, ty) != Fit::No),
+                ),
+                (_, [inner]) => self.fit(inner, ty),
+                _ => Fit::No,
+            },
+            ExprKind::Function(_) | ExprKind::TypeHint(..) => match self.known_type(expr) {
+                Some(known) if same_type(&known, ty) => Fit::Exact,
+                Some(_) => Fit::No,
+                None => Fit::Weak,
+            },
+            ExprKind::Negate(inner) => self.fit(inner, ty),
+            ExprKind::Arithmetic(..) => Fit::Weak,
+            _ => Fit::No,
+        }
+    }
+
+    /// The types of an operation's sides: known ones as they are, literals as `wanted` where that
+    /// fits.
+    fn operand_types(&self, left: &Expr, right: &Expr, wanted: &Type) -> Result<(Type, Type)> {
+        let side = |expr: &Expr, other: Option<&Type>| -> Result<Type> {
+            if let Some(known) = self.known_type(expr) {
+                return Ok(known);
+            }
+            for ty in other.into_iter().chain([wanted]) {
+                if self.fit(expr, ty) != Fit::No {
+                    return Ok(ty.clone());
+                }
+            }
+            preferred_type(expr).ok_or_else(|| {
+                Error::invalid(format!(
+                    "Cannot infer type for term {} (try using a cast to force a type)",
+                    show::expr(expr)
+                ))
+            })
+        };
+        let left_ty = side(left, None)?;
+        let right_ty = side(right, Some(&left_ty))?;
+        Ok((left_ty, right_ty))
+    }
+}
+
+/// The type that a literal has where nothing says which.
+pub fn preferred_type(expr: &Expr) -> Option<Type> {
+    match &expr.kind {
+        ExprKind::Literal(Literal::String(_)) => Some(Type::Text),
+        ExprKind::Literal(Literal::Integer(text)) => Some(if text.parse::<i32>().is_ok() {
+            Type::Int
+        } else if text.parse::<i64>().is_ok() {
+            Type::BigInt
+        } else {
+            Type::VarInt
+        }),
+        ExprKind::Literal(Literal::Float(_)) => Some(Type::Double),
+        ExprKind::Literal(Literal::Boolean(_)) => Some(Type::Boolean),
+        ExprKind::Literal(Literal::Uuid(id)) => Some(match id.get_version_num() {
+            1 => Type::TimeUuid,
+            _ => Type::Uuid,
+        }),
+        ExprKind::Literal(Literal::Hex(_)) => Some(Type::Blob),
+        ExprKind::Literal(Literal::Duration(_)) => Some(Type::Duration),
+        ExprKind::Negate(inner) => preferred_type(inner),
+        _ => None,
+    }
+}
+
+fn check_result(function: &Scalar, receiver: &Receiver<'_>) -> Result<()> {
+    if same_type(&function.returns, receiver.ty) || is_value_compatible(&function.returns, receiver.ty)
+    {
+        return Ok(());
+    }
+    Err(Error::invalid(format!(
+        "Type error: cannot assign result of function {} (type {}) to {} (type {})",
+        function.name, function.returns, receiver.name, receiver.ty
+    )))
+}
+
+/// Whether values of `given` may be taken as `wanted` without a change of bytes.
+fn is_value_compatible(given: &Type, wanted: &Type) -> bool {
+    matches!(
+        (given, wanted),
+        (Type::Ascii, Type::Text)
+            | (Type::TimeUuid, Type::Uuid)
+            | (_, Type::Blob)
+            | (Type::BigInt, Type::Timestamp)
+            | (Type::Timestamp, Type::BigInt)
+            | (Type::Counter, Type::BigInt)
+            | (Type::BigInt, Type::Counter)
+            | (Type::Int | Type::BigInt, Type::VarInt)
+    )
+}
+
+/// Makes one constant of a term all of whose parts are constant.
+fn fold(term: Term, ty: &Type) -> Result<Term> {
+    let constant = |terms: &[Term]| terms.iter().all(|term| matches!(term, Term::Constant(_)));
+    let foldable = match &term {
+        Term::List(items) | Term::Set(_, items) | Term::Tuple(items) | Term::Vector(_, items) => {
+            constant(items)
+        }
+        Term::Map(_, entries) => entries
+            .iter()
+            .all(|(k, v)| matches!((k, v), (Term::Constant(_), Term::Constant(_)))),
+        Term::Call(function, arguments) => function.pure && constant(arguments),
+        Term::Constant(_) | Term::Marker(_) => false,
+    };
+    if !foldable {
+        return Ok(term);
+    }
+    let bytes = evaluate::constant(&term)?;
+    if let (Some(bytes), Term::Call(..)) = (&bytes, &term) {
+        ty.validate(bytes)?;
+    }
+    Ok(Term::Constant(bytes))
+}

@@ -1,0 +1,300 @@
+//! INSERT, UPDATE, DELETE and BATCH.
+
+use crate::cql::ast::{
+    Batch, BatchKind, Delete, Expr, IfClause, Insert, InsertSource, Name, StatementKind, Update,
+    Using,
+};
+use crate::cql::bind::relation::{Demand, Restriction};
+use crate::cql::bind::restriction::{Kind, Restrictions};
+use crate::cql::bind::{Binder, Receiver, column, placed};
+use crate::cql::plan::{
+    BatchPlan, ClusteringPart, ColumnOperation, ColumnRef, Operation, Term, WriteKind, WritePlan,
+};
+use crate::error::{Error, Result};
+use crate::schema::{ColumnKind, Table};
+use crate::types::Type;
+use std::collections::HashSet;
+use std::sync::Arc;
+
+fn conditional() -> Error {
+    Error::invalid("Conditional updates (IF) are not supported yet")
+}
+
+fn is_static(operation: &ColumnOperation) -> bool {
+    operation.column.kind == ColumnKind::Static
+}
+
+/// Whether the operation looks at what is there before it writes.
+fn reads(operation: &ColumnOperation) -> bool {
+    let list = matches!(operation.column.ty, Type::List { .. });
+    match operation.operation {
+        Operation::Count(..) => true,
+        Operation::SetElement(..) | Operation::DeleteElement(_) | Operation::Discard(_) => list,
+        _ => false,
+    }
+}
+
+impl Binder<'_> {
+    pub(super) fn insert(&mut self, insert: &Insert) -> Result<WritePlan> {
+        let table = self.table_to_write(&insert.table)?;
+        if insert.if_not_exists {
+            return Err(conditional());
+        }
+        if table.is_counter() {
+            return Err(Error::invalid(
+                "INSERT statements are not allowed on counter tables, use UPDATE instead",
+            ));
+        }
+        let InsertSource::Values { columns, values } = &insert.source else {
+            return Err(Error::invalid("INSERT JSON is not supported yet"));
+        };
+        check_names(columns, values)?;
+        let mut restrictions = Restrictions::default();
+        let mut operations = Vec::with_capacity(columns.len());
+        for (name, value) in columns.iter().zip(values) {
+            let found = ColumnRef::from(column(&table, name)?);
+            match found.kind {
+                ColumnKind::PartitionKey | ColumnKind::Clustering => {
+                    let term = self.term(value, &Receiver::column(&table, &found))?;
+                    let restriction = Restriction {
+                        columns: vec![found],
+                        tuple: false,
+                        demand: Demand::Eq(term),
+                    };
+                    restrictions.add(restriction, true)?;
+                }
+                ColumnKind::Static | ColumnKind::Regular => {
+                    let operation = self.set_value(&table, &found, value)?;
+                    operations.push(ColumnOperation {
+                        column: found,
+                        operation,
+                    });
+                }
+            }
+        }
+        let statics_only = !restrictions.has_clustering()
+            && !operations.is_empty()
+            && operations.iter().all(is_static);
+        self.write(
+            table,
+            Kind::Insert,
+            (restrictions, operations),
+            &insert.using,
+            statics_only,
+        )
+    }
+
+    pub(super) fn update(&mut self, update: &Update) -> Result<WritePlan> {
+        let table = self.table_to_write(&update.table)?;
+        if update.condition != IfClause::None {
+            return Err(conditional());
+        }
+        let mut operations: Vec<ColumnOperation> = Vec::with_capacity(update.assignments.len());
+        for assignment in &update.assignments {
+            let new = self.assignment(&table, assignment)?;
+            let sets = |operation: &Operation| matches!(operation, Operation::Set(_));
+            let clash = operations.iter().any(|old| {
+                old.column.id == new.column.id
+                    && (sets(&old.operation) || sets(&new.operation))
+            });
+            if clash {
+                return Err(placed(
+                    Error::invalid(format!(
+                        "Multiple incompatible setting of column {}",
+                        new.column.name
+                    )),
+                    assignment.column.position,
+                ));
+            }
+            operations.push(new);
+        }
+        let restrictions = self.restrictions(&table, &update.relations, false)?;
+        let statics_only = operations.iter().all(is_static);
+        self.write(
+            table,
+            Kind::Update,
+            (restrictions, operations),
+            &update.using,
+            statics_only,
+        )
+    }
+
+    pub(super) fn delete(&mut self, delete: &Delete) -> Result<WritePlan> {
+        let table = self.table_to_write(&delete.table)?;
+        if delete.condition != IfClause::None {
+            return Err(conditional());
+        }
+        let mut operations = Vec::with_capacity(delete.targets.len());
+        for target in &delete.targets {
+            operations.push(self.deletion(&table, target)?);
+        }
+        let restrictions = self.restrictions(&table, &delete.relations, false)?;
+        let statics_only = !operations.is_empty() && operations.iter().all(is_static);
+        self.write(
+            table,
+            Kind::Delete,
+            (restrictions, operations),
+            &delete.using,
+            statics_only,
+        )
+    }
+
+    fn write(
+        &mut self,
+        table: Arc<Table>,
+        kind: Kind,
+        (restrictions, operations): (Restrictions, Vec<ColumnOperation>),
+        using: &Using,
+        statics_only: bool,
+    ) -> Result<WritePlan> {
+        let (timestamp, ttl) = self.using(&table, using)?;
+        if table.is_counter() {
+            let what = match (&timestamp, &ttl) {
+                (Some(_), _) => Some("timestamp"),
+                (None, Some(_)) => Some("TTL"),
+                (None, None) => None,
+            };
+            if let Some(what) = what {
+                return Err(Error::invalid(format!(
+                    "Cannot provide custom {what} for counter updates"
+                )));
+            }
+        }
+        let (partition, clustering) = restrictions.for_write(&table, kind, statics_only)?;
+        let (mut statics, mut regulars): (Vec<_>, Vec<_>) =
+            operations.into_iter().partition(is_static);
+        if kind == Kind::Delete && !regulars.is_empty() && !is_whole(&table, &clustering) {
+            return Err(Error::invalid(
+                "Range deletions are not supported for specific columns",
+            ));
+        }
+        statics.sort_by_key(|operation| operation.column.id);
+        regulars.sort_by_key(|operation| operation.column.id);
+        Ok(WritePlan {
+            reads: statics.iter().chain(&regulars).any(reads),
+            kind: match kind {
+                Kind::Insert => WriteKind::Insert,
+                Kind::Delete => WriteKind::Delete,
+                Kind::Update | Kind::Select => WriteKind::Update,
+            },
+            table,
+            partition,
+            clustering,
+            rows: !statics_only,
+            statics,
+            regulars,
+            timestamp,
+            ttl,
+        })
+    }
+
+    fn using(&mut self, table: &Table, using: &Using) -> Result<(Option<Term>, Option<Term>)> {
+        Ok((
+            self.attribute(
+                table,
+                "[timestamp]",
+                &Type::BigInt,
+                using.timestamp.as_ref(),
+            )?,
+            self.attribute(table, "[ttl]", &Type::Int, using.ttl.as_ref())?,
+        ))
+    }
+
+    pub(super) fn batch(&mut self, batch: &Batch) -> Result<BatchPlan> {
+        if batch.using.ttl.is_some() {
+            return Err(Error::invalid(
+                "Global TTL on the BATCH statement is not supported.",
+            ));
+        }
+        let mut statements = Vec::with_capacity(batch.statements.len());
+        for statement in &batch.statements {
+            statements.push(match statement {
+                StatementKind::Insert(insert) => self.insert(insert)?,
+                StatementKind::Update(update) => self.update(update)?,
+                StatementKind::Delete(delete) => self.delete(delete)?,
+                _ => return Err(Error::internal("a batch of other statements")),
+            });
+        }
+        let counters = |plan: &WritePlan| plan.table.is_counter();
+        if batch.using.timestamp.is_some() {
+            if batch.kind == BatchKind::Counter {
+                return Err(Error::invalid(
+                    "Cannot provide custom timestamp for counter BATCH",
+                ));
+            }
+            if statements.iter().any(|plan| plan.timestamp.is_some()) {
+                return Err(Error::invalid(
+                    "Timestamp must be set either on BATCH or individual statements",
+                ));
+            }
+        }
+        if batch.kind == BatchKind::Counter && !statements.iter().all(counters) {
+            return Err(Error::invalid(
+                "Cannot include non-counter statement in a counter batch",
+            ));
+        }
+        if statements.iter().any(counters) && !statements.iter().all(counters) {
+            return Err(Error::invalid(
+                "Counter and non-counter mutations cannot exist in the same batch",
+            ));
+        }
+        if batch.kind == BatchKind::Logged && statements.iter().any(counters) {
+            return Err(Error::invalid(
+                "Cannot include a counter statement in a logged batch",
+            ));
+        }
+        let timestamp = match (&batch.using.timestamp, statements.first()) {
+            (Some(expr), Some(first)) => {
+                let table = Arc::clone(&first.table);
+                self.attribute(&table, "[timestamp]", &Type::BigInt, Some(expr))?
+            }
+            (Some(expr), None) => self.bare_timestamp(expr)?,
+            (None, _) => None,
+        };
+        Ok(BatchPlan {
+            kind: batch.kind,
+            timestamp,
+            statements,
+        })
+    }
+
+    /// The timestamp of a batch without statements.
+    fn bare_timestamp(&mut self, expr: &Expr) -> Result<Option<Term>> {
+        let receiver = Receiver {
+            keyspace: "",
+            table: "",
+            name: "[timestamp]",
+            ty: &Type::BigInt,
+        };
+        self.term(expr, &receiver).map(Some)
+    }
+}
+
+/// Whether the clustering is restricted to whole rows.
+fn is_whole(table: &Table, parts: &[ClusteringPart]) -> bool {
+    let mut width = 0;
+    for part in parts {
+        match part {
+            ClusteringPart::Column(_) => width += 1,
+            ClusteringPart::Tuple(columns, _) => width += columns,
+            ClusteringPart::Slice { .. } => return false,
+        }
+    }
+    width == table.clustering.len()
+}
+
+fn check_names(columns: &[Name], values: &[Expr]) -> Result<()> {
+    if columns.len() != values.len() {
+        return Err(Error::invalid("Unmatched column names/values"));
+    }
+    let mut seen = HashSet::new();
+    for name in columns {
+        if !seen.insert(name.text.as_str()) {
+            return Err(placed(
+                Error::invalid("The column names contains duplicates"),
+                name.position,
+            ));
+        }
+    }
+    Ok(())
+}
