@@ -1,0 +1,375 @@
+//! INSERT, UPDATE, DELETE and BATCH: from values to one mutation.
+//!
+//! A plan yields a [`PartitionUpdate`] for each partition that it names. What it writes to a column
+//! is decided by [`cells`](crate::cql::execute::cells); what it must read first (counters, elements
+//! of lists) it reads under the partitions' locks.
+
+use crate::cql::evaluate::{Context, term};
+use crate::cql::execute::cells::{ColumnCells, Stamp};
+use crate::cql::execute::keys::{self, Prefix};
+use crate::cql::plan::{
+    BatchPlan, ClusteringPart, ColumnOperation, Slot, Term, WriteKind, WritePlan,
+};
+use crate::error::{Error, Result};
+use crate::limits;
+use crate::schema::{ColumnId, TableId};
+use crate::storage::cell::{Deletion, Liveness, NEVER, NO_TTL};
+use crate::storage::mutation::{Mutation, PartitionUpdate};
+use crate::storage::read::{Partitions, Projection, ReadCommand, ReadItem, Slice};
+use crate::storage::row::{PartitionKey, RangeDeletion, Row, RowDeletion};
+use crate::storage::{AppendedView, Engine};
+use bytes::Bytes;
+
+/// Executes an INSERT, UPDATE or DELETE.
+pub fn execute(engine: &Engine, plan: &WritePlan, context: &Context<'_>) -> Result<()> {
+    let now = context.env.now_micros.div_euclid(1_000_000);
+    let stamp = stamp(engine, plan, None, now, context)?;
+    if !plan.reads {
+        let mut updates = Vec::with_capacity(1);
+        Writer { plan, stamp, context }.write(None, &mut updates)?;
+        return apply(engine, updates);
+    }
+    let keys = locked_keys(plan, context)?;
+    engine.read_modify_write(&keys, |view| {
+        let mut updates = Vec::with_capacity(keys.len());
+        Writer { plan, stamp, context }.write(Some(view), &mut updates)?;
+        Ok((Some(Mutation { updates }), ()))
+    })
+}
+
+/// Executes a batch, as one mutation.
+pub fn execute_batch(engine: &Engine, plan: &BatchPlan, context: &Context<'_>) -> Result<()> {
+    let now = context.env.now_micros.div_euclid(1_000_000);
+    let shared = match &plan.timestamp {
+        Some(of) => timestamp(of, context)?,
+        None => None,
+    };
+    let shared = Some(shared.unwrap_or_else(|| engine.next_timestamp()));
+    let mut stamps = Vec::with_capacity(plan.statements.len());
+    let mut locked = Vec::new();
+    for statement in &plan.statements {
+        stamps.push(stamp(engine, statement, shared, now, context)?);
+        if statement.reads {
+            locked.extend(locked_keys(statement, context)?);
+        }
+    }
+    let write_all = |view: Option<&AppendedView<'_>>| -> Result<Mutation> {
+        let mut updates = Vec::with_capacity(plan.statements.len());
+        for (plan, stamp) in plan.statements.iter().zip(&stamps) {
+            let stamp = stamp.clone();
+            Writer { plan, stamp, context }.write(view, &mut updates)?;
+        }
+        let mut mutation = Mutation { updates };
+        mutation.merge();
+        Ok(mutation)
+    };
+    if locked.is_empty() {
+        let mutation = write_all(None)?;
+        return apply(engine, mutation.updates);
+    }
+    locked.sort();
+    locked.dedup();
+    engine.read_modify_write(&locked, |view| Ok((Some(write_all(Some(view))?), ())))
+}
+
+fn apply(engine: &Engine, updates: Vec<PartitionUpdate>) -> Result<()> {
+    if updates.is_empty() {
+        return Ok(());
+    }
+    engine.apply(Mutation { updates })
+}
+
+fn locked_keys(plan: &WritePlan, context: &Context<'_>) -> Result<Vec<(TableId, PartitionKey)>> {
+    let keys = keys::partition_keys(&plan.table, &plan.partition, context)?;
+    Ok(keys.into_iter().map(|key| (plan.table.id, key)).collect())
+}
+
+/// The write timestamp that a term gives; none where it is not set.
+fn timestamp(of: &Term, context: &Context<'_>) -> Result<Option<i64>> {
+    match term(of, context)? {
+        Slot::Unset => Ok(None),
+        Slot::Null => Err(Error::invalid("Invalid null value of timestamp")),
+        Slot::Bytes(bytes) => match <[u8; 8]>::try_from(&*bytes).map(i64::from_be_bytes) {
+            Ok(i64::MIN) | Err(_) => Err(Error::invalid("Invalid timestamp value")),
+            Ok(micros) => Ok(Some(micros)),
+        },
+    }
+}
+
+fn stamp(
+    engine: &Engine,
+    plan: &WritePlan,
+    shared: Option<i64>,
+    now_seconds: i64,
+    context: &Context<'_>,
+) -> Result<Stamp> {
+    let own = match &plan.timestamp {
+        Some(of) => timestamp(of, context)?,
+        None => None,
+    };
+    let micros = match own.or(shared) {
+        Some(micros) => micros,
+        None => engine.next_timestamp(),
+    };
+    let default = plan.table.options.default_time_to_live_seconds;
+    let ttl_seconds = match &plan.ttl {
+        None if matches!(plan.kind, WriteKind::Delete) => NO_TTL,
+        None => default,
+        Some(of) => match term(of, context)? {
+            Slot::Unset => default,
+            Slot::Null => NO_TTL,
+            Slot::Bytes(bytes) => {
+                let ttl = <[u8; 4]>::try_from(&*bytes).map(i32::from_be_bytes);
+                let ttl = ttl.map_err(|_| Error::invalid("Invalid TTL value"))?;
+                if ttl < 0 {
+                    return Err(Error::invalid(format!(
+                        "A TTL must be greater or equal to 0, but was {ttl}"
+                    )));
+                }
+                if ttl > limits::TTL_SECONDS_MAX {
+                    return Err(Error::invalid(format!(
+                        "ttl is too large. requested ({ttl}) maximum ({})",
+                        limits::TTL_SECONDS_MAX
+                    )));
+                }
+                ttl
+            }
+        },
+    };
+    Ok(Stamp::new(engine, micros, ttl_seconds, now_seconds))
+}
+
+/// One plan with what this execution brings.
+struct Writer<'a> {
+    plan: &'a WritePlan,
+    stamp: Stamp,
+    context: &'a Context<'a>,
+}
+
+impl Writer<'_> {
+    /// Appends the updates, reading what is there through `view` where that is needed.
+    fn write(
+        &self,
+        view: Option<&AppendedView<'_>>,
+        updates: &mut Vec<PartitionUpdate>,
+    ) -> Result<()> {
+        let plan = self.plan;
+        let keys = keys::partition_keys(&plan.table, &plan.partition, self.context)?;
+        let last = keys.len().saturating_sub(1);
+        let mut template = Some(PartitionTemplate::new(self)?);
+        for (at, key) in keys.into_iter().enumerate() {
+            // The rows are the same in every partition; the last one takes them.
+            let rows = match at == last {
+                true => template.take(),
+                false => template.clone(),
+            };
+            let rows = rows.ok_or_else(|| Error::internal("a partition without its rows"))?;
+            let update = self.partition(key, rows, view, updates)?;
+            updates.push(update);
+        }
+        Ok(())
+    }
+
+    fn partition(
+        &self,
+        key: PartitionKey,
+        template: PartitionTemplate,
+        view: Option<&AppendedView<'_>>,
+        earlier: &[PartitionUpdate],
+    ) -> Result<PartitionUpdate> {
+        let plan = self.plan;
+        let mut update = PartitionUpdate {
+            table: plan.table.id,
+            schema_version: plan.table.version,
+            key,
+            deletion: template.deletion,
+            ranges: template.ranges,
+            static_row: None,
+            rows: Vec::with_capacity(template.rows.len()),
+        };
+        if !plan.statics.is_empty() {
+            let current = match view {
+                Some(view) if plan.reads => self.current(view, &update.key, None, earlier)?,
+                _ => None,
+            };
+            let mut row = Row::new(Bytes::new());
+            row.columns = self.columns(&plan.statics, current.as_ref())?;
+            update.static_row = Some(row);
+        }
+        for (clustering, original) in template.rows {
+            let current = match view {
+                Some(view) if plan.reads => {
+                    self.current(view, &update.key, Some(&clustering), earlier)?
+                }
+                _ => None,
+            };
+            let mut row = Row::new(clustering);
+            row.original = original;
+            row.liveness = template.liveness;
+            row.deletion = template.row_deletion;
+            row.columns = self.columns(&plan.regulars, current.as_ref())?;
+            update.rows.push(row);
+        }
+        Ok(update)
+    }
+
+    fn columns(
+        &self,
+        operations: &[ColumnOperation],
+        current: Option<&Row>,
+    ) -> Result<Vec<crate::storage::row::RowColumn>> {
+        let mut cells = ColumnCells::new(&self.stamp, operations.len());
+        for operation in operations {
+            let data = current.and_then(|row| row.column(operation.column.id));
+            cells.add(operation, data, self.context)?;
+        }
+        Ok(cells.finish())
+    }
+
+    /// What stands in a row now: as the engine has it, with what this batch wrote before.
+    fn current(
+        &self,
+        view: &AppendedView<'_>,
+        key: &PartitionKey,
+        clustering: Option<&Bytes>,
+        earlier: &[PartitionUpdate],
+    ) -> Result<Option<Row>> {
+        let table = &self.plan.table;
+        let operations = match clustering {
+            Some(_) => &self.plan.regulars,
+            None => &self.plan.statics,
+        };
+        let mut columns: Vec<ColumnId> = operations.iter().map(|op| op.column.id).collect();
+        columns.dedup();
+        let mut stream = view.read(ReadCommand {
+            table: table.id,
+            partitions: Partitions::Keys(vec![key.clone()]),
+            slices: clustering.map(row_slice).into_iter().collect(),
+            reversed: false,
+            columns: Projection::Columns(columns),
+            now_seconds: self.stamp.now_seconds,
+        })?;
+        let mut found = None;
+        while let Some(item) = stream.next()? {
+            match item {
+                ReadItem::Partition { static_row, .. } if clustering.is_none() => {
+                    found = static_row;
+                }
+                ReadItem::Row(row) => found = Some(row),
+                ReadItem::Partition { .. } => {}
+            }
+        }
+        for update in earlier {
+            if update.table != table.id || update.key != *key {
+                continue;
+            }
+            let written = match clustering {
+                None => update.static_row.as_ref(),
+                Some(clustering) => update.rows.iter().find(|row| row.clustering == *clustering),
+            };
+            if let Some(written) = written {
+                found = Some(match found {
+                    None => written.clone(),
+                    Some(row) => row.merged(written.clone(), table.is_counter()),
+                });
+            }
+        }
+        Ok(found)
+    }
+}
+
+/// The slice that holds one row.
+fn row_slice(clustering: &Bytes) -> Slice {
+    let prefix = clustering.split_last().map_or(&[][..], |(_, prefix)| prefix);
+    let (mut start, mut end) = (prefix.to_vec(), prefix.to_vec());
+    crate::types::key::bound_before(&mut start);
+    crate::types::key::bound_after(&mut end);
+    Slice {
+        start: start.into(),
+        end: end.into(),
+    }
+}
+
+/// What a plan does in each of its partitions, columns aside.
+#[derive(Clone)]
+struct PartitionTemplate {
+    deletion: Deletion,
+    ranges: Vec<RangeDeletion>,
+    liveness: Liveness,
+    row_deletion: RowDeletion,
+    rows: Vec<(Bytes, Option<Bytes>)>,
+}
+
+impl PartitionTemplate {
+    fn new(writer: &Writer<'_>) -> Result<Self> {
+        let (plan, stamp) = (writer.plan, &writer.stamp);
+        let mut template = Self {
+            deletion: Deletion::NONE,
+            ranges: Vec::new(),
+            liveness: Liveness::NONE,
+            row_deletion: RowDeletion::NONE,
+            rows: Vec::new(),
+        };
+        if !plan.rows {
+            return Ok(template);
+        }
+        match plan.kind {
+            WriteKind::Insert => {
+                template.liveness = Liveness {
+                    timestamp: stamp.timestamp,
+                    ttl_seconds: stamp.ttl_seconds,
+                    expiry_seconds: stamp.expiry_seconds,
+                };
+                if stamp.ttl_seconds == NO_TTL {
+                    template.liveness.expiry_seconds = NEVER;
+                }
+            }
+            WriteKind::Update => {}
+            WriteKind::Delete if plan.statics.is_empty() && plan.regulars.is_empty() => {
+                return template.deletions(writer);
+            }
+            WriteKind::Delete => {}
+        }
+        let (prefixes, _) = keys::prefixes(&plan.table, &plan.clustering, writer.context)?;
+        template.rows = rows(prefixes);
+        Ok(template)
+    }
+
+    /// DELETE of whole rows, ranges or partitions.
+    fn deletions(mut self, writer: &Writer<'_>) -> Result<Self> {
+        let (plan, context) = (writer.plan, writer.context);
+        let deletion = writer.stamp.deletion();
+        if plan.clustering.is_empty() {
+            self.deletion = deletion;
+            return Ok(self);
+        }
+        let slice = matches!(plan.clustering.last(), Some(ClusteringPart::Slice { .. }));
+        if !slice {
+            let (prefixes, width) = keys::prefixes(&plan.table, &plan.clustering, context)?;
+            if width == plan.table.clustering.len() {
+                self.row_deletion = RowDeletion::plain(deletion);
+                self.rows = rows(prefixes);
+                return Ok(self);
+            }
+        }
+        self.ranges = keys::slices(&plan.table, &plan.clustering, context)?
+            .into_iter()
+            .map(|slice| RangeDeletion {
+                start: slice.start,
+                end: slice.end,
+                deletion,
+            })
+            .collect();
+        Ok(self)
+    }
+}
+
+/// Whole clusterings, in order and each once.
+fn rows(prefixes: Vec<Prefix>) -> Vec<(Bytes, Option<Bytes>)> {
+    let mut rows: Vec<_> = prefixes.into_iter().map(Prefix::finish).collect();
+    if rows.len() > 1 {
+        rows.sort_by(|a, b| a.0.cmp(&b.0));
+        rows.dedup_by(|a, b| a.0 == b.0);
+    }
+    rows
+}
