@@ -234,6 +234,8 @@ pub struct WritePlan {
     pub ttl: Option<Term>,
     /// Whether it must read before it writes (counters, list elements).
     pub reads: bool,
+    /// Whether it writes elements of lists.
+    pub lists: bool,
 }
 
 /// What happens to a column.

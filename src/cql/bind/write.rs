@@ -24,6 +24,10 @@ fn is_static(operation: &ColumnOperation) -> bool {
     operation.column.kind == ColumnKind::Static
 }
 
+fn is_list(operation: &ColumnOperation) -> bool {
+    matches!(operation.column.ty, Type::List { frozen: false, .. })
+}
+
 /// Whether the operation looks at what is there before it writes.
 fn reads(operation: &ColumnOperation) -> bool {
     let list = matches!(operation.column.ty, Type::List { .. });
@@ -172,6 +176,7 @@ impl Binder<'_> {
         regulars.sort_by_key(|operation| operation.column.id);
         Ok(WritePlan {
             reads: statics.iter().chain(&regulars).any(reads),
+            lists: statics.iter().chain(&regulars).any(is_list),
             kind: match kind {
                 Kind::Insert => WriteKind::Insert,
                 Kind::Delete => WriteKind::Delete,

@@ -22,7 +22,7 @@ use crate::types::{Type, collection, key, token};
 use bytes::Bytes;
 
 /// The value of a term that restricts `column`.
-fn restricting(of: &Term, column: &str, context: &Context<'_>) -> Result<Bytes> {
+pub fn restricting(of: &Term, column: &str, context: &Context<'_>) -> Result<Bytes> {
     match term(of, context)? {
         Slot::Bytes(bytes) => Ok(bytes),
         Slot::Null => Err(Error::invalid(format!(

@@ -14,7 +14,7 @@ use crate::error::{Error, Result};
 use crate::limits;
 use crate::schema::{ColumnId, TableId};
 use crate::storage::cell::{Deletion, Liveness, NEVER, NO_TTL};
-use crate::storage::mutation::{Mutation, PartitionUpdate};
+use crate::storage::mutation::{Mutation, PartitionUpdate, merge_rows};
 use crate::storage::read::{Partitions, Projection, ReadCommand, ReadItem, Slice};
 use crate::storage::row::{PartitionKey, RangeDeletion, Row, RowDeletion};
 use crate::storage::{AppendedView, Engine};
@@ -60,7 +60,8 @@ pub fn execute_batch(engine: &Engine, plan: &BatchPlan, context: &Context<'_>) -
             Writer { plan, stamp, context }.write(view, &mut updates)?;
         }
         let mut mutation = Mutation { updates };
-        mutation.merge();
+        let counters = plan.statements.iter().any(|plan| plan.table.is_counter());
+        mutation.merge(counters);
         Ok(mutation)
     };
     if locked.is_empty() {
@@ -136,7 +137,11 @@ fn stamp(
             }
         },
     };
-    Ok(Stamp::new(engine, micros, ttl_seconds, now_seconds))
+    let list_micros = match plan.lists {
+        true => engine.next_timestamp(),
+        false => 0,
+    };
+    Ok(Stamp::new(micros, ttl_seconds, now_seconds, list_micros))
 }
 
 /// One plan with what this execution brings.
@@ -270,7 +275,7 @@ impl Writer<'_> {
             if let Some(written) = written {
                 found = Some(match found {
                     None => written.clone(),
-                    Some(row) => row.merged(written.clone(), table.is_counter()),
+                    Some(row) => merge_rows(table.is_counter(), row, written.clone()),
                 });
             }
         }

@@ -1,0 +1,251 @@
+//! Aggregates, over all rows or group by group.
+//!
+//! Rows of a group lie next to each other: groups follow the primary key. A selector that is no
+//! aggregate answers the value of its group's first row.
+
+use crate::cql::execute::select::Scan;
+use crate::cql::execute::view::{PartitionValues, RowView};
+use crate::cql::functions::Accumulator;
+use crate::cql::plan::{AggregatePlan, Selected};
+use crate::cql::result::{RowSource, RowValues};
+use crate::error::Result;
+use crate::storage::row::Row;
+use bytes::Bytes;
+
+/// The running state of one aggregate.
+enum State {
+    Count(i64),
+    Function(Box<dyn Accumulator>),
+}
+
+impl State {
+    fn new(plan: &AggregatePlan) -> Self {
+        match &plan.function {
+            None => Self::Count(0),
+            Some(function) => Self::Function((function.start)()),
+        }
+    }
+
+    fn finish(&mut self) -> Result<Option<Bytes>> {
+        match self {
+            Self::Count(count) => Ok(Some(Bytes::copy_from_slice(&count.to_be_bytes()))),
+            Self::Function(accumulator) => accumulator.finish(),
+        }
+    }
+}
+
+/// A group's first row, kept for the selectors that are no aggregates.
+struct First {
+    partition: Option<PartitionValues>,
+    static_row: Option<Row>,
+    row: Option<Row>,
+    clustering: Vec<Option<Bytes>>,
+    now_seconds: i64,
+}
+
+impl First {
+    fn of(view: &RowView<'_>, needed: bool) -> Self {
+        if !needed {
+            return Self::none(view.now_seconds);
+        }
+        Self {
+            partition: view.partition.cloned(),
+            static_row: view.static_row.cloned(),
+            row: view.row.cloned(),
+            clustering: view.clustering.to_vec(),
+            now_seconds: view.now_seconds,
+        }
+    }
+
+    fn none(now_seconds: i64) -> Self {
+        Self {
+            partition: None,
+            static_row: None,
+            row: None,
+            clustering: Vec::new(),
+            now_seconds,
+        }
+    }
+
+    fn view(&self) -> RowView<'_> {
+        RowView {
+            partition: self.partition.as_ref(),
+            static_row: self.static_row.as_ref(),
+            row: self.row.as_ref(),
+            clustering: &self.clustering,
+            now_seconds: self.now_seconds,
+        }
+    }
+}
+
+/// The group that is being gathered.
+struct Group {
+    token: Option<i64>,
+    keys: Vec<Option<Bytes>>,
+    first: First,
+    states: Vec<State>,
+}
+
+/// The results of aggregates, one row a group.
+pub struct Groups {
+    scan: Scan,
+    limit: u64,
+    group: Option<Group>,
+    /// How many groups of the present partition have been begun.
+    groups_of_partition: u64,
+    first_needed: bool,
+    ended: bool,
+}
+
+impl Groups {
+    /// Groups of the rows of `scan`.
+    pub fn new(scan: Scan, limit: u64) -> Result<Self> {
+        let first_needed = scan.plan.selected.iter().any(needs_row);
+        Ok(Self {
+            scan,
+            limit,
+            group: None,
+            groups_of_partition: 0,
+            first_needed,
+            ended: false,
+        })
+    }
+
+    fn start(&self, keys: Vec<Option<Bytes>>) -> Group {
+        let view = self.scan.view();
+        Group {
+            token: view.partition.map(|partition| partition.token),
+            keys,
+            first: First::of(&view, self.first_needed),
+            states: self.scan.plan.aggregates.iter().map(State::new).collect(),
+        }
+    }
+
+    /// The values by which the present row is grouped.
+    fn keys(&self) -> Result<Vec<Option<Bytes>>> {
+        let Some(keys) = &self.scan.plan.group else {
+            return Ok(Vec::new());
+        };
+        let context = self.scan.execution.context();
+        let view = self.scan.view();
+        keys.iter()
+            .map(|key| view.select(key, &[], &context))
+            .collect()
+    }
+
+    fn add(&mut self) -> Result<()> {
+        let Some(group) = &mut self.group else {
+            return Ok(());
+        };
+        let context = self.scan.execution.context();
+        let view = self.scan.view();
+        for (state, plan) in group.states.iter_mut().zip(&self.scan.plan.aggregates) {
+            match (state, plan.arguments.as_slice()) {
+                (State::Count(count), _) => *count += 1,
+                (State::Function(accumulator), [Selected::Column(column)])
+                    if !column.ty.is_multi_cell()
+                        && column.ty != crate::types::Type::Counter =>
+                {
+                    let value = view.simple(column).map(|bytes| &**bytes);
+                    accumulator.add(&[value])?;
+                }
+                (State::Function(accumulator), arguments) => {
+                    let mut values = Vec::with_capacity(arguments.len());
+                    for argument in arguments {
+                        values.push(view.select(argument, &[], &context)?);
+                    }
+                    let borrowed: Vec<Option<&[u8]>> =
+                        values.iter().map(Option::as_deref).collect();
+                    accumulator.add(&borrowed)?;
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn finish(&mut self, group: Option<Group>) -> Result<Option<RowValues>> {
+        let Some(mut group) = group else {
+            return Ok(None);
+        };
+        let mut aggregates = Vec::with_capacity(group.states.len());
+        for state in &mut group.states {
+            aggregates.push(state.finish()?);
+        }
+        let context = self.scan.execution.context();
+        let view = group.first.view();
+        let mut values = Vec::with_capacity(self.scan.plan.selected.len());
+        for selected in &self.scan.plan.selected {
+            values.push(view.select(selected, &aggregates, &context)?);
+        }
+        self.limit -= 1;
+        Ok(Some(values))
+    }
+}
+
+impl RowSource for Groups {
+    fn next(&mut self) -> Result<Option<RowValues>> {
+        if self.ended || self.limit == 0 {
+            return Ok(None);
+        }
+        if self.scan.plan.group.is_none() {
+            // All rows are one group, which is there even if no row is.
+            self.ended = true;
+            let mut group = self.start(Vec::new());
+            let mut seen = false;
+            while self.scan.advance()? {
+                if !seen {
+                    group = self.start(Vec::new());
+                    seen = true;
+                }
+                self.group = Some(group);
+                self.add()?;
+                match self.group.take() {
+                    Some(same) => group = same,
+                    None => return Ok(None),
+                }
+            }
+            return self.finish(Some(group));
+        }
+        while self.scan.advance()? {
+            let keys = self.keys()?;
+            let token = self.scan.view().partition.map(|partition| partition.token);
+            let same = self
+                .group
+                .as_ref()
+                .is_some_and(|group| group.token == token && group.keys == keys);
+            if same {
+                self.add()?;
+                continue;
+            }
+            if self.group.as_ref().is_none_or(|group| group.token != token) {
+                self.groups_of_partition = 0;
+            }
+            self.groups_of_partition += 1;
+            if self.groups_of_partition > self.scan.per_partition_limit() {
+                self.scan.skip_partition();
+                continue;
+            }
+            let next = self.start(keys);
+            let done = self.group.replace(next);
+            self.add()?;
+            if done.is_some() {
+                return self.finish(done);
+            }
+        }
+        self.ended = true;
+        let done = self.group.take();
+        self.finish(done)
+    }
+}
+
+/// Whether a selector looks at a row, aggregates aside.
+fn needs_row(selected: &Selected) -> bool {
+    match selected {
+        Selected::Term(_) | Selected::Aggregate(_) => false,
+        Selected::Call(_, parts) | Selected::Literal(_, parts) => parts.iter().any(needs_row),
+        Selected::Element(_, of, _) | Selected::Field(_, of) | Selected::Slice(_, of, ..) => {
+            needs_row(of)
+        }
+        _ => true,
+    }
+}

@@ -1,0 +1,186 @@
+//! Conditions that are checked row by row.
+
+use crate::cql::ast::Operator;
+use crate::cql::evaluate::Context;
+use crate::cql::execute::cells::path_value;
+use crate::cql::execute::keys::restricting;
+use crate::cql::execute::view::RowView;
+use crate::cql::plan::{ColumnRef, Filter, FilterLeft};
+use crate::error::Result;
+use crate::types::{Type, collection};
+use bytes::Bytes;
+use std::cmp::Ordering;
+
+/// A condition with the values of one execution.
+#[derive(Debug)]
+pub struct BoundFilter {
+    left: Left,
+    operator: Operator,
+    values: Vec<Bytes>,
+}
+
+#[derive(Debug)]
+enum Left {
+    Column(ColumnRef),
+    Entry(ColumnRef, Bytes),
+    Tuple(Vec<ColumnRef>),
+    Token,
+}
+
+impl BoundFilter {
+    /// `filter` with its values.
+    pub fn new(filter: &Filter, context: &Context<'_>) -> Result<Self> {
+        let name = match &filter.left {
+            FilterLeft::Column(column) | FilterLeft::Entry(column, _) => column.name.clone(),
+            FilterLeft::Tuple(columns) => {
+                let names: Vec<&str> = columns.iter().map(|c| c.name.as_str()).collect();
+                names.join(", ")
+            }
+            FilterLeft::Token => "partition key token".to_owned(),
+        };
+        let mut values = Vec::with_capacity(filter.right.len());
+        for term in &filter.right {
+            let value = restricting(term, &name, context)?;
+            if filter.listed {
+                let elements = collection::elements(&value)?;
+                values.extend(elements.into_iter().map(|e| value.slice_ref(e)));
+            } else {
+                values.push(value);
+            }
+        }
+        let left = match &filter.left {
+            FilterLeft::Column(column) => Left::Column(column.clone()),
+            FilterLeft::Entry(column, key) => {
+                Left::Entry(column.clone(), restricting(key, &name, context)?)
+            }
+            FilterLeft::Tuple(columns) => Left::Tuple(columns.clone()),
+            FilterLeft::Token => Left::Token,
+        };
+        Ok(Self {
+            left,
+            operator: filter.operator,
+            values,
+        })
+    }
+
+    /// Whether a row meets it. Null meets nothing.
+    pub fn matches(&self, view: &RowView<'_>) -> Result<bool> {
+        match &self.left {
+            Left::Column(column) => match self.operator {
+                Operator::Contains | Operator::ContainsKey => self.contains(view, column),
+                _ => match view.simple(column) {
+                    Some(value) if column.ty == Type::Counter => {
+                        let count = value.get(..8).unwrap_or(value);
+                        Ok(self.holds(|wanted| column.ty.compare(count, wanted)))
+                    }
+                    Some(value) => Ok(self.holds(|wanted| column.ty.compare(value, wanted))),
+                    None => Ok(false),
+                },
+            },
+            Left::Entry(column, key) => self.entry(view, column, key),
+            Left::Tuple(columns) => self.tuple(view, columns),
+            Left::Token => {
+                let Some(partition) = view.partition else {
+                    return Ok(false);
+                };
+                let token = partition.token.to_be_bytes();
+                Ok(self.holds(|wanted| Type::BigInt.compare(&token, wanted)))
+            }
+        }
+    }
+
+    fn holds(&self, compare: impl Fn(&[u8]) -> Ordering) -> bool {
+        let mut values = self.values.iter();
+        if self.operator == Operator::In {
+            return values.any(|value| compare(value).is_eq());
+        }
+        values.all(|value| holds(self.operator, compare(value)))
+    }
+
+    fn contains(&self, view: &RowView<'_>, column: &ColumnRef) -> Result<bool> {
+        let Some(wanted) = self.values.first() else {
+            return Ok(false);
+        };
+        let by_key = self.operator == Operator::ContainsKey;
+        if column.ty.is_multi_cell() {
+            for cell in view.cells(column) {
+                let found = match &column.ty {
+                    Type::Map { key: ty, .. } if by_key => {
+                        ty.compare(&path_value(ty, cell)?, wanted)
+                    }
+                    Type::Set { element: ty, .. } => ty.compare(&path_value(ty, cell)?, wanted),
+                    Type::Map { value: ty, .. } | Type::List { element: ty, .. } => {
+                        ty.compare(&cell.cell.value, wanted)
+                    }
+                    _ => return Ok(false),
+                };
+                if found.is_eq() {
+                    return Ok(true);
+                }
+            }
+            return Ok(false);
+        }
+        let Some(value) = view.simple(column) else {
+            return Ok(false);
+        };
+        Ok(match &column.ty {
+            Type::Map { key, value: ty, .. } => collection::entries(value)?
+                .iter()
+                .any(|(k, v)| match by_key {
+                    true => key.compare(k, wanted).is_eq(),
+                    false => ty.compare(v, wanted).is_eq(),
+                }),
+            Type::List { element: ty, .. } | Type::Set { element: ty, .. } => {
+                collection::elements(value)?
+                    .iter()
+                    .any(|element| ty.compare(element, wanted).is_eq())
+            }
+            _ => false,
+        })
+    }
+
+    fn entry(&self, view: &RowView<'_>, column: &ColumnRef, key: &[u8]) -> Result<bool> {
+        let Type::Map {
+            key: key_ty, value, ..
+        } = &column.ty
+        else {
+            return Ok(false);
+        };
+        for cell in view.cells(column) {
+            if key_ty.compare(&path_value(key_ty, cell)?, key).is_eq() {
+                return Ok(self.holds(|wanted| value.compare(&cell.cell.value, wanted)));
+            }
+        }
+        Ok(false)
+    }
+
+    fn tuple(&self, view: &RowView<'_>, columns: &[ColumnRef]) -> Result<bool> {
+        let mut orders = Vec::with_capacity(self.values.len());
+        for wanted in &self.values {
+            let fields = collection::fields(wanted, columns.len())?;
+            let mut order = Ordering::Equal;
+            for (column, field) in columns.iter().zip(fields) {
+                let (Some(value), Some(field)) = (view.simple(column), field) else {
+                    return Ok(false);
+                };
+                order = order.then_with(|| column.ty.compare(value, field));
+            }
+            orders.push(order);
+        }
+        if self.operator == Operator::In {
+            return Ok(orders.iter().any(|order| order.is_eq()));
+        }
+        Ok(orders.iter().all(|order| holds(self.operator, *order)))
+    }
+}
+
+fn holds(operator: Operator, order: Ordering) -> bool {
+    match operator {
+        Operator::Lt => order.is_lt(),
+        Operator::LtEq => order.is_le(),
+        Operator::Gt => order.is_gt(),
+        Operator::GtEq => order.is_ge(),
+        Operator::NotEq => order.is_ne(),
+        _ => order.is_eq(),
+    }
+}

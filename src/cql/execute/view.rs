@@ -1,0 +1,297 @@
+//! A row as a SELECT sees it, and what its selectors make of it.
+
+use crate::cql::ast::CellInfo;
+use crate::cql::evaluate::{Context, optional};
+use crate::cql::execute::cells::{assemble, path_value};
+use crate::cql::plan::{ColumnRef, Selected, Term};
+use crate::error::{Error, Result};
+use crate::schema::{ColumnKind, Table};
+use crate::storage::cell::Cell;
+use crate::storage::row::{ColumnData, PartitionKey, PathCell, Row};
+use crate::types::{Type, collection, key};
+use bytes::Bytes;
+use std::cmp::Ordering;
+
+/// A partition's key, taken apart.
+#[derive(Clone, Debug)]
+pub struct PartitionValues {
+    /// Its token.
+    pub token: i64,
+    /// The partition key's values.
+    pub values: Vec<Bytes>,
+}
+
+impl PartitionValues {
+    /// The values of `key`.
+    pub fn new(table: &Table, key: &PartitionKey) -> Result<Self> {
+        let parts = key::split_partition_key(&key.key, table.partition_key.len())?;
+        Ok(Self {
+            token: key.token,
+            values: parts.into_iter().map(|p| key.key.slice_ref(p)).collect(),
+        })
+    }
+}
+
+/// A row's clustering values.
+pub fn clustering_values(row: &Row, types: &[(Type, bool)]) -> Result<Vec<Option<Bytes>>> {
+    let Some(original) = &row.original else {
+        let values = key::decode_clustering(types, &row.clustering)?;
+        return Ok(values.into_iter().map(|v| v.map(Bytes::from)).collect());
+    };
+    let short = || Error::internal("a clustering's original is short");
+    let mut rest = original.clone();
+    let mut values = Vec::with_capacity(types.len());
+    for _ in types {
+        let length = rest.first_chunk::<2>().ok_or_else(short)?;
+        let length = u16::from_be_bytes(*length);
+        rest = rest.slice(2..);
+        if length == u16::MAX {
+            values.push(None);
+        } else if rest.len() < usize::from(length) {
+            return Err(short());
+        } else {
+            values.push(Some(rest.split_to(usize::from(length))));
+        }
+    }
+    Ok(values)
+}
+
+/// A row, or a partition's static content alone.
+#[derive(Clone, Copy, Debug)]
+pub struct RowView<'a> {
+    /// Its partition; none only where an aggregate saw no row.
+    pub partition: Option<&'a PartitionValues>,
+    /// The partition's static row.
+    pub static_row: Option<&'a Row>,
+    /// The row; none where there is only static content.
+    pub row: Option<&'a Row>,
+    /// The row's clustering values, if they are needed.
+    pub clustering: &'a [Option<Bytes>],
+    /// The moment of the read, in seconds since 1970.
+    pub now_seconds: i64,
+}
+
+impl RowView<'_> {
+    /// What stands in a static or regular column.
+    pub fn data(&self, column: &ColumnRef) -> Option<&ColumnData> {
+        match column.kind {
+            ColumnKind::Static => self.static_row?.column(column.id),
+            _ => self.row?.column(column.id),
+        }
+    }
+
+    /// The value of a column that is no multi-cell one, where it is at hand.
+    pub fn simple(&self, column: &ColumnRef) -> Option<&Bytes> {
+        match column.kind {
+            ColumnKind::PartitionKey => self.partition?.values.get(column.position),
+            ColumnKind::Clustering => self.clustering.get(column.position)?.as_ref(),
+            ColumnKind::Static | ColumnKind::Regular => match self.data(column)? {
+                ColumnData::Simple(cell) => Some(&cell.value),
+                ColumnData::Complex { .. } => None,
+            },
+        }
+    }
+
+    /// The value of a column.
+    pub fn value(&self, column: &ColumnRef) -> Result<Option<Bytes>> {
+        if let Some(ColumnData::Complex { cells, .. }) = match column.kind {
+            ColumnKind::Static | ColumnKind::Regular => self.data(column),
+            _ => None,
+        } {
+            return assemble(&column.ty, cells);
+        }
+        Ok(self.simple(column).map(|bytes| {
+            // Behind a counter's count stands its clock.
+            match column.ty == Type::Counter && bytes.len() > 8 {
+                true => bytes.slice(..8),
+                false => bytes.clone(),
+            }
+        }))
+    }
+
+    /// What `selected` is for this row; `aggregates` are the values of the plan's aggregates.
+    pub fn select(
+        &self,
+        selected: &Selected,
+        aggregates: &[Option<Bytes>],
+        context: &Context<'_>,
+    ) -> Result<Option<Bytes>> {
+        match selected {
+            Selected::Column(column) => self.value(column),
+            Selected::Term(term) => optional(term, context),
+            Selected::Token => Ok(self
+                .partition
+                .map(|partition| Bytes::copy_from_slice(&partition.token.to_be_bytes()))),
+            Selected::CellInfo(info, column) => Ok(self.column_info(*info, column)),
+            Selected::PathInfo(info, column, path) => {
+                let Some(path) = optional(path, context)? else {
+                    return Ok(None);
+                };
+                self.path_info(*info, column, &path)
+            }
+            Selected::Element(ty, of, at) => {
+                let (value, at) = (self.select(of, aggregates, context)?, optional(at, context)?);
+                match (value, at) {
+                    (Some(value), Some(at)) => element(ty, &value, &at),
+                    _ => Ok(None),
+                }
+            }
+            Selected::Slice(ty, of, from, to) => {
+                let Some(value) = self.select(of, aggregates, context)? else {
+                    return Ok(None);
+                };
+                let end = |term: &Option<Term>| match term {
+                    Some(term) => optional(term, context),
+                    None => Ok(None),
+                };
+                slice(ty, &value, end(from)?.as_deref(), end(to)?.as_deref()).map(Some)
+            }
+            Selected::Field(at, of) => match self.select(of, aggregates, context)? {
+                Some(value) => {
+                    let fields = collection::fields(&value, usize::from(u16::MAX))?;
+                    let field = fields.get(*at).copied().flatten();
+                    Ok(field.map(|field| value.slice_ref(field)))
+                }
+                None => Ok(None),
+            },
+            Selected::Literal(ty, parts) => {
+                let parts: Result<Vec<Option<Bytes>>> = parts
+                    .iter()
+                    .map(|part| self.select(part, aggregates, context))
+                    .collect();
+                literal(ty, parts?)
+            }
+            Selected::Call(function, arguments) => {
+                let values: Result<Vec<Option<Bytes>>> = arguments
+                    .iter()
+                    .map(|argument| self.select(argument, aggregates, context))
+                    .collect();
+                let values = values?;
+                let borrowed: Vec<Option<&[u8]>> = values.iter().map(Option::as_deref).collect();
+                function.call(&borrowed, &context.env)
+            }
+            Selected::Aggregate(at) => Ok(aggregates.get(*at).cloned().flatten()),
+        }
+    }
+
+    fn column_info(&self, info: CellInfo, column: &ColumnRef) -> Option<Bytes> {
+        match self.data(column)? {
+            ColumnData::Simple(cell) => self.cell_info(info, cell),
+            ColumnData::Complex { cells, .. } if info == CellInfo::MaxWriteTime => {
+                let newest = cells.iter().map(|cell| cell.cell.timestamp).max()?;
+                Some(Bytes::copy_from_slice(&newest.to_be_bytes()))
+            }
+            ColumnData::Complex { cells, .. } => {
+                if cells.is_empty() {
+                    return None;
+                }
+                let mut packed = Vec::new();
+                let count = i32::try_from(cells.len()).unwrap_or(i32::MAX);
+                packed.extend_from_slice(&count.to_be_bytes());
+                for cell in cells {
+                    match self.cell_info(info, &cell.cell) {
+                        Some(value) => {
+                            let length = i32::try_from(value.len()).unwrap_or(i32::MAX);
+                            packed.extend_from_slice(&length.to_be_bytes());
+                            packed.extend_from_slice(&value);
+                        }
+                        None => packed.extend_from_slice(&(-1_i32).to_be_bytes()),
+                    }
+                }
+                Some(Bytes::from(packed))
+            }
+        }
+    }
+
+    fn cell_info(&self, info: CellInfo, cell: &Cell) -> Option<Bytes> {
+        match info {
+            CellInfo::WriteTime | CellInfo::MaxWriteTime => {
+                Some(Bytes::copy_from_slice(&cell.timestamp.to_be_bytes()))
+            }
+            CellInfo::Ttl if cell.is_expiring() => {
+                let left = cell.expiry_seconds.saturating_sub(self.now_seconds);
+                let left = i32::try_from(left).unwrap_or(i32::MAX);
+                Some(Bytes::copy_from_slice(&left.to_be_bytes()))
+            }
+            CellInfo::Ttl => None,
+        }
+    }
+
+    fn path_info(&self, info: CellInfo, column: &ColumnRef, path: &[u8]) -> Result<Option<Bytes>> {
+        let Some(ColumnData::Complex { cells, .. }) = self.data(column) else {
+            return Ok(None);
+        };
+        for cell in cells {
+            let same = match &column.ty {
+                Type::Map { key: ty, .. } | Type::Set { element: ty, .. } => {
+                    ty.compare(&path_value(ty, cell)?, path).is_eq()
+                }
+                _ => cell.path == path,
+            };
+            if same {
+                return Ok(self.cell_info(info, &cell.cell));
+            }
+        }
+        Ok(None)
+    }
+
+    /// Whether a multi-cell column has this element or key, or (in a list or map) this value.
+    pub fn cells(&self, column: &ColumnRef) -> &[PathCell] {
+        match self.data(column) {
+            Some(ColumnData::Complex { cells, .. }) => cells,
+            _ => &[],
+        }
+    }
+}
+
+/// `value[at]` of a set or map.
+fn element(ty: &Type, value: &Bytes, at: &[u8]) -> Result<Option<Bytes>> {
+    let found = match ty {
+        Type::Map { key, .. } => collection::entries(value)?
+            .into_iter()
+            .find(|(k, _)| key.compare(k, at).is_eq())
+            .map(|(_, v)| v),
+        Type::Set { element, .. } => collection::elements(value)?
+            .into_iter()
+            .find(|e| element.compare(e, at).is_eq()),
+        _ => None,
+    };
+    Ok(found.map(|found| value.slice_ref(found)))
+}
+
+/// `value[from..to]` of a set or map, both ends included.
+fn slice(ty: &Type, value: &[u8], from: Option<&[u8]>, to: Option<&[u8]>) -> Result<Bytes> {
+    let within = |ty: &Type, at: &[u8]| {
+        from.is_none_or(|from| ty.compare(at, from) != Ordering::Less)
+            && to.is_none_or(|to| ty.compare(at, to) != Ordering::Greater)
+    };
+    let packed = match ty {
+        Type::Map { key, .. } => {
+            let mut entries = collection::entries(value)?;
+            entries.retain(|(k, _)| within(key, k));
+            collection::pack_entries(&entries)
+        }
+        Type::Set { element, .. } => {
+            let mut elements = collection::elements(value)?;
+            elements.retain(|e| within(element, e));
+            collection::pack_elements(&elements)
+        }
+        _ => return Err(Error::internal("a slice of a type that has none")),
+    };
+    Ok(Bytes::from(packed))
+}
+
+/// A collection or tuple of these values.
+fn literal(ty: &Type, parts: Vec<Option<Bytes>>) -> Result<Option<Bytes>> {
+    if let Type::Tuple(_) = ty {
+        return Ok(Some(Bytes::from(collection::pack_fields(&parts))));
+    }
+    let parts: Option<Vec<Bytes>> = parts.into_iter().collect();
+    let mut parts =
+        parts.ok_or_else(|| Error::invalid("null is not supported inside collections"))?;
+    if let Type::Set { element, .. } = ty {
+        parts.sort_by(|a, b| element.compare(a, b));
+        parts.dedup();
+    }
+    Ok(Some(Bytes::from(collection::pack_elements(&parts))))
+}
