@@ -1,19 +1,65 @@
 //! The library's front door.
+//!
+//! ```
+//! # fn main() -> helenus::Result<()> {
+//! use helenus::Database;
+//! use helenus::clock::SystemClock;
+//! use helenus::config::Config;
+//!
+//! // `Database::open("some/directory")` keeps its data; this one forgets.
+//! let db = Database::in_memory(Config::default(), SystemClock::shared())?;
+//! db.execute(
+//!     "CREATE KEYSPACE shop WITH replication = \
+//!      {'class': 'SimpleStrategy', 'replication_factor': 1}",
+//!     &[],
+//! )?;
+//! db.execute("USE shop", &[])?;
+//! db.execute(
+//!     "CREATE TABLE orders (customer text, day date, n int, total decimal, \
+//!      PRIMARY KEY (customer, day, n))",
+//!     &[],
+//! )?;
+//!
+//! // A statement that runs often is prepared once.
+//! let insert = db.prepare(
+//!     "INSERT INTO orders (customer, day, n, total) VALUES (?, '2013-01-01', ?, 9.99)",
+//! )?;
+//! for n in 0..3 {
+//!     db.execute_prepared(&insert, &["ann".into(), n.into()])?;
+//! }
+//!
+//! // Rows are streamed: each is read when it is asked for.
+//! let mut rows = db
+//!     .execute("SELECT n, total FROM orders WHERE customer = ? LIMIT 2", &["ann".into()])?
+//!     .into_rows();
+//! let mut seen = Vec::new();
+//! while let Some(row) = rows.next_row()? {
+//!     seen.push(row.get::<i32>("n")?);
+//! }
+//! assert_eq!(seen, [0, 1]);
+//! # Ok(())
+//! # }
+//! ```
 
 use crate::clock::{SharedClock, SystemClock};
 use crate::config::Config;
 use crate::cql::result::{BindValue, QueryResult};
 use crate::error::Result;
-use crate::session::{Prepared, Session};
+use crate::random::Random;
+use crate::session::{Prepared, Session, Shared};
 use crate::storage::Engine;
 use std::path::Path;
+use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, Mutex, PoisonError};
 
 /// A database: one data directory, or one kept in memory. Cheap to clone, shared by threads.
 #[derive(Clone, Debug)]
 pub struct Database {
-    engine: Engine,
-    session: Arc<Mutex<Session>>,
+    shared: Shared,
+    /// The keyspace of the database's own conversation.
+    keyspace: Arc<Mutex<Option<String>>>,
+    /// Never set: the database's own conversation is not interrupted.
+    interrupt: Arc<AtomicBool>,
 }
 
 impl Database {
@@ -28,37 +74,49 @@ impl Database {
         config: Config,
         clock: SharedClock,
     ) -> Result<Self> {
-        Self::over(Engine::open(directory.as_ref(), config, clock)?)
+        let random = random(&config);
+        let engine = Engine::open(directory.as_ref(), config, clock)?;
+        Ok(Self::over(engine, random))
     }
 
     /// A database that keeps everything in memory and forgets it when dropped.
     pub fn in_memory(config: Config, clock: SharedClock) -> Result<Self> {
-        Self::over(Engine::in_memory(config, clock)?)
+        let random = random(&config);
+        let engine = Engine::in_memory(config, clock)?;
+        Ok(Self::over(engine, random))
     }
 
-    fn over(engine: Engine) -> Result<Self> {
-        let session = Arc::new(Mutex::new(Session::new(engine.clone())));
-        Ok(Self { engine, session })
+    fn over(engine: Engine, random: Random) -> Self {
+        Self {
+            shared: Shared::new(engine, random),
+            keyspace: Arc::default(),
+            interrupt: Arc::default(),
+        }
     }
 
     /// The engine below.
     pub fn engine(&self) -> &Engine {
-        &self.engine
+        self.shared.engine()
     }
 
-    /// A new conversation, with its own keyspace.
+    /// A new conversation, with a keyspace of its own.
     pub fn session(&self) -> Session {
-        Session::new(self.engine.clone())
+        Session::with(self.shared.clone(), None)
     }
 
-    /// Executes one statement in the database's own conversation.
+    /// Executes one statement in the database's own conversation: `USE` holds for all that follow.
     pub fn execute(&self, cql: &str, values: &[BindValue]) -> Result<QueryResult> {
-        self.own_session().execute(cql, values)
+        let mut session = Session::with(self.shared.clone(), self.keyspace());
+        let result = session.execute(cql, values)?;
+        if let QueryResult::SetKeyspace(keyspace) = &result {
+            *self.keyspace.lock().unwrap_or_else(PoisonError::into_inner) = Some(keyspace.clone());
+        }
+        Ok(result)
     }
 
     /// Prepares a statement in the database's own conversation.
     pub fn prepare(&self, cql: &str) -> Result<Prepared> {
-        self.own_session().prepare(cql)
+        Session::with(self.shared.clone(), self.keyspace()).prepare(cql)
     }
 
     /// Executes a prepared statement.
@@ -67,15 +125,26 @@ impl Database {
         statement: &Prepared,
         values: &[BindValue],
     ) -> Result<QueryResult> {
-        self.own_session().execute_prepared(statement, values)
+        self.shared
+            .execute_prepared(statement, values, &self.interrupt)
     }
 
     /// Finishes background work, syncs, and releases the directory.
     pub fn close(&self) -> Result<()> {
-        self.engine.close()
+        self.engine().close()
     }
 
-    fn own_session(&self) -> std::sync::MutexGuard<'_, Session> {
-        self.session.lock().unwrap_or_else(PoisonError::into_inner)
+    fn keyspace(&self) -> Option<String> {
+        self.keyspace
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .clone()
+    }
+}
+
+fn random(config: &Config) -> Random {
+    match config.seed {
+        Some(seed) => Random::seeded(seed),
+        None => Random::from_system(),
     }
 }

@@ -1,7 +1,10 @@
 //! CQL: text → tokens → tree → bound plan → execution.
 
 pub mod ast;
+pub mod bind;
 pub mod ddl;
+pub mod evaluate;
+pub mod execute;
 pub mod functions;
 pub mod lexer;
 pub mod parser;

@@ -3,7 +3,7 @@
 //! Rows are streamed: [`Rows::next`] pulls the next one from the engine, so that the first row of
 //! a long result is there at once, and a reader who stops early costs nothing more.
 
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::types::{Type, Value};
 use bytes::Bytes;
 use std::fmt;
@@ -163,6 +163,28 @@ impl ResultRow {
     /// The columns.
     pub fn columns(&self) -> &[ColumnSpec] {
         &self.columns
+    }
+
+    /// The value of the column called `name`; [`Value::Null`] where it is null.
+    pub fn value(&self, name: &str) -> Result<Value> {
+        let at = self.columns.iter().position(|column| column.name == name);
+        let Some((at, column)) = at.and_then(|at| Some((at, self.columns.get(at)?))) else {
+            return Err(Error::invalid(format!("The result has no column {name}")));
+        };
+        match self.values.get(at) {
+            Some(Some(bytes)) => column.ty.decode(bytes),
+            _ => Ok(Value::Null),
+        }
+    }
+
+    /// The value of the column called `name` as a Rust type; `Option<T>` takes nulls.
+    pub fn get<T: FromValue>(&self, name: &str) -> Result<T> {
+        let value = self.value(name)?;
+        T::from_value(value).ok_or_else(|| {
+            Error::invalid(format!(
+                "Column {name} is null or not of the Rust type asked for"
+            ))
+        })
     }
 }
 

@@ -1,51 +1,114 @@
 //! One conversation with the database: its keyspace, its prepared statements, its interrupt.
+//!
+//! A statement's text is parsed, bound against the catalog, and executed; a prepared one is only
+//! executed. Schema statements go to [`ddl`](crate::cql::ddl), everything else through
+//! [`bind`](crate::cql::bind) and [`execute`](crate::cql::execute).
 
-use crate::cql::result::{BindValue, ColumnSpec, QueryResult};
-use crate::error::{Error, Result};
+mod prepared;
+mod values;
+
+pub use prepared::{Prepared, StatementId};
+
+use crate::cql::ast::{Statement, StatementKind};
+use crate::cql::bind::{self, Bound};
+use crate::cql::execute::{self, Execution};
+use crate::cql::plan::Slot;
+use crate::cql::result::{BindValue, QueryResult};
+use crate::cql::{ddl, parser};
+use crate::error::{Error, ErrorKind, Result};
+use crate::limits;
+use crate::random::Random;
 use crate::storage::Engine;
+use prepared::Statements;
 use std::sync::Arc;
-use std::sync::atomic::AtomicBool;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+/// What all sessions of a database share. Cheap to clone.
+#[derive(Clone, Debug)]
+pub struct Shared {
+    engine: Engine,
+    statements: Arc<Statements>,
+    random: Arc<Random>,
+}
+
+impl Shared {
+    /// What sessions with `engine` share; `random` is where `now()` and `uuid()` come from.
+    pub fn new(engine: Engine, random: Random) -> Self {
+        Self {
+            engine,
+            statements: Arc::default(),
+            random: Arc::new(random),
+        }
+    }
+
+    /// The engine.
+    pub fn engine(&self) -> &Engine {
+        &self.engine
+    }
+
+    /// Executes a prepared statement that is stopped by `interrupt`.
+    pub fn execute_prepared(
+        &self,
+        statement: &Prepared,
+        values: &[BindValue],
+        interrupt: &Arc<AtomicBool>,
+    ) -> Result<QueryResult> {
+        match statement.bound(&self.engine.catalog())? {
+            Some(bound) => {
+                let slots = values::positional(&bound.variables, values)?;
+                self.run(&bound, slots, interrupt)
+            }
+            None => self.unbound(statement.statement(), statement.keyspace()),
+        }
+    }
+
+    fn run(
+        &self,
+        bound: &Bound,
+        values: Vec<Slot>,
+        interrupt: &Arc<AtomicBool>,
+    ) -> Result<QueryResult> {
+        let execution = Execution {
+            values,
+            now_micros: self.engine.clock().now_micros(),
+            random: Arc::clone(&self.random),
+            interrupt: Arc::clone(interrupt),
+        };
+        execute::execute(&self.engine, &bound.plan, execution)
+    }
+
+    /// Executes a statement that is not bound.
+    fn unbound(&self, statement: &Statement, keyspace: Option<&str>) -> Result<QueryResult> {
+        ddl::execute(&self.engine, keyspace, &statement.kind)
+    }
+}
 
 /// A conversation.
 #[derive(Debug)]
 pub struct Session {
-    engine: Engine,
+    shared: Shared,
     keyspace: Option<String>,
     interrupt: Arc<AtomicBool>,
 }
 
-/// A prepared statement: parsed and bound once, executed many times, by any session of the same
-/// database. Cheap to clone.
-#[derive(Clone, Debug)]
-pub struct Prepared {
-    query: Arc<str>,
-}
-
-impl Prepared {
-    /// Its text.
-    pub fn query(&self) -> &str {
-        &self.query
-    }
-
-    /// Its bind markers, in order.
-    pub fn variables(&self) -> Arc<[ColumnSpec]> {
-        Arc::from([])
-    }
-}
-
 impl Session {
-    /// A conversation with `engine`.
+    /// A conversation of a database of which nobody else speaks.
     pub fn new(engine: Engine) -> Self {
+        Self::with(Shared::new(engine, Random::from_system()), None)
+    }
+
+    /// A conversation in `keyspace`.
+    pub fn with(shared: Shared, keyspace: Option<String>) -> Self {
         Self {
-            engine,
-            keyspace: None,
+            shared,
+            keyspace,
             interrupt: Arc::default(),
         }
     }
 
     /// The engine that it speaks to.
     pub fn engine(&self) -> &Engine {
-        &self.engine
+        &self.shared.engine
     }
 
     /// The keyspace of unqualified names, after `USE`.
@@ -60,30 +123,86 @@ impl Session {
     }
 
     /// Executes one statement with values for its markers, in order.
-    pub fn execute(&mut self, _cql: &str, _values: &[BindValue]) -> Result<QueryResult> {
-        Err(Error::internal("the session is being built"))
+    pub fn execute(&mut self, cql: &str, values: &[BindValue]) -> Result<QueryResult> {
+        self.execute_parsed(cql, |bound| values::positional(&bound.variables, values))
     }
 
     /// Executes one statement with values for its markers, by name.
     pub fn execute_named(
         &mut self,
-        _cql: &str,
-        _values: &[(&str, BindValue)],
+        cql: &str,
+        values: &[(&str, BindValue)],
     ) -> Result<QueryResult> {
-        Err(Error::internal("the session is being built"))
+        self.execute_parsed(cql, |bound| values::named(&bound.variables, values))
+    }
+
+    fn execute_parsed(
+        &mut self,
+        cql: &str,
+        values: impl FnOnce(&Bound) -> Result<Vec<Slot>>,
+    ) -> Result<QueryResult> {
+        self.interrupt.store(false, Ordering::Relaxed);
+        let statement = parse(cql)?;
+        let result = if bind::is_bindable(&statement.kind) {
+            let catalog = self.shared.engine.catalog();
+            let bound = bind::bind(&catalog, self.keyspace(), &statement)?;
+            let slots = values(&bound)?;
+            self.shared.run(&bound, slots, &self.interrupt)?
+        } else {
+            self.shared.unbound(&statement, self.keyspace())?
+        };
+        self.follow(&result);
+        Ok(result)
     }
 
     /// Prepares a statement.
-    pub fn prepare(&mut self, _cql: &str) -> Result<Prepared> {
-        Err(Error::internal("the session is being built"))
+    pub fn prepare(&mut self, cql: &str) -> Result<Prepared> {
+        let statement = parse(cql)?;
+        if let StatementKind::Use(_) = statement.kind {
+            return Err(Error::invalid("USE cannot be prepared"));
+        }
+        let catalog = self.shared.engine.catalog();
+        let prepared = Prepared::new(cql, self.keyspace(), statement, &catalog)?;
+        self.shared.statements.put(&prepared);
+        Ok(prepared)
+    }
+
+    /// The prepared statement with this id, if it is still remembered.
+    pub fn prepared(&self, id: &StatementId) -> Result<Prepared> {
+        self.shared.statements.get(id).ok_or_else(|| {
+            let shown: String = id.iter().map(|byte| format!("{byte:02x}")).collect();
+            Error::new(
+                ErrorKind::Unprepared,
+                format!("Prepared query with ID {shown} not found"),
+            )
+        })
     }
 
     /// Executes a prepared statement.
     pub fn execute_prepared(
         &mut self,
-        _statement: &Prepared,
-        _values: &[BindValue],
+        statement: &Prepared,
+        values: &[BindValue],
     ) -> Result<QueryResult> {
-        Err(Error::internal("the session is being built"))
+        self.interrupt.store(false, Ordering::Relaxed);
+        self.shared
+            .execute_prepared(statement, values, &self.interrupt)
     }
+
+    fn follow(&mut self, result: &QueryResult) {
+        if let QueryResult::SetKeyspace(keyspace) = result {
+            self.keyspace = Some(keyspace.clone());
+        }
+    }
+}
+
+fn parse(cql: &str) -> Result<Statement> {
+    if cql.len() > limits::STATEMENT_BYTES_MAX {
+        return Err(Error::invalid(format!(
+            "The statement has {} bytes; at most {} are taken",
+            cql.len(),
+            limits::STATEMENT_BYTES_MAX
+        )));
+    }
+    parser::parse_statement(cql)
 }

@@ -21,9 +21,11 @@ mod types;
 mod write;
 
 use crate::cql::ast::{FunctionCall, Name, Position, QualifiedName, Statement, StatementKind};
+use crate::cql::ddl;
 use crate::cql::functions::Scalar;
 use crate::cql::plan::{ColumnRef, Plan, Term};
 use crate::cql::result::ColumnSpec;
+use crate::cql::virtual_tables;
 use crate::error::{Error, Result};
 use crate::schema::{Catalog, Column, Table};
 use crate::types::{Type, key, token};
@@ -88,6 +90,8 @@ pub struct Binder<'a> {
     markers: Vec<Option<ColumnSpec>>,
     /// The partition key's types of the statement's table, for `token(…)` among terms.
     partition_types: Vec<Type>,
+    /// The keyspace of the statement's table.
+    table_keyspace: Option<String>,
 }
 
 /// Whether [`bind`] takes a statement.
@@ -112,6 +116,7 @@ pub fn bind(catalog: &Catalog, keyspace: Option<&str>, statement: &Statement) ->
         names: &statement.markers,
         markers: vec![None; statement.markers.len()],
         partition_types: Vec::new(),
+        table_keyspace: None,
     };
     let plan = match &statement.kind {
         StatementKind::Select(select) => Plan::Select(Arc::new(binder.select(select)?)),
@@ -121,7 +126,8 @@ pub fn bind(catalog: &Catalog, keyspace: Option<&str>, statement: &Statement) ->
         StatementKind::Batch(batch) => Plan::Batch(binder.batch(batch)?),
         StatementKind::Truncate(name) => Plan::Truncate(binder.table_to_write(name)?.id),
         StatementKind::Use(name) => {
-            if !catalog.keyspaces.contains_key(&name.text) {
+            let known = |catalog: &Catalog| catalog.keyspaces.contains_key(&name.text);
+            if !known(catalog) && !known(virtual_tables::catalog()) {
                 return Err(Error::invalid(format!("Keyspace '{name}' does not exist")));
             }
             Plan::Use(name.text.clone())
@@ -166,13 +172,14 @@ fn column<'t>(table: &'t Table, name: &Name) -> Result<&'t Column> {
 impl Binder<'_> {
     /// The table called `name`.
     fn table(&mut self, name: &QualifiedName) -> Result<Arc<Table>> {
-        let Some(keyspace_name) = name.keyspace_or(self.keyspace) else {
-            return Err(Error::invalid(
-                "No keyspace has been specified. USE a keyspace, or explicitly specify \
-                 keyspace.tablename",
-            ));
-        };
-        let Some(keyspace) = self.catalog.keyspaces.get(keyspace_name) else {
+        let keyspace_name = name
+            .keyspace_or(self.keyspace)
+            .ok_or_else(ddl::no_keyspace)?;
+        let keyspaces = [self.catalog, virtual_tables::catalog()];
+        let keyspace = keyspaces
+            .iter()
+            .find_map(|catalog| catalog.keyspaces.get(keyspace_name));
+        let Some(keyspace) = keyspace else {
             return Err(placed(
                 Error::invalid(format!("keyspace {keyspace_name} does not exist")),
                 name.name.position,
@@ -184,6 +191,7 @@ impl Binder<'_> {
                 name.name.position,
             ));
         };
+        self.table_keyspace = Some(keyspace.name.clone());
         self.partition_types = table
             .partition_key
             .iter()
@@ -195,15 +203,7 @@ impl Binder<'_> {
     /// The table called `name`, if its rows may be changed.
     fn table_to_write(&mut self, name: &QualifiedName) -> Result<Arc<Table>> {
         let table = self.table(name)?;
-        if matches!(
-            table.keyspace.as_str(),
-            "system" | "system_schema" | "system_virtual_schema" | "system_views"
-        ) {
-            return Err(Error::new(
-                crate::error::ErrorKind::Unauthorized,
-                format!("{} keyspace is not user-modifiable.", table.keyspace),
-            ));
-        }
+        ddl::check_modifiable(&table.keyspace)?;
         Ok(table)
     }
 

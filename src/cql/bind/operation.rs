@@ -56,10 +56,7 @@ impl Binder<'_> {
         let found = ColumnRef::from(column(table, &assignment.column)?);
         if is_key(&found) {
             return Err(placed(
-                Error::invalid(format!(
-                    "PRIMARY KEY part {} found in SET part",
-                    found.name
-                )),
+                Error::invalid(format!("PRIMARY KEY part {} found in SET part", found.name)),
                 assignment.column.position,
             ));
         }

@@ -1,8 +1,6 @@
 //! One relation of WHERE: its columns found, its values bound to their types.
 
-use crate::cql::ast::{
-    Expr, Name, Operator, Relation, RelationLeft, RelationRight,
-};
+use crate::cql::ast::{Expr, Name, Operator, Relation, RelationLeft, RelationRight};
 use crate::cql::bind::{Binder, Receiver, column, placed, show};
 use crate::cql::plan::{Bound, ColumnRef, Term};
 use crate::error::{Error, Result};
@@ -213,12 +211,7 @@ impl Binder<'_> {
         })
     }
 
-    fn multi(
-        &mut self,
-        table: &Table,
-        names: &[Name],
-        relation: &Relation,
-    ) -> Result<Restriction> {
+    fn multi(&mut self, table: &Table, names: &[Name], relation: &Relation) -> Result<Restriction> {
         let mut columns: Vec<ColumnRef> = Vec::with_capacity(names.len());
         for name in names {
             let column = ColumnRef::from(column(table, name)?);
@@ -321,7 +314,11 @@ impl Binder<'_> {
         for name in names {
             column(table, name)?;
         }
-        let key: Vec<&str> = table.partition_key.iter().map(|c| c.name.as_str()).collect();
+        let key: Vec<&str> = table
+            .partition_key
+            .iter()
+            .map(|c| c.name.as_str())
+            .collect();
         let given: Vec<&str> = names.iter().map(|name| name.text.as_str()).collect();
         if given != key {
             let message = if !key.iter().all(|column| given.contains(column)) {

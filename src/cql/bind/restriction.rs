@@ -101,7 +101,11 @@ impl Restrictions {
                 )));
             }
             if is_lower(old.operator) == is_lower(new.operator) {
-                let side = if is_lower(new.operator) { "start" } else { "end" };
+                let side = if is_lower(new.operator) {
+                    "start"
+                } else {
+                    "end"
+                };
                 return Err(Error::invalid(format!(
                     "More than one restriction was found for the {side} bound on {names}"
                 )));
@@ -122,9 +126,11 @@ impl Restrictions {
             Some(ColumnKind::Clustering) => &mut self.clustering,
             _ => &mut self.others,
         };
-        let shared = list
-            .iter_mut()
-            .find(|old| old.columns.iter().any(|column| new.columns.contains(column)));
+        let shared = list.iter_mut().find(|old| {
+            old.columns
+                .iter()
+                .any(|column| new.columns.contains(column))
+        });
         match shared {
             Some(old) => merge(old, new)?,
             None => {
@@ -198,7 +204,11 @@ impl Restrictions {
                 missing.join(", ")
             )));
         }
-        if self.partition.iter().any(|r| r.is_slice() || r.is_contains()) {
+        if self
+            .partition
+            .iter()
+            .any(|r| r.is_slice() || r.is_contains())
+        {
             return Err(Error::invalid(format!(
                 "Only EQ and IN relation are supported on the partition key (unless you use the \
                  token() function) for {} statements",
@@ -225,7 +235,11 @@ impl Restrictions {
                 names.join(", ")
             )));
         }
-        let keys = self.partition.into_iter().map(choice).collect::<Result<_>>()?;
+        let keys = self
+            .partition
+            .into_iter()
+            .map(choice)
+            .collect::<Result<_>>()?;
         let (parts, _) = clustering_parts(self.clustering);
         Ok((keys, parts))
     }
@@ -284,14 +298,16 @@ impl Restrictions {
     /// What a SELECT makes of it.
     pub fn for_select(self, table: &Table, allow_filtering: bool) -> Result<SelectRestrictions> {
         let whole_key = unrestricted(&table.partition_key, &self.partition).is_empty()
-            && !self.partition.iter().any(|r| r.is_slice() || r.is_contains());
+            && !self
+                .partition
+                .iter()
+                .any(|r| r.is_slice() || r.is_contains());
         if !self.partition.is_empty() && !whole_key && !allow_filtering {
             return Err(Error::invalid(NEEDS_FILTERING));
         }
         self.check_clustering(table, Kind::Select, false, allow_filtering)?;
         let ranged = !whole_key;
-        if !allow_filtering
-            && (!self.others.is_empty() || (ranged && !self.clustering.is_empty()))
+        if !allow_filtering && (!self.others.is_empty() || (ranged && !self.clustering.is_empty()))
         {
             return Err(Error::invalid(NEEDS_FILTERING));
         }
@@ -299,7 +315,11 @@ impl Restrictions {
         let mut row_filters = Vec::new();
         let partition = if whole_key {
             partition_filters.extend(self.token.into_iter().map(token_filter));
-            let keys = self.partition.into_iter().map(choice).collect::<Result<_>>()?;
+            let keys = self
+                .partition
+                .into_iter()
+                .map(choice)
+                .collect::<Result<_>>()?;
             PartitionPlan::Keys(keys)
         } else {
             for restriction in self.partition {
@@ -333,7 +353,9 @@ impl Restrictions {
 }
 
 fn shares(left: &Restriction, right: &Restriction) -> bool {
-    left.columns.iter().any(|column| right.columns.contains(column))
+    left.columns
+        .iter()
+        .any(|column| right.columns.contains(column))
 }
 
 fn column_names(columns: &[Column]) -> String {
@@ -423,7 +445,9 @@ fn choice(restriction: Restriction) -> Result<Choice> {
         Demand::Eq(term) => Ok(Choice::One(term)),
         Demand::In(terms) => Ok(Choice::Many(terms)),
         Demand::InListed(term) => Ok(Choice::Listed(term)),
-        _ => Err(Error::internal("a key column that is not restricted by = or IN")),
+        _ => Err(Error::internal(
+            "a key column that is not restricted by = or IN",
+        )),
     }
 }
 
@@ -448,9 +472,7 @@ fn clustering_parts(restrictions: Vec<Restriction>) -> (Vec<ClusteringPart>, Vec
             (Demand::Eq(term), false) => ClusteringPart::Column(Choice::One(term)),
             (Demand::In(terms), false) => ClusteringPart::Column(Choice::Many(terms)),
             (Demand::InListed(term), false) => ClusteringPart::Column(Choice::Listed(term)),
-            (Demand::Eq(term), true) => {
-                ClusteringPart::Tuple(width, TupleChoice::Many(vec![term]))
-            }
+            (Demand::Eq(term), true) => ClusteringPart::Tuple(width, TupleChoice::Many(vec![term])),
             (Demand::In(terms), true) => ClusteringPart::Tuple(width, TupleChoice::Many(terms)),
             (Demand::InListed(term), true) => {
                 ClusteringPart::Tuple(width, TupleChoice::Listed(term))
@@ -535,7 +557,11 @@ fn filters(restriction: Restriction) -> Vec<Filter> {
             .into_iter()
             .filter_map(|(key, value)| {
                 let column = columns.first()?.clone();
-                Some(one(FilterLeft::Entry(column, key), Operator::Eq, vec![value]))
+                Some(one(
+                    FilterLeft::Entry(column, key),
+                    Operator::Eq,
+                    vec![value],
+                ))
             })
             .collect(),
     }

@@ -4,14 +4,12 @@ use crate::cql::ast::{Expr, ExprKind, OrderKind, Select};
 use crate::cql::bind::restriction::Restrictions;
 use crate::cql::bind::selector::{Selection, column_name};
 use crate::cql::bind::{Binder, column, placed};
-use crate::cql::plan::{
-    Choice, ColumnRef, PartitionPlan, SelectPlan, Selected,
-};
+use crate::cql::plan::{Choice, ColumnRef, PartitionPlan, SelectPlan, Selected};
 use crate::cql::result::ColumnSpec;
+use crate::cql::virtual_tables;
 use crate::error::{Error, Result};
 use crate::schema::{ColumnId, ColumnKind, Table};
 use crate::types::Type;
-use std::sync::Arc;
 
 /// The clustering columns that `=` restricts, and whether the partition key has an IN.
 struct Fixed {
@@ -26,8 +24,8 @@ impl Binder<'_> {
         if select.json {
             return Err(Error::invalid("SELECT JSON is not supported yet"));
         }
-        let is_virtual = crate::cql::virtual_tables::is_virtual(&table);
-        let allow_filtering = select.allow_filtering || is_virtual;
+        let is_virtual = virtual_tables::is_virtual(&table);
+        let allow_filtering = select.allow_filtering || virtual_tables::filters_freely(&table);
         let mut selection = Selection::new(&table);
         let (columns, selected) = self.selected(&mut selection, select)?;
         let restrictions = self.restrictions(&table, &select.relations, allow_filtering)?;
@@ -62,7 +60,10 @@ impl Binder<'_> {
         )?;
         let merge_order = if fixed.keys_in { order } else { Vec::new() };
         for filter in found.partition_filters.iter().chain(&found.row_filters) {
-            filter.columns().iter().for_each(|c| selection.use_column(c));
+            filter
+                .columns()
+                .iter()
+                .for_each(|c| selection.use_column(c));
         }
         for column in &merge_order {
             selection.use_column(column);

@@ -62,7 +62,7 @@ pub fn column_name(expr: &Expr) -> String {
         }
         ExprKind::CountRows => "count".to_owned(),
         ExprKind::CellInfo(info, of) => format!("{}({})", show::cell_info(*info), column_name(of)),
-        ExprKind::Cast(of, ty) => format!("cast({} as {})", column_name(of), show::type_expr(ty)),
+        ExprKind::Cast(of, ty) => format!("cast({} as {})", column_name(of), ty),
         ExprKind::Element(of, key) => format!("{}[{}]", column_name(of), show::expr(key)),
         ExprKind::Field(of, field) => format!("{}.{field}", column_name(of)),
         ExprKind::Negate(of) => format!("-{}", column_name(of)),
@@ -72,7 +72,7 @@ pub fn column_name(expr: &Expr) -> String {
             show::sign(*op),
             column_name(right)
         ),
-        ExprKind::TypeHint(ty, of) => format!("({}){}", show::type_expr(ty), column_name(of)),
+        ExprKind::TypeHint(ty, of) => format!("({}){}", ty, column_name(of)),
         _ => show::expr(expr),
     }
 }
@@ -150,7 +150,9 @@ impl Binder<'_> {
                 let returns = function.returns.clone();
                 Ok((Selected::Call(function, vec![left, right]), returns))
             }
-            ExprKind::Tuple(items) if items.len() == 1 && !matches!(wanted, Some(Type::Tuple(_))) => {
+            ExprKind::Tuple(items)
+                if items.len() == 1 && !matches!(wanted, Some(Type::Tuple(_))) =>
+            {
                 match items.first() {
                     Some(inner) => self.selector(selection, inner, wanted),
                     None => Err(Error::internal("an empty tuple")),
@@ -478,11 +480,7 @@ impl Binder<'_> {
     }
 
     /// A collection or tuple of selectors, whose type follows from its parts.
-    fn literal_of_columns(
-        &mut self,
-        selection: &mut Selection<'_>,
-        expr: &Expr,
-    ) -> Result<Typed> {
+    fn literal_of_columns(&mut self, selection: &mut Selection<'_>, expr: &Expr) -> Result<Typed> {
         let (ExprKind::List(items) | ExprKind::Set(items) | ExprKind::Tuple(items)) = &expr.kind
         else {
             return self.selected_term(selection.table, expr, None);
@@ -491,7 +489,11 @@ impl Binder<'_> {
         let mut parts = Vec::with_capacity(items.len());
         let mut types = Vec::with_capacity(items.len());
         for item in items {
-            let known: Option<Type> = if is_tuple { None } else { types.first().cloned() };
+            let known: Option<Type> = if is_tuple {
+                None
+            } else {
+                types.first().cloned()
+            };
             let wanted = match is_typed(item) {
                 true => None,
                 false => known.or_else(|| preferred_type(item)),

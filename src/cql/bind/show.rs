@@ -2,7 +2,6 @@
 
 use crate::cql::ast::{
     ArithmeticOp, CellInfo, Expr, ExprKind, Literal, Name, Relation, RelationLeft, RelationRight,
-    TypeExpr, TypeExprKind,
 };
 
 fn join<T>(items: &[T], show: impl Fn(&T) -> String) -> String {
@@ -41,21 +40,6 @@ pub fn sign(op: ArithmeticOp) -> &'static str {
     }
 }
 
-/// A type.
-pub fn type_expr(ty: &TypeExpr) -> String {
-    match &ty.kind {
-        TypeExprKind::Native(ty) => ty.to_string(),
-        TypeExprKind::Custom(name) => format!("'{name}'"),
-        TypeExprKind::List(element) => format!("list<{}>", type_expr(element)),
-        TypeExprKind::Set(element) => format!("set<{}>", type_expr(element)),
-        TypeExprKind::Map(key, value) => format!("map<{}, {}>", type_expr(key), type_expr(value)),
-        TypeExprKind::Tuple(elements) => format!("tuple<{}>", join(elements, type_expr)),
-        TypeExprKind::Vector(element, n) => format!("vector<{}, {n}>", type_expr(element)),
-        TypeExprKind::Frozen(inner) => format!("frozen<{}>", type_expr(inner)),
-        TypeExprKind::User(name) => name.to_string(),
-    }
-}
-
 /// An expression.
 pub fn expr(e: &Expr) -> String {
     match &e.kind {
@@ -78,8 +62,8 @@ pub fn expr(e: &Expr) -> String {
         ExprKind::Function(call) => format!("{}({})", call.name, join(&call.arguments, expr)),
         ExprKind::CountRows => "count(*)".to_owned(),
         ExprKind::CellInfo(info, column) => format!("{}({})", cell_info(*info), expr(column)),
-        ExprKind::Cast(inner, ty) => format!("cast({} as {})", expr(inner), type_expr(ty)),
-        ExprKind::TypeHint(ty, inner) => format!("({}){}", type_expr(ty), expr(inner)),
+        ExprKind::Cast(inner, ty) => format!("cast({} as {})", expr(inner), ty),
+        ExprKind::TypeHint(ty, inner) => format!("({}){}", ty, expr(inner)),
         ExprKind::Element(of, key) => format!("{}[{}]", expr(of), expr(key)),
         ExprKind::Slice(of, from, to) => {
             let end = |e: &Option<Box<Expr>>| e.as_deref().map(expr).unwrap_or_default();

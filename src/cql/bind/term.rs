@@ -32,12 +32,7 @@ fn literal_fits(literal: &Literal, ty: &Type) -> bool {
         Literal::Null => true,
         Literal::String(_) => matches!(
             ty,
-            Type::Ascii
-                | Type::Text
-                | Type::Inet
-                | Type::Timestamp
-                | Type::Date
-                | Type::Time
+            Type::Ascii | Type::Text | Type::Inet | Type::Timestamp | Type::Date | Type::Time
         ),
         Literal::Integer(_) => matches!(
             ty,
@@ -84,7 +79,7 @@ fn encode_literal(literal: &Literal, ty: &Type) -> Result<Option<Bytes>> {
 
 /// Whether two types are one as far as assignment goes: frozen or not makes no difference.
 pub fn same_type(left: &Type, right: &Type) -> bool {
-    left == right || left.frozen() == right.frozen()
+    left == right || left.freeze() == right.freeze()
 }
 
 impl Binder<'_> {
@@ -421,12 +416,14 @@ impl Binder<'_> {
                 Type::Map { .. } | Type::Udt { .. } => weak_if(items.is_empty()),
                 _ => Fit::No,
             },
-            ExprKind::Map(entries) => match ty {
-                Type::Map { key, value, .. } => weak_if(entries.iter().all(|(k, v)| {
-                    self.fit(k, key) != Fit::No && self.fit(v, value) != Fit::No
-                })),
-                _ => Fit::No,
-            },
+            ExprKind::Map(entries) => {
+                match ty {
+                    Type::Map { key, value, .. } => weak_if(entries.iter().all(|(k, v)| {
+                        self.fit(k, key) != Fit::No && self.fit(v, value) != Fit::No
+                    })),
+                    _ => Fit::No,
+                }
+            }
             ExprKind::Udt(given) => match ty {
                 Type::Udt { udt, .. } => weak_if(given.iter().all(|(name, value)| {
                     udt.fields
@@ -508,7 +505,8 @@ pub fn preferred_type(expr: &Expr) -> Option<Type> {
 }
 
 fn check_result(function: &Scalar, receiver: &Receiver<'_>) -> Result<()> {
-    if same_type(&function.returns, receiver.ty) || is_value_compatible(&function.returns, receiver.ty)
+    if same_type(&function.returns, receiver.ty)
+        || is_value_compatible(&function.returns, receiver.ty)
     {
         return Ok(());
     }

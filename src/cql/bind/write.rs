@@ -98,8 +98,7 @@ impl Binder<'_> {
             let new = self.assignment(&table, assignment)?;
             let sets = |operation: &Operation| matches!(operation, Operation::Set(_));
             let clash = operations.iter().any(|old| {
-                old.column.id == new.column.id
-                    && (sets(&old.operation) || sets(&new.operation))
+                old.column.id == new.column.id && (sets(&old.operation) || sets(&new.operation))
             });
             if clash {
                 return Err(placed(

@@ -143,8 +143,7 @@ impl Groups {
             match (state, plan.arguments.as_slice()) {
                 (State::Count(count), _) => *count += 1,
                 (State::Function(accumulator), [Selected::Column(column)])
-                    if !column.ty.is_multi_cell()
-                        && column.ty != crate::types::Type::Counter =>
+                    if !column.ty.is_multi_cell() && column.ty != crate::types::Type::Counter =>
                 {
                     let value = view.simple(column).map(|bytes| &**bytes);
                     accumulator.add(&[value])?;

@@ -368,7 +368,10 @@ impl<'a> ColumnCells<'a> {
         let mut value = Vec::with_capacity(16);
         value.extend_from_slice(&count.wrapping_add(delta).to_be_bytes());
         value.extend_from_slice(&clock.to_be_bytes());
-        self.simple(column, Cell::plain(self.stamp.timestamp, Bytes::from(value)))
+        self.simple(
+            column,
+            Cell::plain(self.stamp.timestamp, Bytes::from(value)),
+        )
     }
 
     /// Adds changes to a multi-cell column, which other operations may have changed before.

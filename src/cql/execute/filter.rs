@@ -124,12 +124,14 @@ impl BoundFilter {
             return Ok(false);
         };
         Ok(match &column.ty {
-            Type::Map { key, value: ty, .. } => collection::entries(value)?
-                .iter()
-                .any(|(k, v)| match by_key {
-                    true => key.compare(k, wanted).is_eq(),
-                    false => ty.compare(v, wanted).is_eq(),
-                }),
+            Type::Map { key, value: ty, .. } => {
+                collection::entries(value)?
+                    .iter()
+                    .any(|(k, v)| match by_key {
+                        true => key.compare(k, wanted).is_eq(),
+                        false => ty.compare(v, wanted).is_eq(),
+                    })
+            }
             Type::List { element: ty, .. } | Type::Set { element: ty, .. } => {
                 collection::elements(value)?
                     .iter()

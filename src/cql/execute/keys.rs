@@ -145,8 +145,8 @@ pub fn token_bounds(
             return Ok(None);
         };
         let bytes = restricting(term, "partition key token", context)?;
-        let token = <[u8; 8]>::try_from(&*bytes)
-            .map_err(|_| Error::invalid("Invalid null token value"))?;
+        let token =
+            <[u8; 8]>::try_from(&*bytes).map_err(|_| Error::invalid("Invalid null token value"))?;
         Ok(Some((i64::from_be_bytes(token), *inclusive)))
     };
     let (lower, upper) = (side(lower)?, side(upper)?);
@@ -181,7 +181,10 @@ pub struct Prefix {
 impl Prefix {
     /// The prefix that every row of `table` starts with.
     pub fn new(table: &Table) -> Self {
-        let may_lose = table.clustering.iter().any(|column| key::may_lose(&column.ty));
+        let may_lose = table
+            .clustering
+            .iter()
+            .any(|column| key::may_lose(&column.ty));
         Self {
             bytes: Vec::with_capacity(16),
             original: may_lose.then(Vec::new),
@@ -268,7 +271,10 @@ fn fields<'b>(tuple: &'b [u8], columns: &[Column]) -> Result<Vec<&'b [u8]>> {
         .zip(columns)
         .map(|(field, column)| {
             field.ok_or_else(|| {
-                Error::invalid(format!("Invalid null value in condition for column {}", column.name))
+                Error::invalid(format!(
+                    "Invalid null value in condition for column {}",
+                    column.name
+                ))
             })
         })
         .collect()
@@ -295,7 +301,10 @@ pub fn prefixes(
             }
             (ClusteringPart::Column(choice), [column, ..]) => {
                 let values = choices(choice, &column.name, context)?;
-                (extended(&found, &values, std::slice::from_ref(column), false)?, 1)
+                (
+                    extended(&found, &values, std::slice::from_ref(column), false)?,
+                    1,
+                )
             }
             (ClusteringPart::Tuple(width, choice), _) => {
                 let covered = columns.get(..*width).unwrap_or(columns);
@@ -337,7 +346,11 @@ fn extended(
 }
 
 /// The slices that restrict a partition's rows, in clustering order and apart.
-pub fn slices(table: &Table, parts: &[ClusteringPart], context: &Context<'_>) -> Result<Vec<Slice>> {
+pub fn slices(
+    table: &Table,
+    parts: &[ClusteringPart],
+    context: &Context<'_>,
+) -> Result<Vec<Slice>> {
     if parts.is_empty() {
         return Ok(vec![Slice::all()]);
     }
@@ -374,7 +387,10 @@ fn bound_values(
     let values = if bound.tuple {
         let covered = columns.get(..bound.width).unwrap_or(columns);
         let found = fields(&bytes, covered)?;
-        found.into_iter().map(|field| bytes.slice_ref(field)).collect()
+        found
+            .into_iter()
+            .map(|field| bytes.slice_ref(field))
+            .collect()
     } else {
         vec![bytes]
     };

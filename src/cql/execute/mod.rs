@@ -59,9 +59,7 @@ impl Execution {
 /// Executes a plan.
 pub fn execute(engine: &Engine, plan: &Plan, execution: Execution) -> Result<QueryResult> {
     match plan {
-        Plan::Select(plan) => {
-            select::execute(engine, plan, execution).map(QueryResult::Rows)
-        }
+        Plan::Select(plan) => select::execute(engine, plan, execution).map(QueryResult::Rows),
         Plan::Write(plan) => {
             write::execute(engine, plan, &execution.context())?;
             Ok(QueryResult::Void)

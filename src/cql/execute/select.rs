@@ -151,7 +151,9 @@ impl Scan {
 
     /// How many rows of the present partition have been found.
     pub fn rows_of_partition(&self) -> u64 {
-        self.partition.as_ref().map_or(0, |partition| partition.rows)
+        self.partition
+            .as_ref()
+            .map_or(0, |partition| partition.rows)
     }
 
     /// Leaves out what is left of the present partition.
@@ -177,7 +179,10 @@ impl Scan {
         while !self.ended {
             if self.execution.interrupt.load(Ordering::Relaxed) {
                 self.ended = true;
-                return Err(Error::new(ErrorKind::Cancelled, "The statement was stopped"));
+                return Err(Error::new(
+                    ErrorKind::Cancelled,
+                    "The statement was stopped",
+                ));
             }
             match self.pull()? {
                 Some(ReadItem::Row(row)) => {
@@ -194,7 +199,11 @@ impl Scan {
                     if !self.passes(&self.row_filters)? {
                         continue;
                     }
-                    let limit = if groups { u64::MAX } else { self.per_partition_limit };
+                    let limit = if groups {
+                        u64::MAX
+                    } else {
+                        self.per_partition_limit
+                    };
                     if let Some(partition) = &mut self.partition {
                         partition.rows += 1;
                         partition.open = partition.rows < limit;
@@ -336,8 +345,11 @@ fn sorted(mut scan: Scan, limit: u64) -> Result<Vec<RowValues>> {
             scan.skip_partition();
         }
         let view = scan.view();
-        let keys: Result<Vec<Option<Bytes>>> =
-            plan.merge_order.iter().map(|column| view.value(column)).collect();
+        let keys: Result<Vec<Option<Bytes>>> = plan
+            .merge_order
+            .iter()
+            .map(|column| view.value(column))
+            .collect();
         rows.push((keys?, scan.results()?));
     }
     rows.sort_by(|(a, _), (b, _)| {
@@ -346,7 +358,11 @@ fn sorted(mut scan: Scan, limit: u64) -> Result<Vec<RowValues>> {
                 (Some(a), Some(b)) => column.ty.compare(a, b),
                 (a, b) => a.is_some().cmp(&b.is_some()),
             };
-            let order = if column.descending { order.reverse() } else { order };
+            let order = if column.descending {
+                order.reverse()
+            } else {
+                order
+            };
             if order.is_ne() {
                 return order;
             }

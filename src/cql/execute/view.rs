@@ -130,7 +130,10 @@ impl RowView<'_> {
                 self.path_info(*info, column, &path)
             }
             Selected::Element(ty, of, at) => {
-                let (value, at) = (self.select(of, aggregates, context)?, optional(at, context)?);
+                let (value, at) = (
+                    self.select(of, aggregates, context)?,
+                    optional(at, context)?,
+                );
                 match (value, at) {
                     (Some(value), Some(at)) => element(ty, &value, &at),
                     _ => Ok(None),

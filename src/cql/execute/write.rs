@@ -26,13 +26,23 @@ pub fn execute(engine: &Engine, plan: &WritePlan, context: &Context<'_>) -> Resu
     let stamp = stamp(engine, plan, None, now, context)?;
     if !plan.reads {
         let mut updates = Vec::with_capacity(1);
-        Writer { plan, stamp, context }.write(None, &mut updates)?;
+        Writer {
+            plan,
+            stamp,
+            context,
+        }
+        .write(None, &mut updates)?;
         return apply(engine, updates);
     }
     let keys = locked_keys(plan, context)?;
     engine.read_modify_write(&keys, |view| {
         let mut updates = Vec::with_capacity(keys.len());
-        Writer { plan, stamp, context }.write(Some(view), &mut updates)?;
+        Writer {
+            plan,
+            stamp,
+            context,
+        }
+        .write(Some(view), &mut updates)?;
         Ok((Some(Mutation { updates }), ()))
     })
 }
@@ -57,7 +67,12 @@ pub fn execute_batch(engine: &Engine, plan: &BatchPlan, context: &Context<'_>) -
         let mut updates = Vec::with_capacity(plan.statements.len());
         for (plan, stamp) in plan.statements.iter().zip(&stamps) {
             let stamp = stamp.clone();
-            Writer { plan, stamp, context }.write(view, &mut updates)?;
+            Writer {
+                plan,
+                stamp,
+                context,
+            }
+            .write(view, &mut updates)?;
         }
         let mut mutation = Mutation { updates };
         let counters = plan.statements.iter().any(|plan| plan.table.is_counter());
@@ -285,7 +300,9 @@ impl Writer<'_> {
 
 /// The slice that holds one row.
 fn row_slice(clustering: &Bytes) -> Slice {
-    let prefix = clustering.split_last().map_or(&[][..], |(_, prefix)| prefix);
+    let prefix = clustering
+        .split_last()
+        .map_or(&[][..], |(_, prefix)| prefix);
     let (mut start, mut end) = (prefix.to_vec(), prefix.to_vec());
     crate::types::key::bound_before(&mut start);
     crate::types::key::bound_after(&mut end);
