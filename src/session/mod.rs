@@ -14,6 +14,7 @@ use crate::cql::bind::{self, Bound};
 use crate::cql::execute::{self, Execution};
 use crate::cql::plan::Slot;
 use crate::cql::result::{BindValue, QueryResult};
+use crate::cql::virtual_tables::CatalogView;
 use crate::cql::{ddl, parser};
 use crate::error::{Error, ErrorKind, Result};
 use crate::limits;
@@ -29,6 +30,7 @@ pub struct Shared {
     engine: Engine,
     statements: Arc<Statements>,
     random: Arc<Random>,
+    catalog: Arc<CatalogView>,
 }
 
 impl Shared {
@@ -38,6 +40,7 @@ impl Shared {
             engine,
             statements: Arc::default(),
             random: Arc::new(random),
+            catalog: Arc::default(),
         }
     }
 
@@ -53,7 +56,8 @@ impl Shared {
         values: &[BindValue],
         interrupt: &Arc<AtomicBool>,
     ) -> Result<QueryResult> {
-        match statement.bound(&self.engine.catalog())? {
+        let version = self.engine.catalog().version;
+        match statement.bound(version, || self.catalog.of(&self.engine))? {
             Some(bound) => {
                 let slots = values::positional(&bound.variables, values)?;
                 self.run(&bound, slots, interrupt)
@@ -72,6 +76,7 @@ impl Shared {
             values,
             now_micros: self.engine.clock().now_micros(),
             random: Arc::clone(&self.random),
+            catalog: Arc::clone(&self.catalog),
             interrupt: Arc::clone(interrupt),
         };
         execute::execute(&self.engine, &bound.plan, execution)
@@ -144,7 +149,7 @@ impl Session {
         self.interrupt.store(false, Ordering::Relaxed);
         let statement = parse(cql)?;
         let result = if bind::is_bindable(&statement.kind) {
-            let catalog = self.shared.engine.catalog();
+            let catalog = self.shared.catalog.of(&self.shared.engine)?;
             let bound = bind::bind(&catalog, self.keyspace(), &statement)?;
             let slots = values(&bound)?;
             self.shared.run(&bound, slots, &self.interrupt)?
@@ -161,7 +166,7 @@ impl Session {
         if let StatementKind::Use(_) = statement.kind {
             return Err(Error::invalid("USE cannot be prepared"));
         }
-        let catalog = self.shared.engine.catalog();
+        let catalog = self.shared.catalog.of(&self.shared.engine)?;
         let prepared = Prepared::new(cql, self.keyspace(), statement, &catalog)?;
         self.shared.statements.put(&prepared);
         Ok(prepared)

@@ -87,16 +87,20 @@ impl Prepared {
         self.inner.keyspace.as_deref()
     }
 
-    /// The plan under `catalog`; none for statements that are not bound.
-    pub(super) fn bound(&self, catalog: &Catalog) -> Result<Option<Arc<Bound>>> {
+    /// The plan under the catalog of `version`; none for statements that are not bound.
+    pub(super) fn bound(
+        &self,
+        version: u64,
+        catalog: impl FnOnce() -> Result<Arc<Catalog>>,
+    ) -> Result<Option<Arc<Bound>>> {
         let Some(held) = &self.inner.bound else {
             return Ok(None);
         };
         let present = Arc::clone(&held.read().unwrap_or_else(PoisonError::into_inner));
-        if present.catalog_version == catalog.version {
+        if present.catalog_version == version {
             return Ok(Some(present));
         }
-        let fresh = Arc::new(bind::bind(catalog, self.keyspace(), self.statement())?);
+        let fresh = Arc::new(bind::bind(&*catalog()?, self.keyspace(), self.statement())?);
         *held.write().unwrap_or_else(PoisonError::into_inner) = Arc::clone(&fresh);
         Ok(Some(fresh))
     }

@@ -25,7 +25,6 @@ use crate::cql::ddl;
 use crate::cql::functions::Scalar;
 use crate::cql::plan::{ColumnRef, Plan, Term};
 use crate::cql::result::ColumnSpec;
-use crate::cql::virtual_tables;
 use crate::error::{Error, Result};
 use crate::schema::{Catalog, Column, Table};
 use crate::types::{Type, key, token};
@@ -108,7 +107,8 @@ pub fn is_bindable(kind: &StatementKind) -> bool {
     )
 }
 
-/// Binds a statement that reads or writes data, TRUNCATE and USE included.
+/// Binds a statement that reads or writes data, TRUNCATE and USE included. `catalog` has the
+/// system's keyspaces too.
 pub fn bind(catalog: &Catalog, keyspace: Option<&str>, statement: &Statement) -> Result<Bound> {
     let mut binder = Binder {
         catalog,
@@ -126,8 +126,7 @@ pub fn bind(catalog: &Catalog, keyspace: Option<&str>, statement: &Statement) ->
         StatementKind::Batch(batch) => Plan::Batch(binder.batch(batch)?),
         StatementKind::Truncate(name) => Plan::Truncate(binder.table_to_write(name)?.id),
         StatementKind::Use(name) => {
-            let known = |catalog: &Catalog| catalog.keyspaces.contains_key(&name.text);
-            if !known(catalog) && !known(virtual_tables::catalog()) {
+            if !catalog.keyspaces.contains_key(&name.text) {
                 return Err(Error::invalid(format!("Keyspace '{name}' does not exist")));
             }
             Plan::Use(name.text.clone())
@@ -175,11 +174,7 @@ impl Binder<'_> {
         let keyspace_name = name
             .keyspace_or(self.keyspace)
             .ok_or_else(ddl::no_keyspace)?;
-        let keyspaces = [self.catalog, virtual_tables::catalog()];
-        let keyspace = keyspaces
-            .iter()
-            .find_map(|catalog| catalog.keyspaces.get(keyspace_name));
-        let Some(keyspace) = keyspace else {
+        let Some(keyspace) = self.catalog.keyspaces.get(keyspace_name) else {
             return Err(placed(
                 Error::invalid(format!("keyspace {keyspace_name} does not exist")),
                 name.name.position,

@@ -3,7 +3,7 @@
 //! Rows of a group lie next to each other: groups follow the primary key. A selector that is no
 //! aggregate answers the value of its group's first row.
 
-use crate::cql::execute::select::Scan;
+use crate::cql::execute::scan::Scan;
 use crate::cql::execute::view::{PartitionValues, RowView};
 use crate::cql::functions::Accumulator;
 use crate::cql::plan::{AggregatePlan, Selected};

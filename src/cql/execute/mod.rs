@@ -7,12 +7,14 @@
 //! | `write` | INSERT, UPDATE, DELETE, BATCH → one mutation |
 //! | `view` | a row as selectors see it |
 //! | `filter` | conditions checked row by row |
-//! | `select`, `aggregate` | SELECT |
+//! | `scan` | the rows that a SELECT is about |
+//! | `select`, `aggregate` | its results |
 
 mod aggregate;
 mod cells;
 mod filter;
 mod keys;
+mod scan;
 mod select;
 mod view;
 mod write;
@@ -21,12 +23,10 @@ use crate::cql::evaluate::Context;
 use crate::cql::functions::Environment;
 use crate::cql::plan::{Plan, Slot};
 use crate::cql::result::QueryResult;
-use crate::cql::virtual_tables;
+use crate::cql::virtual_tables::CatalogView;
 use crate::error::Result;
 use crate::random::Random;
-use crate::schema::Table;
 use crate::storage::Engine;
-use crate::storage::read::{ReadCommand, ReadItem};
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
@@ -39,6 +39,8 @@ pub struct Execution {
     pub now_micros: i64,
     /// Where uuids come from.
     pub random: Arc<Random>,
+    /// The catalog with the system's keyspaces.
+    pub catalog: Arc<CatalogView>,
     /// Stops the execution when set.
     pub interrupt: Arc<AtomicBool>,
 }
@@ -74,10 +76,4 @@ pub fn execute(engine: &Engine, plan: &Plan, execution: Execution) -> Result<Que
         }
         Plan::Use(keyspace) => Ok(QueryResult::SetKeyspace(keyspace.clone())),
     }
-}
-
-/// The partitions and rows of a table that is made up, as the engine would answer `command`.
-fn virtual_items(engine: &Engine, table: &Table, command: &ReadCommand) -> Result<Vec<ReadItem>> {
-    let rows = virtual_tables::rows(&engine.catalog(), table)?;
-    virtual_tables::items(table, rows, command)
 }

@@ -13,11 +13,14 @@
 //! ```
 
 mod declare;
+mod items;
 mod node;
 mod schema_rows;
 
 #[cfg(test)]
 mod tests;
+
+pub use items::items;
 
 use crate::cql::result::RowValues;
 use crate::error::{Error, Result};
@@ -36,6 +39,14 @@ const VIRTUAL_TABLE_ID_MIN: u64 = 1 << 63;
 /// Whether `table` is one of the system's own, whose rows [`rows`] computes.
 pub fn is_virtual(table: &Table) -> bool {
     table.id >= TableId(VIRTUAL_TABLE_ID_MIN)
+}
+
+/// Whether `table` may be filtered without ALLOW FILTERING.
+pub fn filters_freely(table: &Table) -> bool {
+    matches!(
+        table.keyspace.as_str(),
+        "system_views" | "system_virtual_schema"
+    )
 }
 
 /// The engine's catalog together with the system's keyspaces; made anew when the former changes.

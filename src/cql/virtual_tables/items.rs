@@ -1,47 +1,14 @@
-//! Tables whose rows are made up when they are read: the system keyspaces.
-//!
-//! They are declared like other tables, in a catalog of their own, and a SELECT of them goes the
-//! common way: only where the engine would be asked for partitions and rows, [`items`] picks them
-//! from what [`rows`] answers.
+//! The rows of a virtual table as the engine would hand them out.
 
-use crate::cql::ddl::SYSTEM_KEYSPACES;
 use crate::cql::result::RowValues;
-use crate::error::{Error, Result};
-use crate::schema::{Catalog, ColumnKind, Table};
+use crate::error::Result;
+use crate::schema::{ColumnKind, Table};
 use crate::storage::cell::{Cell, Liveness};
 use crate::storage::read::{PartitionBound, Partitions, ReadCommand, ReadItem};
 use crate::storage::row::{ColumnData, PartitionKey, Row, RowColumn};
 use crate::types::{key, token};
 use bytes::Bytes;
 use std::collections::BTreeMap;
-use std::sync::OnceLock;
-
-/// The system keyspaces' tables.
-pub fn catalog() -> &'static Catalog {
-    static CATALOG: OnceLock<Catalog> = OnceLock::new();
-    CATALOG.get_or_init(Catalog::default)
-}
-
-/// Whether a table's rows are made up.
-pub fn is_virtual(table: &Table) -> bool {
-    SYSTEM_KEYSPACES.contains(&table.keyspace.as_str())
-}
-
-/// Whether a table may be filtered without ALLOW FILTERING.
-pub fn filters_freely(table: &Table) -> bool {
-    matches!(
-        table.keyspace.as_str(),
-        "system_views" | "system_virtual_schema"
-    )
-}
-
-/// The rows of a table that is made up, in any order: a value for each of [`Table::columns`].
-pub fn rows(_catalog: &Catalog, table: &Table) -> Result<Vec<RowValues>> {
-    Err(Error::invalid(format!(
-        "table {} does not exist",
-        table.name
-    )))
-}
 
 /// What the engine would answer `command`, if `rows` were stored in `table`.
 pub fn items(table: &Table, rows: Vec<RowValues>, command: &ReadCommand) -> Result<Vec<ReadItem>> {

@@ -1,0 +1,313 @@
+//! The rows that a SELECT is about: pulled from the engine one by one, and filtered.
+
+use crate::cql::evaluate::{Context, term};
+use crate::cql::execute::Execution;
+use crate::cql::execute::filter::BoundFilter;
+use crate::cql::execute::keys;
+use crate::cql::execute::view::{PartitionValues, RowView, clustering_values};
+use crate::cql::plan::{PartitionPlan, SelectPlan, Slot, Term};
+use crate::cql::result::RowValues;
+use crate::cql::virtual_tables;
+use crate::error::{Error, ErrorKind, Result};
+use crate::schema::Table;
+use crate::storage::read::{Partitions, Projection, ReadCommand, ReadItem};
+use crate::storage::row::Row;
+use crate::storage::{Engine, RowStream};
+use crate::types::Type;
+use bytes::Bytes;
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+
+/// What LIMIT says; as many as there may be where it says nothing.
+pub fn limit(of: Option<&Term>, what: &str, context: &Context<'_>) -> Result<u64> {
+    let Some(of) = of else {
+        return Ok(u64::MAX);
+    };
+    match term(of, context)? {
+        Slot::Unset => Ok(u64::MAX),
+        Slot::Null => Err(Error::invalid("Invalid null value of limit")),
+        Slot::Bytes(bytes) => {
+            let value = <[u8; 4]>::try_from(&*bytes).map(i32::from_be_bytes);
+            match value.ok().and_then(|value| u64::try_from(value).ok()) {
+                None | Some(0) => Err(Error::invalid(format!("{what} must be strictly positive"))),
+                Some(value) => Ok(value),
+            }
+        }
+    }
+}
+
+/// Where partitions and rows come from.
+enum Items {
+    Stored(RowStream),
+    Listed(std::vec::IntoIter<ReadItem>),
+}
+
+/// The partition that is being read.
+struct Partition {
+    values: PartitionValues,
+    static_row: Option<Row>,
+    /// Whether its rows are wanted still.
+    open: bool,
+    rows: u64,
+}
+
+/// The rows that a SELECT is about, one after the other.
+pub struct Scan {
+    /// The plan.
+    pub plan: Arc<SelectPlan>,
+    /// The values of this execution.
+    pub execution: Execution,
+    items: Items,
+    partition_filters: Vec<BoundFilter>,
+    row_filters: Vec<BoundFilter>,
+    per_partition_limit: u64,
+    clustering_types: Vec<(Type, bool)>,
+    partition: Option<Partition>,
+    /// A partition that was seen before the static row of the one before it was handed out.
+    ahead: Option<ReadItem>,
+    row: Option<Row>,
+    clustering: Vec<Option<Bytes>>,
+    now_seconds: i64,
+    ended: bool,
+}
+
+impl Scan {
+    /// Evaluates the restrictions of `plan` and starts its read.
+    pub fn new(engine: &Engine, plan: &Arc<SelectPlan>, execution: Execution) -> Result<Self> {
+        let context = execution.context();
+        let now_seconds = execution.now_micros.div_euclid(1_000_000);
+        let bound = |filters: &[crate::cql::plan::Filter]| -> Result<Vec<BoundFilter>> {
+            filters
+                .iter()
+                .map(|filter| BoundFilter::new(filter, &context))
+                .collect()
+        };
+        let partition_filters = bound(&plan.partition_filters)?;
+        let row_filters = bound(&plan.row_filters)?;
+        let per_partition_limit = limit(
+            plan.per_partition_limit.as_ref(),
+            "PER PARTITION LIMIT",
+            &context,
+        )?;
+        let items = match command(plan, &context, now_seconds)? {
+            None => Items::Listed(Vec::new().into_iter()),
+            Some(command) if plan.is_virtual => {
+                Items::Listed(virtual_items(engine, &execution, &plan.table, &command)?.into_iter())
+            }
+            Some(command) => Items::Stored(engine.read(command)?),
+        };
+        let clustering_types = match plan.needs_clustering {
+            true => keys::clustering_types(&plan.table),
+            false => Vec::new(),
+        };
+        Ok(Self {
+            plan: Arc::clone(plan),
+            items,
+            partition_filters,
+            row_filters,
+            per_partition_limit,
+            clustering_types,
+            partition: None,
+            ahead: None,
+            row: None,
+            clustering: Vec::new(),
+            now_seconds,
+            ended: false,
+            execution,
+        })
+    }
+
+    /// The row that [`Scan::advance`] found.
+    pub fn view(&self) -> RowView<'_> {
+        let partition = self.partition.as_ref();
+        RowView {
+            partition: partition.map(|partition| &partition.values),
+            static_row: partition.and_then(|partition| partition.static_row.as_ref()),
+            row: self.row.as_ref(),
+            clustering: &self.clustering,
+            now_seconds: self.now_seconds,
+        }
+    }
+
+    /// How many rows of the present partition have been found.
+    pub fn rows_of_partition(&self) -> u64 {
+        self.partition
+            .as_ref()
+            .map_or(0, |partition| partition.rows)
+    }
+
+    /// Leaves out what is left of the present partition.
+    pub fn skip_partition(&mut self) {
+        if let Some(partition) = &mut self.partition {
+            partition.open = false;
+        }
+    }
+
+    fn pull(&mut self) -> Result<Option<ReadItem>> {
+        if let Some(item) = self.ahead.take() {
+            return Ok(Some(item));
+        }
+        match &mut self.items {
+            Items::Stored(stream) => stream.next(),
+            Items::Listed(items) => Ok(items.next()),
+        }
+    }
+
+    /// Moves to the next row that meets the conditions; false at the end.
+    pub fn advance(&mut self) -> Result<bool> {
+        let groups = self.plan.group.is_some();
+        while !self.ended {
+            if self.execution.interrupt.load(Ordering::Relaxed) {
+                self.ended = true;
+                return Err(Error::new(
+                    ErrorKind::Cancelled,
+                    "The statement was stopped",
+                ));
+            }
+            match self.pull()? {
+                Some(ReadItem::Row(row)) => {
+                    let Some(partition) = &mut self.partition else {
+                        continue;
+                    };
+                    if !partition.open {
+                        continue;
+                    }
+                    if self.plan.needs_clustering {
+                        self.clustering = clustering_values(&row, &self.clustering_types)?;
+                    }
+                    self.row = Some(row);
+                    if !self.passes(&self.row_filters)? {
+                        continue;
+                    }
+                    let limit = if groups {
+                        u64::MAX
+                    } else {
+                        self.per_partition_limit
+                    };
+                    if let Some(partition) = &mut self.partition {
+                        partition.rows += 1;
+                        partition.open = partition.rows < limit;
+                    }
+                    return Ok(true);
+                }
+                item => {
+                    if self.is_static_only() {
+                        self.ended = item.is_none();
+                        self.ahead = item;
+                        self.row = None;
+                        self.clustering.clear();
+                        if let Some(partition) = &mut self.partition {
+                            partition.rows = 1;
+                        }
+                        return Ok(true);
+                    }
+                    let Some(ReadItem::Partition { key, static_row }) = item else {
+                        self.ended = true;
+                        break;
+                    };
+                    self.row = None;
+                    self.clustering.clear();
+                    self.partition = Some(Partition {
+                        values: PartitionValues::new(&self.plan.table, &key)?,
+                        static_row,
+                        open: true,
+                        rows: 0,
+                    });
+                    let passes = self.passes(&self.partition_filters)?;
+                    if let Some(partition) = &mut self.partition {
+                        partition.open = passes && !self.plan.distinct;
+                    }
+                    if passes && self.plan.distinct {
+                        if let Some(partition) = &mut self.partition {
+                            partition.rows = 1;
+                        }
+                        return Ok(true);
+                    }
+                }
+            }
+        }
+        Ok(false)
+    }
+
+    /// Whether the present partition is at its end, without a row, and its static content counts.
+    fn is_static_only(&self) -> bool {
+        self.plan.static_only_rows
+            && self.partition.as_ref().is_some_and(|partition| {
+                partition.open && partition.rows == 0 && partition.static_row.is_some()
+            })
+    }
+
+    fn passes(&self, filters: &[BoundFilter]) -> Result<bool> {
+        if filters.is_empty() {
+            return Ok(true);
+        }
+        let view = self.view();
+        for filter in filters {
+            if !filter.matches(&view)? {
+                return Ok(false);
+            }
+        }
+        Ok(true)
+    }
+
+    /// The PER PARTITION LIMIT.
+    pub fn per_partition_limit(&self) -> u64 {
+        self.per_partition_limit
+    }
+
+    /// The present row's results.
+    pub fn results(&self) -> Result<RowValues> {
+        let context = self.execution.context();
+        let view = self.view();
+        let mut values = Vec::with_capacity(self.plan.selected.len());
+        for selected in &self.plan.selected {
+            values.push(view.select(selected, &[], &context)?);
+        }
+        Ok(values)
+    }
+}
+
+/// What the engine is to read; none where the restrictions leave nothing.
+fn command(
+    plan: &SelectPlan,
+    context: &Context<'_>,
+    now_seconds: i64,
+) -> Result<Option<ReadCommand>> {
+    let partitions = match &plan.partition {
+        PartitionPlan::Keys(choices) => {
+            let keys = keys::partition_keys(&plan.table, choices, context)?;
+            if keys.is_empty() {
+                return Ok(None);
+            }
+            Partitions::Keys(keys)
+        }
+        ranged => match keys::token_bounds(ranged, context)? {
+            Some((start, end)) => Partitions::Range { start, end },
+            None => return Ok(None),
+        },
+    };
+    let slices = keys::slices(&plan.table, &plan.clustering, context)?;
+    if slices.is_empty() {
+        return Ok(None);
+    }
+    Ok(Some(ReadCommand {
+        table: plan.table.id,
+        partitions,
+        slices,
+        reversed: plan.reversed,
+        columns: Projection::Columns(plan.read_columns.clone()),
+        now_seconds,
+    }))
+}
+
+/// The partitions and rows of a table that is made up, as the engine would answer `command`.
+fn virtual_items(
+    engine: &Engine,
+    execution: &Execution,
+    table: &Table,
+    command: &ReadCommand,
+) -> Result<Vec<ReadItem>> {
+    let catalog = execution.catalog.of(engine)?;
+    let rows = virtual_tables::rows(engine, &catalog, table)?;
+    virtual_tables::items(table, rows, command)
+}
