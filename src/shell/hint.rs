@@ -135,8 +135,15 @@ fn about_names(
             None => "There is none yet: CREATE KEYSPACE, then USE it.".to_owned(),
         });
     }
-    if let Some(name) = word_after(message, &["unconfigured table ", "Table "]) {
-        return about_table(&name, statement, catalog, keyspace);
+    let unknown = [
+        "Undefined column name ",
+        "Unknown identifier ",
+        "Undefined name ",
+    ];
+    if let Some(name) = word_after(message, &unknown) {
+        let table = table_of(statement, catalog, keyspace)?;
+        let meant = nearest(&name, table.columns().map(|column| column.name.as_str()))?;
+        return Some(format!("Did you mean {meant}?"));
     }
     if let Some(name) = word_after(message, &["Keyspace ", "keyspace "]) {
         if catalog.keyspaces.contains_key(&name) {
@@ -148,15 +155,14 @@ fn about_names(
             None => "DESCRIBE KEYSPACES lists those that exist.".to_owned(),
         });
     }
-    let unknown = [
-        "Undefined column name ",
-        "Unknown identifier ",
-        "Undefined name ",
-    ];
-    if let Some(name) = word_after(message, &unknown) {
-        let table = table_of(statement, catalog, keyspace)?;
-        let meant = nearest(&name, table.columns().map(|column| column.name.as_str()))?;
-        return Some(format!("Did you mean {meant}?"));
+    let missing = message.contains("does not exist") || message.contains("doesn't exist");
+    let marks: &[&str] = if missing {
+        &["Table ", "table "]
+    } else {
+        &["unconfigured table "]
+    };
+    if let Some(name) = word_after(message, marks) {
+        return about_table(&name, statement, catalog, keyspace);
     }
     None
 }

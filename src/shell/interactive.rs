@@ -8,7 +8,6 @@
 //! typed. While a statement runs it is the signal SIGINT, whose handler sets the session's
 //! interrupt flag; the statement fails soon after and the prompt is back.
 
-use crate::database::Database;
 use crate::error::{Error, Result};
 use crate::shell::complete::{Offer, offer};
 use crate::shell::report::Place;
@@ -16,7 +15,7 @@ use crate::shell::run::path;
 use crate::shell::split::Splitter;
 use crate::shell::value::{Palette, Tone};
 use crate::shell::words::{COMMANDS, Kind, is_keyword, pieces};
-use crate::shell::{Failure, Flow, Shell, output};
+use crate::shell::{Failure, Flow, Names, Shell, output};
 use rustyline::completion::{Completer, FilenameCompleter, Pair};
 use rustyline::config::{Behavior, CompletionType};
 use rustyline::error::ReadlineError;
@@ -35,7 +34,7 @@ const HISTORY_ENTRIES: usize = 10_000;
 
 /// What the line editor asks about the text being typed.
 struct Assistant {
-    database: Database,
+    names: Names,
     keyspace: Option<String>,
     palette: Palette,
     /// The lines of the statement before the one being edited.
@@ -60,7 +59,7 @@ impl Completer for Assistant {
     ) -> rustyline::Result<(usize, Vec<Pair>)> {
         let (left, right) = line.split_at_checked(pos).unwrap_or((line, ""));
         let before = format!("{}{left}", self.before);
-        let catalog = self.database.engine().catalog();
+        let catalog = self.names.present();
         match offer(&before, right, &catalog, self.keyspace.as_deref()) {
             Offer::Words(start, words) => {
                 let pairs = words.into_iter().map(|word| {
@@ -174,7 +173,7 @@ fn editor(shell: &Shell) -> rustyline::Result<LineEditor> {
         .build();
     let mut editor = Editor::with_config(config)?;
     editor.set_helper(Some(Assistant {
-        database: shell.database.clone(),
+        names: shell.catalog.clone(),
         keyspace: None,
         palette: shell.settings.palette,
         before: String::new(),
@@ -371,6 +370,7 @@ fn save_history(editor: &mut LineEditor, file: &PathBuf) -> rustyline::Result<()
 mod tests {
     use super::*;
     use crate::clock::VirtualClock;
+    use crate::database::Database;
 
     fn assistant(before: &str) -> Assistant {
         let config = crate::config::Config {
@@ -378,7 +378,7 @@ mod tests {
             ..Default::default()
         };
         Assistant {
-            database: Database::in_memory(config, VirtualClock::shared(0)).unwrap(),
+            names: Names::new(&Database::in_memory(config, VirtualClock::shared(0)).unwrap()),
             keyspace: None,
             palette: Palette { color: true },
             before: before.to_owned(),

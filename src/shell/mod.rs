@@ -32,9 +32,12 @@ pub use interactive::run_interactive;
 pub use output::{Collected, Out, is_closed as is_closed_output};
 pub use value::Palette;
 
+use crate::cql::virtual_tables::CatalogView;
 use crate::database::Database;
 use crate::error::{Error, ErrorKind, Result};
+use crate::schema::Catalog;
 use crate::session::Session;
+use crate::storage::Engine;
 use command::Command;
 use output::Captured;
 use report::Place;
@@ -107,6 +110,7 @@ pub enum Flow {
 pub struct Shell {
     database: Database,
     session: Session,
+    catalog: Names,
     interrupt: Arc<AtomicBool>,
     settings: Settings,
     out: Out,
@@ -131,6 +135,30 @@ impl std::fmt::Debug for Shell {
     }
 }
 
+/// All names that statements may use, those of the system's keyspaces too.
+#[derive(Clone, Debug)]
+struct Names {
+    engine: Engine,
+    view: Arc<CatalogView>,
+}
+
+impl Names {
+    fn new(database: &Database) -> Self {
+        Self {
+            engine: database.engine().clone(),
+            view: Arc::default(),
+        }
+    }
+
+    /// The names as of now.
+    fn present(&self) -> Arc<Catalog> {
+        // Names are a help: without those of the system there are still the others.
+        self.view
+            .of(&self.engine)
+            .unwrap_or_else(|_| self.engine.catalog())
+    }
+}
+
 /// An error on its way up: told already (with its place), or not yet.
 enum Failure {
     Raw(Error),
@@ -149,6 +177,7 @@ impl Shell {
         let session = database.session();
         Self {
             database: database.clone(),
+            catalog: Names::new(database),
             interrupt: session.interrupt(),
             session,
             page: Some(PAGE_ROWS),
@@ -177,7 +206,7 @@ impl Shell {
 
     /// Makes `keyspace` the one of unqualified names.
     pub fn use_keyspace(&mut self, keyspace: &str) -> Result<()> {
-        let catalog = self.database.engine().catalog();
+        let catalog = self.catalog.present();
         let folded = keyspace.to_lowercase();
         let name = [keyspace, &folded]
             .into_iter()
@@ -265,7 +294,7 @@ impl Shell {
             Failure::Raw(error) if output::is_closed(&error) => Failure::Told(error),
             Failure::Raw(error) => {
                 let message = report::report(&error, statement, place);
-                let catalog = self.database.engine().catalog();
+                let catalog = self.catalog.present();
                 let hint = hint::hint(&error, statement, &catalog, self.session.keyspace());
                 Failure::Told(Error {
                     message,

@@ -94,7 +94,7 @@ impl Shell {
 
     /// The columns' names, in the colour of the part that they play.
     fn names(&self, columns: &[ColumnSpec]) -> Vec<Cell> {
-        let catalog = self.database.engine().catalog();
+        let catalog = self.catalog.present();
         let tone = |column: &ColumnSpec| {
             let table = catalog.table(&column.keyspace, &column.table)?;
             Some(match table.column(&column.name)?.kind {
