@@ -341,3 +341,6 @@ impl Output<'_> {
         Ok(())
     }
 }
+
+#[cfg(test)]
+mod tests;

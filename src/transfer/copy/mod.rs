@@ -13,6 +13,8 @@ pub use parse::{CopyStatement, Direction, is_copy, parse};
 
 use crate::database::Database;
 use crate::error::{Error, Result};
+use crate::schema::Table;
+use crate::source::TableSource;
 use crate::transfer::{
     ExportOptions, ExportSummary, ImportOptions, ImportSummary, Input, Output, Selection, export,
     import,
@@ -65,29 +67,51 @@ impl fmt::Display for CopySummary {
 
 /// Runs a COPY given as text, with or without its semicolon.
 pub fn run(database: &Database, text: &str, context: CopyContext) -> Result<CopySummary> {
-    let statement = parse(text)?;
+    let mut statement = parse(text)?;
     let keyspace = statement
         .keyspace
-        .clone()
-        .or_else(|| context.keyspace.clone())
-        .ok_or_else(|| {
-            Error::invalid(
-                "No keyspace has been specified. USE a keyspace, or explicitly specify \
-                 keyspace.tablename",
-            )
-        })?;
+        .take()
+        .or_else(|| context.keyspace.clone());
+    let keyspace = keyspace.ok_or_else(|| {
+        Error::invalid(
+            "No keyspace has been specified. USE a keyspace, or explicitly specify \
+             keyspace.tablename",
+        )
+    })?;
     let options = CopyOptions::new(statement.direction, &statement.options)?;
-    match statement.direction {
-        Direction::From => copy_from(database, statement, keyspace, &options, context),
-        Direction::To => copy_to(database, statement, keyspace, &options, context),
+    // With a header FROM finds the columns by name.
+    let by_name = statement.direction == Direction::From && options.header;
+    if statement.columns.is_none() && !by_name {
+        let table = database.engine().table(&keyspace, &statement.table)?;
+        statement.columns = Some(columns(&table));
     }
+    match statement.direction {
+        Direction::From => copy_from(database, statement, keyspace, options, context),
+        Direction::To => copy_to(database, statement, keyspace, options, context),
+    }
+}
+
+/// The columns in cqlsh's order: the key, then the others by name, static or not.
+fn columns(table: &Table) -> Vec<String> {
+    let keys = table.partition_key.iter().chain(&table.clustering);
+    let mut others: Vec<&String> = table
+        .statics
+        .iter()
+        .chain(&table.regulars)
+        .map(|column| &column.name)
+        .collect();
+    others.sort();
+    keys.map(|column| &column.name)
+        .chain(others)
+        .cloned()
+        .collect()
 }
 
 fn copy_from(
     database: &Database,
     statement: CopyStatement,
     keyspace: String,
-    options: &CopyOptions,
+    options: CopyOptions,
     context: CopyContext,
 ) -> Result<CopySummary> {
     let inputs = match (statement.files.is_empty(), context.stdin) {
@@ -97,25 +121,22 @@ fn copy_from(
     };
     let error_file = options
         .error_file
-        .clone()
-        .unwrap_or_else(|| PathBuf::from(format!("import_{}_{}.err", keyspace, statement.table)));
-    let mut import_options = ImportOptions::new(keyspace, statement.table, inputs);
-    import_options.dialect = options.dialect.clone();
-    import_options.style = options.style.clone();
-    import_options.header = options.header;
-    import_options.columns = statement.columns;
-    import_options
-        .skip_columns
-        .clone_from(&options.skip_columns);
-    import_options.skip_rows = options.skip_rows;
-    import_options.rows_max = options.rows_max;
-    import_options.errors_max = options.errors_max;
-    import_options.bad_file = Some(error_file);
-    import_options.ttl_seconds = options.ttl_seconds;
-    import_options.timestamp_micros = None;
-    import_options.progress = context.progress;
-    import_options.cancel = context.cancel;
-    // cqlsh takes the columns in the table's order, header or not, unless they are listed.
+        .unwrap_or_else(|| PathBuf::from(format!("import_{keyspace}_{}.err", statement.table)));
+    let import_options = ImportOptions {
+        dialect: options.dialect,
+        style: options.style,
+        header: options.header,
+        columns: statement.columns,
+        skip_columns: options.skip_columns,
+        skip_rows: options.skip_rows,
+        rows_max: options.rows_max,
+        errors_max: options.errors_max,
+        bad_file: Some(error_file),
+        ttl_seconds: options.ttl_seconds,
+        progress: context.progress,
+        cancel: context.cancel,
+        ..ImportOptions::new(keyspace, statement.table, inputs)
+    };
     import(database, import_options).map(CopySummary::Imported)
 }
 
@@ -123,29 +144,29 @@ fn copy_to(
     database: &Database,
     mut statement: CopyStatement,
     keyspace: String,
-    options: &CopyOptions,
+    options: CopyOptions,
     context: CopyContext,
 ) -> Result<CopySummary> {
-    if statement.files.len() > 1 {
-        return Err(Error::syntax("COPY TO takes one file"));
-    }
     let output = match (statement.files.pop(), context.stdout) {
         (Some(file), _) => Output::Path(PathBuf::from(file)),
         (None, Some(stdout)) => Output::Writer(stdout),
         (None, None) => Output::Path(PathBuf::from("-")),
     };
+    let (table, columns) = (statement.table, statement.columns);
     let selection = Selection::Table {
         keyspace,
-        table: statement.table,
-        columns: statement.columns,
+        table,
+        columns,
     };
-    let mut export_options = ExportOptions::new(selection, output);
-    export_options.dialect = options.dialect.clone();
-    export_options.style = options.style.clone();
-    export_options.header = options.header;
-    export_options.tokens = options.tokens;
-    export_options.rows_max = options.rows_max;
-    export_options.progress = context.progress;
-    export_options.cancel = context.cancel;
+    let export_options = ExportOptions {
+        dialect: options.dialect,
+        style: options.style,
+        header: options.header,
+        tokens: options.tokens,
+        rows_max: options.rows_max,
+        progress: context.progress,
+        cancel: context.cancel,
+        ..ExportOptions::new(selection, output)
+    };
     export(database, export_options).map(CopySummary::Exported)
 }
