@@ -3,6 +3,7 @@
 pub mod ast;
 pub mod bind;
 pub mod ddl;
+pub mod describe;
 pub mod evaluate;
 pub mod execute;
 pub mod functions;

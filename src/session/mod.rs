@@ -11,6 +11,7 @@ pub use prepared::{Prepared, StatementId};
 
 use crate::cql::ast::{Statement, StatementKind};
 use crate::cql::bind::{self, Bound};
+use crate::cql::describe::describe;
 use crate::cql::execute::{self, Execution};
 use crate::cql::plan::Slot;
 use crate::cql::result::{BindValue, QueryResult};
@@ -84,6 +85,10 @@ impl Shared {
 
     /// Executes a statement that is not bound.
     fn unbound(&self, statement: &Statement, keyspace: Option<&str>) -> Result<QueryResult> {
+        if let StatementKind::Describe(target) = &statement.kind {
+            let catalog = self.catalog.of(&self.engine)?;
+            return describe(&catalog, keyspace, target).map(QueryResult::Rows);
+        }
         ddl::execute(&self.engine, keyspace, &statement.kind)
     }
 }

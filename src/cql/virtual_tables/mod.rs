@@ -20,7 +20,9 @@ mod schema_rows;
 #[cfg(test)]
 mod tests;
 
+pub use declare::VIRTUAL_KEYSPACES;
 pub use items::items;
+pub use node::{CLUSTER_NAME, PARTITIONER, TOKEN};
 
 use crate::cql::result::RowValues;
 use crate::error::{Error, Result};
@@ -43,10 +45,7 @@ pub fn is_virtual(table: &Table) -> bool {
 
 /// Whether `table` may be filtered without ALLOW FILTERING.
 pub fn filters_freely(table: &Table) -> bool {
-    matches!(
-        table.keyspace.as_str(),
-        "system_views" | "system_virtual_schema"
-    )
+    VIRTUAL_KEYSPACES.contains(&table.keyspace.as_str())
 }
 
 /// The engine's catalog together with the system's keyspaces; made anew when the former changes.

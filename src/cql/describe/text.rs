@@ -1,0 +1,230 @@
+//! The CREATE statements, laid out as Cassandra 5.0 lays them out.
+
+use crate::cql::virtual_tables::VIRTUAL_KEYSPACES;
+use crate::schema::{Column, ColumnKind, Keyspace, Table, TableOptions};
+use crate::types::Udt;
+use crate::types::literal::hex;
+use crate::types::name::quote_identifier;
+use std::collections::BTreeMap;
+use std::fmt::Write;
+
+/// A string literal.
+fn literal(text: &str) -> String {
+    format!("'{}'", text.replace('\'', "''"))
+}
+
+/// A map of strings as a literal.
+fn map(entries: &BTreeMap<String, String>) -> String {
+    let entries: Vec<String> = entries
+        .iter()
+        .map(|(key, value)| format!("{}: {}", literal(key), literal(value)))
+        .collect();
+    format!("{{{}}}", entries.join(", "))
+}
+
+fn qualified(keyspace: &str, name: &str) -> String {
+    format!("{}.{}", quote_identifier(keyspace), quote_identifier(name))
+}
+
+/// `CREATE KEYSPACE`.
+pub fn create_keyspace(keyspace: &Keyspace) -> String {
+    let name = quote_identifier(&keyspace.name);
+    if VIRTUAL_KEYSPACES.contains(&keyspace.name.as_str()) {
+        return format!(
+            "/*\nWarning: Keyspace {name} is a virtual keyspace and cannot be recreated with CQL.\n\
+             Structure, for reference:\nVIRTUAL KEYSPACE {name};\n*/"
+        );
+    }
+    // The class stands first, and by its short name.
+    let class = keyspace.replication.get("class");
+    let short = class.map_or("", |class| class.rsplit('.').next().unwrap_or(class));
+    let mut replication = format!("'class': {}", literal(short));
+    for (name, value) in &keyspace.replication {
+        if name != "class" {
+            let _ = write!(replication, ", {}: {}", literal(name), literal(value));
+        }
+    }
+    format!(
+        "CREATE KEYSPACE {name} WITH replication = {{{replication}}}  AND durable_writes = {};",
+        keyspace.durable_writes
+    )
+}
+
+/// `CREATE TYPE`.
+pub fn create_type(udt: &Udt) -> String {
+    let fields: Vec<String> = udt
+        .fields
+        .iter()
+        .map(|(name, ty)| format!("    {} {ty}", quote_identifier(name)))
+        .collect();
+    format!(
+        "CREATE TYPE {} (\n{}\n);",
+        qualified(&udt.keyspace, &udt.name),
+        fields.join(",\n")
+    )
+}
+
+fn names(columns: &[Column]) -> String {
+    let names: Vec<String> = columns
+        .iter()
+        .map(|column| quote_identifier(&column.name))
+        .collect();
+    names.join(", ")
+}
+
+/// `CREATE TABLE`; with internals also its id, and what makes dropped columns stay dropped.
+pub fn create_table(table: &Table, internals: bool) -> String {
+    let full_name = qualified(&table.keyspace, &table.name);
+    if VIRTUAL_KEYSPACES.contains(&table.keyspace.as_str()) {
+        return format!(
+            "/*\nWarning: Table {full_name} is a virtual table and cannot be recreated with CQL.\n\
+             Structure, for reference:\nVIRTUAL TABLE {full_name} (\n{}\n) WITH {}comment = {};\n*/",
+            columns(table, false),
+            clustering_order(table),
+            literal(&table.options.comment)
+        );
+    }
+    let id = match internals {
+        true => format!("ID = {}\n    AND ", table.uuid),
+        false => String::new(),
+    };
+    let mut text = format!(
+        "CREATE TABLE {full_name} (\n{}\n) WITH {id}{}{};",
+        columns(table, internals),
+        clustering_order(table),
+        options(&table.options)
+    );
+    let dropped = table.dropped.values().filter(|_| internals);
+    for dropped in dropped {
+        let name = quote_identifier(&dropped.column.name);
+        let time = dropped.dropped_at_micros;
+        let _ = write!(
+            text,
+            "\nALTER TABLE {full_name} DROP {name} USING TIMESTAMP {time};"
+        );
+        if let Some(column) = table.column(&dropped.column.name) {
+            let _ = write!(
+                text,
+                "\nALTER TABLE {full_name} ADD {};",
+                definition(column)
+            );
+        }
+    }
+    text
+}
+
+/// `name type [static]`.
+fn definition(column: &Column) -> String {
+    let name = quote_identifier(&column.name);
+    format!("{name} {}{}", column.ty, static_word(column))
+}
+
+/// The columns, with dropped ones where they are wanted, and the primary key.
+fn columns(table: &Table, with_dropped: bool) -> String {
+    let single = table.partition_key.len() == 1 && table.clustering.is_empty();
+    let mut lines: Vec<String> = table
+        .columns()
+        .map(|column| match column.kind {
+            ColumnKind::PartitionKey if single => format!("{} PRIMARY KEY", definition(column)),
+            _ => definition(column),
+        })
+        .collect();
+    let dropped = table.dropped.values().filter(|_| with_dropped);
+    let gone = dropped.filter(|dropped| table.column(&dropped.column.name).is_none());
+    lines.extend(gone.map(|dropped| definition(&dropped.column)));
+    if !single {
+        let partition = names(&table.partition_key);
+        let partition = match table.partition_key.len() {
+            1 => partition,
+            _ => format!("({partition})"),
+        };
+        let comma = if table.clustering.is_empty() {
+            ""
+        } else {
+            ", "
+        };
+        lines.push(format!(
+            "PRIMARY KEY ({partition}{comma}{})",
+            names(&table.clustering)
+        ));
+    }
+    format!("    {}", lines.join(",\n    "))
+}
+
+/// `CLUSTERING ORDER BY (…)` with an AND behind it; nothing without clustering columns.
+fn clustering_order(table: &Table) -> String {
+    if table.clustering.is_empty() {
+        return String::new();
+    }
+    let order: Vec<String> = table
+        .clustering
+        .iter()
+        .map(|column| {
+            let order = if column.descending { "DESC" } else { "ASC" };
+            format!("{} {order}", quote_identifier(&column.name))
+        })
+        .collect();
+    format!("CLUSTERING ORDER BY ({})\n    AND ", order.join(", "))
+}
+
+fn static_word(column: &Column) -> &'static str {
+    match column.kind {
+        ColumnKind::Static => " static",
+        _ => "",
+    }
+}
+
+/// The options, in Cassandra's order.
+fn options(options: &TableOptions) -> String {
+    let extensions: Vec<String> = options
+        .extensions
+        .iter()
+        .map(|(name, bytes)| format!("{}: {}", literal(name), hex(bytes)))
+        .collect();
+    [
+        (
+            "additional_write_policy",
+            literal(&options.additional_write_policy),
+        ),
+        (
+            "allow_auto_snapshot",
+            options.allow_auto_snapshot.to_string(),
+        ),
+        (
+            "bloom_filter_fp_chance",
+            format!("{:?}", options.bloom_filter_fp_chance()),
+        ),
+        ("caching", map(&options.caching)),
+        ("cdc", options.cdc.to_string()),
+        ("comment", literal(&options.comment)),
+        ("compaction", map(&options.compaction)),
+        ("compression", map(&options.compression)),
+        ("memtable", literal(&options.memtable)),
+        (
+            "crc_check_chance",
+            format!("{:?}", options.crc_check_chance()),
+        ),
+        (
+            "default_time_to_live",
+            options.default_time_to_live_seconds.to_string(),
+        ),
+        ("extensions", format!("{{{}}}", extensions.join(", "))),
+        ("gc_grace_seconds", options.gc_grace_seconds.to_string()),
+        (
+            "incremental_backups",
+            options.incremental_backups.to_string(),
+        ),
+        ("max_index_interval", options.max_index_interval.to_string()),
+        (
+            "memtable_flush_period_in_ms",
+            options.memtable_flush_period_ms.to_string(),
+        ),
+        ("min_index_interval", options.min_index_interval.to_string()),
+        ("read_repair", literal(&options.read_repair)),
+        ("speculative_retry", literal(&options.speculative_retry)),
+    ]
+    .iter()
+    .map(|(name, value)| format!("{name} = {value}"))
+    .collect::<Vec<_>>()
+    .join("\n    AND ")
+}
