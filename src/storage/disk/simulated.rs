@@ -148,11 +148,11 @@ impl SimulatedDisk {
         let mut left = lock(&image.shared.tree);
         let mut paths = vec![String::new()];
         while let Some(path) = paths.pop() {
-            let Some(directory) = tree.directories.get(&path) else {
-                continue;
-            };
+            // A directory whose removal did not last is back, and as empty as it was then.
+            let directory = tree.directories.get(&path);
+            let after = directory.map(|directory| directory.after_crash(&random));
             let mut names = BTreeMap::new();
-            for (name, entry) in directory.after_crash(&random) {
+            for (name, entry) in after.unwrap_or_default() {
                 let entry = match entry {
                     Entry::File(file) => {
                         Entry::File(Arc::new(file.after_crash(&random, &image.shared.space)))
