@@ -10,6 +10,8 @@
 //!
 //! `HELENUS_SEEDS=n` runs n workloads in place of the default, `HELENUS_SEED=s` starts at seed s.
 
+#![allow(clippy::unwrap_used, reason = "a test")]
+
 #[path = "simulate/faults.rs"]
 mod faults;
 #[path = "simulate/world.rs"]
