@@ -1,0 +1,183 @@
+//! Golden scripts: CQL text with the expected answers beside it.
+//!
+//! Each `tests/scripts/cql/NAME.cql` runs in a database of its own, in memory and under a clock
+//! that stands still at 2013-01-01 until the script moves it; what it answers must equal
+//! `NAME.out`. With `HELENUS_REWRITE=1` the answers are written instead: read the difference.
+//!
+//! Beside CQL a script may say
+//! - `WAIT n;` — the clock moves by n seconds;
+//! - `BIND (a, b) statement;` — the statement is prepared and executed with these values, each
+//!   as text of its marker's type; `null`, `unset` and raw bytes (`raw 0x00`) stand for themselves.
+
+use helenus::clock::VirtualClock;
+use helenus::config::Config;
+use helenus::cql::parser::split_statements;
+use helenus::types::text;
+use helenus::{BindValue, Error, QueryResult, Result, Session};
+use std::fmt::Write;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+const START_MICROS: i64 = 1_356_998_400_000_000;
+
+fn scripts(folder: &str) -> Vec<PathBuf> {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/scripts").join(folder);
+    let mut found: Vec<PathBuf> = std::fs::read_dir(folder)
+        .unwrap()
+        .map(|entry| entry.unwrap().path())
+        .filter(|path| path.extension().is_some_and(|extension| extension == "cql"))
+        .collect();
+    found.sort();
+    found
+}
+
+fn bytes(hex: &str) -> Vec<u8> {
+    let digits = hex.trim_start_matches("0x");
+    (0..digits.len())
+        .step_by(2)
+        .map(|at| u8::from_str_radix(&digits[at..at + 2], 16).unwrap())
+        .collect()
+}
+
+/// Splits `a, 'b, c', [1, 2]` at the commas outside of quotes and brackets.
+fn split_values(list: &str) -> Vec<String> {
+    let mut values = vec![String::new()];
+    let (mut depth, mut quoted) = (0, false);
+    for c in list.chars() {
+        match c {
+            '\'' => quoted = !quoted,
+            '[' | '{' | '(' if !quoted => depth += 1,
+            ']' | '}' | ')' if !quoted => depth -= 1,
+            _ => {}
+        }
+        if c == ',' && depth == 0 && !quoted {
+            values.push(String::new());
+        } else {
+            values.last_mut().unwrap().push(c);
+        }
+    }
+    values
+        .iter()
+        .map(|value| value.trim().to_owned())
+        .filter(|value| !value.is_empty())
+        .collect()
+}
+
+fn execute_bound(session: &mut Session, rest: &str) -> Result<QueryResult> {
+    let close = rest.find(") ").expect("BIND (values) statement");
+    let (list, statement) = (&rest[1..close], &rest[close + 2..]);
+    let prepared = session.prepare(statement)?;
+    let variables = prepared.variables();
+    let mut values = Vec::new();
+    for (at, value) in split_values(list).iter().enumerate() {
+        values.push(match value.as_str() {
+            "null" => BindValue::Null,
+            "unset" => BindValue::Unset,
+            raw if raw.starts_with("raw ") => BindValue::Bytes(bytes(&raw[4..]).into()),
+            shown => {
+                let unquoted = shown.trim_matches('\'');
+                match variables.get(at) {
+                    Some(variable) => BindValue::Bytes(text::parse(&variable.ty, unquoted)?.into()),
+                    None => BindValue::Null,
+                }
+            }
+        });
+    }
+    session.execute_prepared(&prepared, &values)
+}
+
+fn show_error(error: &Error) -> String {
+    let place = match error.position {
+        Some((line, column)) => format!(" [line {line}:{column}]"),
+        None => String::new(),
+    };
+    format!("{:?}: {}{place}\n", error.kind, error.message)
+}
+
+fn show(result: QueryResult) -> Result<String> {
+    let mut rows = match result {
+        QueryResult::Void => return Ok(String::new()),
+        QueryResult::SetKeyspace(_) | QueryResult::SchemaChange(_) => return Ok(String::new()),
+        QueryResult::Rows(rows) => rows,
+    };
+    let columns = rows.columns().to_vec();
+    let names: Vec<&str> = columns.iter().map(|column| column.name.as_str()).collect();
+    let mut out = format!("{}\n", names.join(" | "));
+    let mut count = 0;
+    while let Some(values) = rows.next()? {
+        let shown: Vec<String> = columns
+            .iter()
+            .zip(&values)
+            .map(|(column, value)| column.ty.literal(value.as_deref()))
+            .collect();
+        writeln!(out, "{}", shown.join(" | ")).unwrap();
+        count += 1;
+    }
+    writeln!(out, "({count} rows)").unwrap();
+    Ok(out)
+}
+
+fn run(script: &str) -> String {
+    let clock = VirtualClock::shared(START_MICROS);
+    let config = Config {
+        seed: Some(1),
+        background: false,
+        ..Config::default()
+    };
+    let shared: helenus::clock::SharedClock = Arc::clone(&clock) as _;
+    let database = helenus::Database::in_memory(config, shared).unwrap();
+    let mut session = database.session();
+    session
+        .execute(
+            "CREATE KEYSPACE k WITH replication = \
+             {'class': 'SimpleStrategy', 'replication_factor': 1}",
+            &[],
+        )
+        .unwrap();
+    session.execute("USE k", &[]).unwrap();
+    let mut out = String::new();
+    for piece in split_statements(script) {
+        writeln!(out, "> {}", piece.text).unwrap();
+        if let Some(seconds) = piece.text.strip_prefix("WAIT ") {
+            clock.advance_micros(seconds.trim().parse::<i64>().unwrap() * 1_000_000);
+            continue;
+        }
+        let result = match piece.text.strip_prefix("BIND ") {
+            Some(rest) => execute_bound(&mut session, rest),
+            None => session.execute(piece.text, &[]),
+        };
+        out.push_str(&result.and_then(show).unwrap_or_else(|error| show_error(&error)));
+    }
+    out
+}
+
+#[test]
+fn cql() {
+    let rewrite = std::env::var_os("HELENUS_REWRITE").is_some();
+    let mut wrong = Vec::new();
+    for path in scripts("cql") {
+        let answered = run(&std::fs::read_to_string(&path).unwrap());
+        let beside = path.with_extension("out");
+        if rewrite {
+            std::fs::write(&beside, answered).unwrap();
+            continue;
+        }
+        let expected = std::fs::read_to_string(&beside).unwrap_or_default();
+        if answered == expected {
+            continue;
+        }
+        let at = answered
+            .lines()
+            .zip(expected.lines())
+            .position(|(a, b)| a != b)
+            .unwrap_or(answered.lines().count().min(expected.lines().count()));
+        wrong.push(format!(
+            "{}: line {}\n  answered: {:?}\n  expected: {:?}",
+            path.display(),
+            at + 1,
+            answered.lines().nth(at),
+            expected.lines().nth(at)
+        ));
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
