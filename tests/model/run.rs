@@ -22,7 +22,6 @@ use std::sync::Arc;
 
 /// The table that keeps tombstones, the one that does not, and the one of counters.
 const KEEPING: u64 = 0;
-const PURGING: u64 = 1;
 const COUNTING: u64 = 2;
 const TABLES: u64 = 3;
 

@@ -48,6 +48,12 @@ struct Running {
     job: Job,
 }
 
+/// A table at one moment, and the least write timestamp of what it has in no file.
+struct Seen {
+    table: Arc<TableState>,
+    timestamp_min_elsewhere: i64,
+}
+
 impl Compaction {
     fn lock(&self) -> MutexGuard<'_, Work> {
         self.work.lock().unwrap_or_else(PoisonError::into_inner)
@@ -75,9 +81,13 @@ impl Inner {
                     work.failed.insert(table);
                 });
         }
-        for (id, table) in &self.state().tables {
-            if !work.failed.contains(id) && !table.files.is_empty() {
-                let started = self.start(&mut work, table);
+        let tables: Vec<TableId> = self.state().tables.keys().copied().collect();
+        for id in &tables {
+            let Ok(seen) = self.look(*id) else {
+                continue;
+            };
+            if !work.failed.contains(id) && !seen.table.files.is_empty() {
+                let started = self.start(&mut work, &seen);
                 match started {
                     Ok(false) => {}
                     Ok(true) => return Ok(true),
@@ -100,18 +110,18 @@ impl Inner {
         while let Some(running) = work.running.take() {
             self.advance(&mut work, running)?;
         }
-        let table = self.table(id)?;
-        let view_files: Vec<&FileMeta> = table.files.iter().map(|it| it.meta.as_ref()).collect();
-        let expired = crate::storage::compaction::fully_expired(&self.view(&table, &view_files));
+        let seen = self.look(id)?;
+        let files: Vec<&FileMeta> = seen.table.files.iter().map(|it| it.meta.as_ref()).collect();
+        let expired = crate::storage::compaction::fully_expired(&self.view(&seen, &files));
         if !expired.is_empty() {
-            self.drop_files(&table, &expired)?;
+            self.drop_files(&seen.table, &expired)?;
         }
-        let table = self.table(id)?;
-        if table.files.is_empty() {
+        let seen = self.look(id)?;
+        if seen.table.files.is_empty() {
             return Ok(());
         }
-        let all: Vec<u64> = table.files.iter().map(|file| file.meta.id).collect();
-        work.running = Some(self.job(&table, &all)?);
+        let all: Vec<u64> = seen.table.files.iter().map(|file| file.meta.id).collect();
+        work.running = Some(self.job(&seen, &all)?);
         while let Some(running) = work.running.take() {
             self.advance(&mut work, running)?;
         }
@@ -131,13 +141,24 @@ impl Inner {
         }
     }
 
+    fn look(&self, id: TableId) -> Result<Seen> {
+        // The imports first: one that ends now has its files in the table's state then.
+        let imported = self.imports.timestamp_min(id);
+        let table = self.table(id)?;
+        let memtables = table.memtables().map(|it| it.lowest_timestamp()).min();
+        Ok(Seen {
+            timestamp_min_elsewhere: memtables.unwrap_or(i64::MAX).min(imported),
+            table,
+        })
+    }
+
     /// What a strategy sees of a table.
-    fn view<'a>(&self, table: &TableState, files: &'a [&'a FileMeta]) -> View<'a> {
+    fn view<'a>(&self, seen: &Seen, files: &'a [&'a FileMeta]) -> View<'a> {
         View {
             files,
             busy: &[],
-            timestamp_min_elsewhere: self.timestamp_min_in_memory(table),
-            purge_before_seconds: self.purge_before(table),
+            timestamp_min_elsewhere: seen.timestamp_min_elsewhere,
+            purge_before_seconds: self.purge_before(&seen.table),
         }
     }
 
@@ -146,24 +167,19 @@ impl Inner {
         self.clock.now_seconds().saturating_sub(grace)
     }
 
-    fn timestamp_min_in_memory(&self, table: &TableState) -> i64 {
-        let memtables = table.memtables().map(|it| it.lowest_timestamp()).min();
-        let imports = self.imports.timestamp_min(table.schema.id);
-        memtables.unwrap_or(i64::MAX).min(imports)
-    }
-
     /// Starts what the table's strategy chooses; answers whether that is anything.
-    fn start(&self, work: &mut Work, table: &TableState) -> Result<bool> {
+    fn start(&self, work: &mut Work, seen: &Seen) -> Result<bool> {
+        let table = &seen.table;
         let options = CompactionOptions::of(&table.schema.options.compaction);
         if !options.enabled {
             return Ok(false);
         }
         let files: Vec<&FileMeta> = table.files.iter().map(|it| it.meta.as_ref()).collect();
         let strategy = SizeTiered { options };
-        match strategy.choose(&self.view(table, &files)) {
+        match strategy.choose(&self.view(seen, &files)) {
             Choice::Nothing => return Ok(false),
             Choice::Drop(ids) => self.drop_files(table, &ids)?,
-            Choice::Merge(ids) => work.running = Some(self.job(table, &ids)?),
+            Choice::Merge(ids) => work.running = Some(self.job(seen, &ids)?),
         }
         Ok(true)
     }
@@ -173,7 +189,8 @@ impl Inner {
         self.replace(table.schema.id, &going, &[]).map(|_| ())
     }
 
-    fn job(&self, table: &TableState, ids: &[u64]) -> Result<Running> {
+    fn job(&self, seen: &Seen, ids: &[u64]) -> Result<Running> {
+        let table = &seen.table;
         let (inputs, others) = split(table, ids);
         let readers = inputs
             .iter()
@@ -194,7 +211,7 @@ impl Inner {
             Writer::create(Arc::clone(&disk), &FileMeta::path(schema.id, id), options)
         };
         let before_seconds = self.purge_before(table);
-        let in_memory = self.timestamp_min_in_memory(table);
+        let in_memory = seen.timestamp_min_elsewhere;
         let purge = move |key: &PartitionKey| {
             let mut timestamp_min_elsewhere = in_memory;
             for (file, reader) in &others {
