@@ -22,6 +22,7 @@ use std::sync::Arc;
 
 /// The table that keeps tombstones, the one that does not, and the one of counters.
 const KEEPING: u64 = 0;
+const PURGING: u64 = 1;
 const COUNTING: u64 = 2;
 const TABLES: u64 = 3;
 
@@ -80,7 +81,8 @@ fn table(number: u64) -> Table {
         )
     };
     let options = TableOptions {
-        gc_grace_seconds: if number == KEEPING { 864_000 } else { 0 },
+        // A counter stays deleted for as long as its tombstone does.
+        gc_grace_seconds: if number == PURGING { 0 } else { 864_000 },
         ..TableOptions::default()
     };
     Table {
@@ -183,7 +185,7 @@ impl Run {
             950..=969 => self.clock.advance_micros(self.below(3_000_000) as i64),
             970..=987 => self.flush(),
             988..=994 => self.compact(),
-            995..=996 => self.engine.run_until_idle().unwrap(),
+            995..=996 => self.catch_up(),
             997..=998 => self.restart(),
             _ => self.truncate(),
         }
@@ -221,6 +223,11 @@ impl Run {
     fn compact(&mut self) {
         self.raise_floor();
         self.engine.compact(TableId(self.below(TABLES))).unwrap();
+    }
+
+    fn catch_up(&mut self) {
+        self.raise_floor();
+        self.engine.run_until_idle().unwrap();
     }
 
     fn truncate(&mut self) {
