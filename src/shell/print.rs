@@ -79,7 +79,7 @@ impl Shell {
                 return self.write(|out| writeln!(out, "\n({count} rows so far)"));
             }
         }
-        let gap = if expand && count > 0 { "" } else { "\n" };
+        let gap = if expand { "" } else { "\n" };
         self.write(|out| writeln!(out, "{gap}({count} rows)"))?;
         if self.more.is_some() && !expand && layout.width() > self.settings.width && count > 0 {
             self.say("(Lines wrap: EXPAND ON shows one column a line.)")?;

@@ -47,14 +47,21 @@ pub fn class(kind: ErrorKind) -> &'static str {
 
 /// The whole report about `statement`, which was read at `place`; several lines, without a hint.
 pub fn report(error: &Error, statement: &str, place: &Place) -> String {
-    let (in_message, rest) = split_position(&error.message);
+    // Cassandra quotes the statement with its line ends; a report is easier to read without.
+    let message = error
+        .message
+        .lines()
+        .map(str::trim)
+        .collect::<Vec<_>>()
+        .join(" ");
+    let (in_message, rest) = split_position(&message);
     let position = error
         .position
         .map(|(l, c)| (l as usize, c as usize))
         .or(in_message);
     let class = class(error.kind);
     let mut report = match &place.script {
-        None => format!("{class}: {}", error.message),
+        None => format!("{class}: {message}"),
         Some(script) => {
             let (line, column) = absolute(position.unwrap_or((1, 0)), place);
             format!("{script}:{line}:{column}: {class}: {rest}")
