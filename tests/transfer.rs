@@ -659,25 +659,24 @@ fn the_rows_of_a_query_can_be_exported() {
 
 #[test]
 fn a_stopped_import_leaves_nothing() {
-    /// Sets the flag after the first rows.
-    struct Stopping(Arc<AtomicBool>, bool);
+    /// Never ends, and stops the import once a good deal was read.
+    struct Stopping(Arc<AtomicBool>, u64);
     impl Read for Stopping {
         fn read(&mut self, buffer: &mut [u8]) -> std::io::Result<usize> {
-            let text: &[u8] = if self.1 { b"1,1\n2,2\n" } else { b"k,v\n" };
-            self.1 = true;
-            if self.1 {
+            if self.1 > 1_000_000 {
                 self.0.store(true, Ordering::SeqCst);
             }
-            buffer[..text.len()].copy_from_slice(text);
-            Ok(text.len())
+            for byte in buffer.iter_mut() {
+                *byte = b"1,1\n"[(self.1 % 4) as usize];
+                self.1 += 1;
+            }
+            Ok(buffer.len())
         }
     }
     let case = Case::new(&["CREATE TABLE ks.t (k int PRIMARY KEY, v int)"]);
     let cancel = Arc::new(AtomicBool::new(false));
-    let input = Input::Reader(
-        "endless".to_owned(),
-        Box::new(Stopping(Arc::clone(&cancel), false)),
-    );
+    let stream = std::io::Cursor::new("k,v\n").chain(Stopping(Arc::clone(&cancel), 0));
+    let input = Input::Reader("endless".to_owned(), Box::new(stream));
     let options = ImportOptions {
         cancel,
         ..case.options("t", vec![input])
