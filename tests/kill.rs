@@ -10,6 +10,7 @@ use helenus::clock::SystemClock;
 use helenus::config::Config;
 use helenus::cql::result::BindValue;
 use helenus::random::Random;
+use helenus::transfer::{self, ImportOptions, Input};
 use helenus::{Database, Result};
 use std::io::{BufRead, BufReader, Write};
 use std::path::Path;
@@ -19,8 +20,8 @@ use std::time::Duration;
 const VICTIM: &str = "HELENUS_KILL_VICTIM";
 const WRITERS: i32 = 4;
 const CYCLES: u64 = 200;
-const IMPORT_CYCLES: u64 = 40;
-const IMPORT_ROWS: i64 = 20_000;
+const IMPORT_CYCLES: i32 = 40;
+const IMPORT_ROWS: i64 = 5_000;
 
 /// Small memtables, so that the kill also hits flushes and compactions.
 fn open(directory: &Path) -> Result<Database> {
@@ -183,5 +184,78 @@ fn inserts_survive_kills() {
     assert!(
         acknowledged.iter().all(|count| *count > 0),
         "every writer wrote: {acknowledged:?}"
+    );
+}
+
+/// Imports a generated file as run `run`; answers how long it took, in seconds.
+fn import(database: &Database, run: i32) -> f64 {
+    let mut text = String::from("run,n,filler\n");
+    for n in 0..IMPORT_ROWS {
+        text.push_str(&format!("{run},{n},{}\n", filler(run, 7)));
+    }
+    let input = Input::Reader("generated".to_owned(), Box::new(std::io::Cursor::new(text)));
+    let mut options = ImportOptions::new("k", "imported", vec![input]);
+    // Little memory, so that sorted runs go to disk.
+    options.memory_bytes_max = 1 << 20;
+    transfer::import(database, options).unwrap().seconds
+}
+
+fn import_until_killed(directory: &str, run: i32) {
+    let database = open(Path::new(directory)).unwrap();
+    tell("begin");
+    import(&database, run);
+    tell("done");
+    loop {
+        std::thread::park();
+    }
+}
+
+#[test]
+fn imports_are_all_or_nothing() {
+    if let Some((directory, run)) = as_victim() {
+        import_until_killed(&directory, run.parse().unwrap());
+        return;
+    }
+    let folder = tempfile::tempdir().unwrap();
+    let random = Random::seeded(0x696d_706f);
+    // Kills fall before and after the end of an import alike, on any machine.
+    let micros = (import(&open(folder.path()).unwrap(), -1) * 2e6) as u64;
+    let (mut whole, mut none) = (0, 0);
+    for run in 0..IMPORT_CYCLES {
+        let child = victim(
+            "imports_are_all_or_nothing",
+            folder.path(),
+            &run.to_string(),
+        );
+        let lines = kill_after(child, random.below(micros));
+        let done = lines.iter().any(|line| line.contains("done."));
+        let database = open(folder.path()).unwrap();
+        let count = database
+            .execute(
+                "SELECT count(*) AS n FROM k.imported WHERE run = ?",
+                &[run.into()],
+            )
+            .unwrap()
+            .into_rows()
+            .next_row()
+            .unwrap()
+            .unwrap()
+            .get::<i64>("n")
+            .unwrap();
+        assert!(
+            count == 0 || count == IMPORT_ROWS,
+            "run {run}: {count} rows"
+        );
+        assert!(
+            !done || count == IMPORT_ROWS,
+            "run {run}: acknowledged, and lost"
+        );
+        whole += i32::from(count > 0);
+        none += i32::from(count == 0);
+        database.close().unwrap();
+    }
+    assert!(
+        whole > 0 && none > 0,
+        "kills before and after the end: {whole} whole, {none} none"
     );
 }
