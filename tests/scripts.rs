@@ -21,7 +21,9 @@ use std::sync::Arc;
 const START_MICROS: i64 = 1_356_998_400_000_000;
 
 fn scripts(folder: &str) -> Vec<PathBuf> {
-    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/scripts").join(folder);
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR"))
+        .join("tests/scripts")
+        .join(folder);
     let mut found: Vec<PathBuf> = std::fs::read_dir(folder)
         .unwrap()
         .map(|entry| entry.unwrap().path())
@@ -146,7 +148,11 @@ fn run(script: &str) -> String {
             Some(rest) => execute_bound(&mut session, rest),
             None => session.execute(piece.text, &[]),
         };
-        out.push_str(&result.and_then(show).unwrap_or_else(|error| show_error(&error)));
+        out.push_str(
+            &result
+                .and_then(show)
+                .unwrap_or_else(|error| show_error(&error)),
+        );
     }
     out
 }

@@ -76,12 +76,22 @@ impl Shell {
                 break;
             }
             if paged && !self.ask_for_more() {
-                return self.write(|out| writeln!(out, "\n({count} rows so far)"));
+                self.write(|out| writeln!(out, "\n({count} rows so far)"))?;
+                return self.suggest_expand(&layout);
             }
         }
         let gap = if expand { "" } else { "\n" };
         self.write(|out| writeln!(out, "{gap}({count} rows)"))?;
-        if self.more.is_some() && !expand && layout.width() > self.settings.width && count > 0 {
+        if count > 0 {
+            self.suggest_expand(&layout)
+        } else {
+            Ok(())
+        }
+    }
+
+    /// Tells a person whose lines wrap what can be done about it.
+    fn suggest_expand(&mut self, layout: &Layout) -> Result<()> {
+        if self.more.is_some() && !self.expand && layout.width() > self.settings.width {
             self.say("(Lines wrap: EXPAND ON shows one column a line.)")?;
         }
         Ok(())

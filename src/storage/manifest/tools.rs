@@ -1,6 +1,7 @@
 //! What `helenus inspect` and `helenus check` do with a manifest.
 
 use crate::error::{Error, Result};
+use crate::schema::{Column, SchemaChange};
 use crate::storage::disk::Disk;
 use crate::storage::manifest::{Edit, State, records};
 use std::fmt::{self, Write};
@@ -72,12 +73,43 @@ impl fmt::Display for Words<'_> {
                 table, sequence, ..
             } => write!(f, "table {}: emptied at {sequence}", table.0),
             Edit::Schema(changes) => {
-                write!(f, "schema:")?;
-                changes
-                    .iter()
-                    .try_for_each(|change| write!(f, " {change:?}"))
+                let words = changes.iter().map(schema_words);
+                write!(f, "schema: {}", words.collect::<Vec<_>>().join("; "))
             }
             other => write!(f, "{other:?}"),
         }
+    }
+}
+
+/// A change of the schema on one line; a table by its columns.
+fn schema_words(change: &SchemaChange) -> String {
+    match change {
+        SchemaChange::PutKeyspace { name, .. } => format!("keyspace {name}"),
+        SchemaChange::DropKeyspace { name } => format!("drop keyspace {name}"),
+        SchemaChange::PutTable(table) => {
+            let column = |column: &Column| format!("{} {}", column.name, column.ty);
+            let list =
+                |columns: &[Column]| columns.iter().map(column).collect::<Vec<_>>().join(", ");
+            let mut words = format!(
+                "table {} {} version {} (key ({})",
+                table.id.0,
+                table.full_name(),
+                table.version,
+                list(&table.partition_key)
+            );
+            for (what, columns) in [
+                ("clustering", &table.clustering),
+                ("static", &table.statics),
+                ("columns", &table.regulars),
+            ] {
+                if !columns.is_empty() {
+                    words.push_str(&format!(", {what} ({})", list(columns)));
+                }
+            }
+            words + ")"
+        }
+        SchemaChange::DropTable { keyspace, name } => format!("drop table {keyspace}.{name}"),
+        SchemaChange::PutType(udt) => format!("type {}.{}", udt.keyspace, udt.name),
+        SchemaChange::DropType { keyspace, name } => format!("drop type {keyspace}.{name}"),
     }
 }
