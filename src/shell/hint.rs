@@ -146,16 +146,17 @@ fn about_names(
         return Some(format!("Did you mean {meant}?"));
     }
     if let Some(name) = word_after(message, &["Keyspace ", "keyspace "]) {
-        if catalog.keyspaces.contains_key(&name) {
-            return None;
+        if !catalog.keyspaces.contains_key(&name) {
+            let meant = nearest(&name, catalog.keyspaces.keys().map(String::as_str));
+            return Some(match meant {
+                Some(meant) => format!("Did you mean {meant}?"),
+                None => "DESCRIBE KEYSPACES lists those that exist.".to_owned(),
+            });
         }
-        let meant = nearest(&name, catalog.keyspaces.keys().map(String::as_str));
-        return Some(match meant {
-            Some(meant) => format!("Did you mean {meant}?"),
-            None => "DESCRIBE KEYSPACES lists those that exist.".to_owned(),
-        });
     }
-    let missing = message.contains("does not exist") || message.contains("doesn't exist");
+    let missing = ["does not exist", "doesn't exist", "not found in keyspace"]
+        .iter()
+        .any(|words| message.contains(words));
     let marks: &[&str] = if missing {
         &["Table ", "table "]
     } else {
