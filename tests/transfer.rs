@@ -1,6 +1,7 @@
 //! Bulk import and export, end to end: files in, rows, files out.
 
 #![expect(clippy::disallowed_methods, reason = "a test's own files")]
+#![expect(clippy::unwrap_used, reason = "a failure here is the test's")]
 
 use helenus::clock::VirtualClock;
 use helenus::config::Config;
