@@ -78,7 +78,8 @@ pub fn create_table(table: &Table, internals: bool) -> String {
     if VIRTUAL_KEYSPACES.contains(&table.keyspace.as_str()) {
         return format!(
             "/*\nWarning: Table {full_name} is a virtual table and cannot be recreated with CQL.\n\
-             Structure, for reference:\nVIRTUAL TABLE {full_name} (\n{}\n) WITH {}comment = {};\n*/",
+             Structure, for reference:\nVIRTUAL TABLE {full_name} (\n{}\n) \
+             WITH {}comment = {};\n*/",
             columns(table, false),
             clustering_order(table),
             literal(&table.options.comment)

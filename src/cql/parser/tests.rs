@@ -200,7 +200,8 @@ fn markers_are_numbered_in_order() {
         [None, Some("lo".into()), Some("Hi".into())]
     );
     let batch = parse_statement(
-        "BEGIN BATCH USING TIMESTAMP ? INSERT INTO t (a) VALUES (?); UPDATE t SET b = ? WHERE a = ?; \
+        "BEGIN BATCH USING TIMESTAMP ? INSERT INTO t (a) VALUES (?); \
+         UPDATE t SET b = ? WHERE a = ?; \
          APPLY BATCH",
     );
     assert_eq!(batch.unwrap().markers.len(), 4);
@@ -266,7 +267,8 @@ fn positions_count_characters_and_lines() {
 #[test]
 fn scripts_are_split() {
     let script = "\u{feff}-- a comment; with a semicolon\nUSE \"a;b\"; ;\n  SELECT ';' FROM t; \
-                  BEGIN BATCH INSERT INTO t (a) VALUES (1); DELETE FROM t WHERE a = 2; APPLY BATCH;\n\
+                  BEGIN BATCH INSERT INTO t (a) VALUES (1); DELETE FROM t WHERE a = 2; \
+                  APPLY BATCH;\n\
                   INSERT INTO t (a) VALUES ($$;$$) -- last\n";
     let pieces: Vec<_> = split_statements(script).collect();
     let texts: Vec<_> = pieces.iter().map(|piece| piece.text).collect();
@@ -298,5 +300,24 @@ fn any_prefix_and_any_cut_is_refused_or_taken_without_panic() {
             let _ = parse_statement(&piece.text[..at]);
             let _ = parse_statement(&piece.text[at..]);
         }
+    }
+}
+
+#[test]
+fn any_soup_of_tokens_is_answered() {
+    let pieces: Vec<&str> = include_str!("tests/accepted.cql")
+        .split_inclusive([' ', '(', ')', ',', ';', '\n'])
+        .collect();
+    let random = crate::random::Random::seeded(7);
+    for _ in 0..3_000 {
+        let mut text = String::new();
+        for _ in 0..random.below(12) {
+            let at = random.below(pieces.len() as u64);
+            text.push_str(pieces[usize::try_from(at).unwrap()]);
+        }
+        if let Err(error) = parse_statement(&text) {
+            assert_eq!(error.kind, crate::ErrorKind::Syntax, "{text}: {error}");
+        }
+        assert!(split_statements(&text).count() <= text.len());
     }
 }
