@@ -6,13 +6,13 @@
 //!
 //! Beside CQL a script may say
 //! - `WAIT n;` — the clock moves by n seconds;
-//! - `BIND (a, b) statement;` — the statement is prepared and executed with these values, each
-//!   as text of its marker's type; `null`, `unset` and raw bytes (`raw 0x00`) stand for themselves.
+//! - `BIND (a, b);` — the next statement is prepared and executed with these values, each as text
+//!   of its marker's type; `null`, `unset` and raw bytes (`raw 0x00`) stand for themselves.
 
 use helenus::clock::VirtualClock;
 use helenus::config::Config;
 use helenus::cql::parser::split_statements;
-use helenus::types::text;
+use helenus::types::{Type, text};
 use helenus::{BindValue, Error, QueryResult, Result, Session};
 use std::fmt::Write;
 use std::path::{Path, PathBuf};
@@ -65,9 +65,7 @@ fn split_values(list: &str) -> Vec<String> {
         .collect()
 }
 
-fn execute_bound(session: &mut Session, rest: &str) -> Result<QueryResult> {
-    let close = rest.find(") ").expect("BIND (values) statement");
-    let (list, statement) = (&rest[1..close], &rest[close + 2..]);
+fn execute_bound(session: &mut Session, list: &str, statement: &str) -> Result<QueryResult> {
     let prepared = session.prepare(statement)?;
     let variables = prepared.variables();
     let mut values = Vec::new();
@@ -76,13 +74,16 @@ fn execute_bound(session: &mut Session, rest: &str) -> Result<QueryResult> {
             "null" => BindValue::Null,
             "unset" => BindValue::Unset,
             raw if raw.starts_with("raw ") => BindValue::Bytes(bytes(&raw[4..]).into()),
-            shown => {
-                let unquoted = shown.trim_matches('\'');
-                match variables.get(at) {
-                    Some(variable) => BindValue::Bytes(text::parse(&variable.ty, unquoted)?.into()),
-                    None => BindValue::Null,
+            shown => match variables.get(at) {
+                Some(variable) => {
+                    let unquoted = match variable.ty {
+                        Type::Text => shown.trim_matches('\''),
+                        _ => shown,
+                    };
+                    BindValue::Bytes(text::parse(&variable.ty, unquoted)?.into())
                 }
-            }
+                None => BindValue::Null,
+            },
         });
     }
     session.execute_prepared(&prepared, &values)
@@ -138,14 +139,19 @@ fn run(script: &str) -> String {
         .unwrap();
     session.execute("USE k", &[]).unwrap();
     let mut out = String::new();
+    let mut values: Option<String> = None;
     for piece in split_statements(script) {
         writeln!(out, "> {}", piece.text).unwrap();
         if let Some(seconds) = piece.text.strip_prefix("WAIT ") {
             clock.advance_micros(seconds.trim().parse::<i64>().unwrap() * 1_000_000);
             continue;
         }
-        let result = match piece.text.strip_prefix("BIND ") {
-            Some(rest) => execute_bound(&mut session, rest),
+        if let Some(list) = piece.text.strip_prefix("BIND (") {
+            values = Some(list.strip_suffix(')').expect("BIND (values);").to_owned());
+            continue;
+        }
+        let result = match values.take() {
+            Some(list) => execute_bound(&mut session, &list, piece.text),
             None => session.execute(piece.text, &[]),
         };
         out.push_str(

@@ -168,9 +168,6 @@ impl Session {
     /// Prepares a statement.
     pub fn prepare(&mut self, cql: &str) -> Result<Prepared> {
         let statement = parse(cql)?;
-        if let StatementKind::Use(_) = statement.kind {
-            return Err(Error::invalid("USE cannot be prepared"));
-        }
         let catalog = self.shared.catalog.of(&self.shared.engine)?;
         let prepared = Prepared::new(cql, self.keyspace(), statement, &catalog)?;
         self.shared.statements.put(&prepared);
@@ -195,8 +192,11 @@ impl Session {
         values: &[BindValue],
     ) -> Result<QueryResult> {
         self.interrupt.store(false, Ordering::Relaxed);
-        self.shared
-            .execute_prepared(statement, values, &self.interrupt)
+        let result = self
+            .shared
+            .execute_prepared(statement, values, &self.interrupt)?;
+        self.follow(&result);
+        Ok(result)
     }
 
     fn follow(&mut self, result: &QueryResult) {

@@ -11,30 +11,12 @@ use crate::error::{Error, Result};
 use crate::schema::Column;
 use crate::storage::cell::{Cell, Deletion};
 use crate::storage::row::{ColumnData, PathCell};
-use crate::types::{Type, collection, key};
+use crate::types::{Type, collection, key, timeuuid};
 use bytes::Bytes;
-
-/// 100-nanosecond intervals between the Gregorian reform and 1970, as uuids count them.
-const UUID_EPOCH: i64 = 0x01B2_1DD2_1381_4000;
 
 /// A column's path and value types are wrong for a multi-cell column: a defect.
 fn not_multi_cell(ty: &Type) -> Error {
     Error::internal(format!("{ty} is not a multi-cell type"))
-}
-
-/// The path of element `number` of a list written whole at `timestamp_micros`: a version 1 uuid
-/// of that time, so that a repeated import writes the same cells again.
-fn list_path(timestamp_micros: i64, number: usize) -> [u8; 16] {
-    let number = i64::try_from(number).unwrap_or(i64::MAX);
-    let ticks = timestamp_micros
-        .saturating_mul(10)
-        .saturating_add(UUID_EPOCH);
-    let ticks = ticks.saturating_add(number).max(0).cast_unsigned() & 0x0FFF_FFFF_FFFF_FFFF;
-    let (low, middle, high) = (ticks & 0xFFFF_FFFF, (ticks >> 32) & 0xFFFF, ticks >> 48);
-    let first = (low << 32) | (middle << 16) | 0x1000 | high;
-    // The variant, no clock sequence, and a node that no network card has.
-    let second = 0x8000_0100_0000_0000_u64;
-    ((u128::from(first) << 64) | u128::from(second)).to_be_bytes()
 }
 
 /// What replaces a multi-cell column by `value` (wire bytes): a deletion of what was there before,
@@ -64,8 +46,11 @@ pub fn replace_collection(
     let mut cells: Vec<PathCell> = match ty {
         Type::List { frozen: false, .. } => collection::elements(value)?
             .into_iter()
-            .enumerate()
-            .map(|(at, element)| keyed(&Type::TimeUuid, &list_path(model.timestamp, at), element))
+            .zip(0..)
+            .map(|(element, at)| {
+                let path = timeuuid::numbered(model.timestamp, at);
+                keyed(&Type::TimeUuid, &path, element)
+            })
             .collect::<Result<_>>()?,
         Type::Set {
             element,
@@ -207,23 +192,6 @@ mod tests {
             assert!(cells.iter().all(|cell| cell.cell.expiry_seconds == 65));
             let back = collection_value(&ty, &cells).unwrap().unwrap();
             assert_eq!(text::format(&ty, &back), text::format(&ty, &wire), "{ty}");
-        }
-    }
-
-    #[test]
-    fn list_paths_are_timeuuids_that_rise() {
-        for timestamp in [0, 1, 1_700_000_000_000_000, -5] {
-            let path = |number| uuid::Uuid::from_bytes(list_path(timestamp, number));
-            assert_eq!(path(0).get_version_num(), 1);
-            assert_eq!(path(0).get_variant(), uuid::Variant::RFC4122);
-            for number in [0, 1, 255, 256, 65_535] {
-                let encoded = |n| {
-                    key::encode_path(&Type::TimeUuid, path(n).as_bytes())
-                        .unwrap()
-                        .0
-                };
-                assert!(encoded(number) < encoded(number + 1));
-            }
         }
     }
 }

@@ -27,6 +27,7 @@ use crate::cql::plan::{ColumnRef, Plan, Term};
 use crate::cql::result::ColumnSpec;
 use crate::error::{Error, Result};
 use crate::schema::{Catalog, Column, Table};
+use crate::types::name::quote_identifier;
 use crate::types::{Type, key, token};
 use bytes::Bytes;
 use std::sync::Arc;
@@ -155,8 +156,10 @@ fn placed(error: Error, position: Position) -> Error {
 fn undefined_column(name: &Name, table: &Table) -> Error {
     placed(
         Error::invalid(format!(
-            "Undefined column name {name} in table {}",
-            table.full_name()
+            "Undefined column name {} in table {}.{}",
+            quote_identifier(&name.text),
+            quote_identifier(&table.keyspace),
+            quote_identifier(&table.name)
         )),
         name.position,
     )

@@ -412,7 +412,7 @@ fn check_operator(column: &ColumnRef, relation: &Relation) -> Result<()> {
     let (name, ty, operator) = (&column.name, &column.ty, relation.operator);
     if operator == Operator::Like {
         return Err(Error::invalid(format!(
-            "{} restriction is only supported on properly indexed columns",
+            "LIKE restriction is only supported on properly indexed columns. {} is not valid.",
             show::relation(relation)
         )));
     }

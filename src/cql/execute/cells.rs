@@ -265,13 +265,8 @@ impl<'a> ColumnCells<'a> {
                 .saturating_mul(2)
                 .saturating_sub(micros);
         }
-        // Timeuuids order their lower bytes as signed ones: seven bits of each rise.
-        let mut low = 0x80_u64;
-        for group in (0..7).rev() {
-            low = (low << 8) | ((self.list_elements >> (7 * group)) & 0x7F);
-        }
+        let uuid = timeuuid::numbered(micros, self.list_elements);
         self.list_elements += 1;
-        let uuid = timeuuid::at_steps(micros.saturating_mul(10), low);
         path_of(&Type::TimeUuid, &uuid)
     }
 
@@ -444,43 +439,6 @@ pub fn path_of(ty: &Type, value: &[u8]) -> Result<PathKey> {
 /// The path of a user type's field.
 pub fn field_path(number: u16) -> PathKey {
     (Bytes::copy_from_slice(&number.to_be_bytes()), None)
-}
-
-/// The wire bytes of a multi-cell column's elements; none where it has none, since an empty
-/// collection and an absent one are the same.
-pub fn assemble(ty: &Type, cells: &[PathCell]) -> Result<Option<Bytes>> {
-    if cells.is_empty() {
-        return Ok(None);
-    }
-    let packed = match ty {
-        Type::List { .. } => {
-            let elements: Vec<&Bytes> = cells.iter().map(|cell| &cell.cell.value).collect();
-            collection::pack_elements(&elements)
-        }
-        Type::Set { element, .. } => {
-            let elements = cells.iter().map(|cell| path_value(element, cell));
-            collection::pack_elements(&elements.collect::<Result<Vec<_>>>()?)
-        }
-        Type::Map { key, .. } => {
-            let entries = cells
-                .iter()
-                .map(|cell| Ok((path_value(key, cell)?, &cell.cell.value)));
-            collection::pack_entries(&entries.collect::<Result<Vec<_>>>()?)
-        }
-        Type::Udt { udt, .. } => {
-            let mut fields: Vec<Option<&Bytes>> = vec![None; udt.fields.len()];
-            for cell in cells {
-                let number = <[u8; 2]>::try_from(&*cell.path).map(u16::from_be_bytes);
-                let field = number.ok().and_then(|at| fields.get_mut(usize::from(at)));
-                if let Some(field) = field {
-                    *field = Some(&cell.cell.value);
-                }
-            }
-            collection::pack_fields(&fields)
-        }
-        _ => return Err(Error::internal("cells of a type that has none")),
-    };
-    Ok(Some(Bytes::from(packed)))
 }
 
 /// The wire bytes of an element's path.

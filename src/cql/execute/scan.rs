@@ -19,7 +19,7 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
 /// What LIMIT says; as many as there may be where it says nothing.
-pub fn limit(of: Option<&Term>, what: &str, context: &Context<'_>) -> Result<u64> {
+pub fn limit(of: Option<&Term>, context: &Context<'_>) -> Result<u64> {
     let Some(of) = of else {
         return Ok(u64::MAX);
     };
@@ -29,7 +29,7 @@ pub fn limit(of: Option<&Term>, what: &str, context: &Context<'_>) -> Result<u64
         Slot::Bytes(bytes) => {
             let value = <[u8; 4]>::try_from(&*bytes).map(i32::from_be_bytes);
             match value.ok().and_then(|value| u64::try_from(value).ok()) {
-                None | Some(0) => Err(Error::invalid(format!("{what} must be strictly positive"))),
+                None | Some(0) => Err(Error::invalid("LIMIT must be strictly positive")),
                 Some(value) => Ok(value),
             }
         }
@@ -84,11 +84,7 @@ impl Scan {
         };
         let partition_filters = bound(&plan.partition_filters)?;
         let row_filters = bound(&plan.row_filters)?;
-        let per_partition_limit = limit(
-            plan.per_partition_limit.as_ref(),
-            "PER PARTITION LIMIT",
-            &context,
-        )?;
+        let per_partition_limit = limit(plan.per_partition_limit.as_ref(), &context)?;
         let items = match command(plan, &context, now_seconds)? {
             None => Items::Listed(Vec::new().into_iter()),
             Some(command) if plan.is_virtual => {

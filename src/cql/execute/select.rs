@@ -21,7 +21,7 @@ pub fn execute(engine: &Engine, plan: &Arc<SelectPlan>, execution: Execution) ->
     let scan = Scan::new(engine, plan, execution)?;
     let columns = Arc::clone(&plan.columns);
     let context = scan.execution.context();
-    let limit = limit(plan.limit.as_ref(), "LIMIT", &context)?;
+    let limit = limit(plan.limit.as_ref(), &context)?;
     if plan.group.is_some() || !plan.aggregates.is_empty() {
         let groups = Groups::new(scan, limit)?;
         return Ok(Rows::new(columns, Box::new(groups)));

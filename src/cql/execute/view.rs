@@ -2,10 +2,11 @@
 
 use crate::cql::ast::CellInfo;
 use crate::cql::evaluate::{Context, optional};
-use crate::cql::execute::cells::{assemble, path_value};
+use crate::cql::execute::cells::path_value;
 use crate::cql::plan::{ColumnRef, Selected, Term};
 use crate::error::{Error, Result};
 use crate::schema::{ColumnKind, Table};
+use crate::source::collection_value;
 use crate::storage::cell::Cell;
 use crate::storage::row::{ColumnData, PartitionKey, PathCell, Row};
 use crate::types::{Type, collection, key};
@@ -98,7 +99,7 @@ impl RowView<'_> {
             ColumnKind::Static | ColumnKind::Regular => self.data(column),
             _ => None,
         } {
-            return assemble(&column.ty, cells);
+            return collection_value(&column.ty, cells);
         }
         Ok(self.simple(column).map(|bytes| {
             // Behind a counter's count stands its clock.

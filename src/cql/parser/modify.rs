@@ -182,7 +182,7 @@ impl Parser<'_> {
             BatchKind::Logged
         };
         self.expect("BATCH")?;
-        let using = self.using(false)?;
+        let using = self.using(true)?;
         let mut statements = Vec::new();
         while !self.eat("APPLY")? {
             let statement = if self.eat("INSERT")? {

@@ -24,7 +24,8 @@ pub fn items(table: &Table, rows: Vec<RowValues>, command: &ReadCommand) -> Resu
         Partitions::Keys(keys) => keys.clone(),
         Partitions::Range { start, end } => partitions
             .keys()
-            .filter(|key| !is_before(key, start) && is_before(key, end))
+            .filter(|key| *start == PartitionBound::Open || !is_before(key, start))
+            .filter(|key| is_before(key, end))
             .cloned()
             .collect(),
     };
