@@ -14,6 +14,10 @@
 mod oracle;
 #[path = "model/run.rs"]
 mod run;
+#[path = "model/scans.rs"]
+mod scans;
+#[path = "model/setup.rs"]
+mod setup;
 
 use run::Run;
 

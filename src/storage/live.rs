@@ -40,6 +40,11 @@ impl Hidden {
         Self { columns }
     }
 
+    /// The columns of which something is hidden.
+    pub fn columns(&self) -> impl Iterator<Item = ColumnId> {
+        self.columns.iter().map(|(id, _)| *id)
+    }
+
     /// Drops what is hidden from a row.
     pub fn apply(&self, row: &mut Row) {
         if self.columns.is_empty() {
@@ -124,6 +129,11 @@ impl LiveRows {
             within: false,
             first: None,
         }
+    }
+
+    /// The partition that the last item belongs to.
+    pub fn key(&self) -> Option<&PartitionKey> {
+        self.key.as_ref()
     }
 
     /// The next item, or none at the end.

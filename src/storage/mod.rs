@@ -4,6 +4,7 @@
 pub mod background;
 pub mod cache;
 pub mod cell;
+pub mod columns;
 pub mod commitlog;
 pub mod compaction;
 pub mod disk;
@@ -25,25 +26,6 @@ pub mod sstable;
 pub mod table;
 mod tools;
 
-pub use engine::{AppendedView, Engine, RowStream};
+pub use engine::{AppendedView, ColumnStream, Engine, RowStream};
 pub use ingest::{Ingest, IngestOptions, IngestSummary};
 pub use tools::{CheckSummary, check_directory, inspect_file};
-
-use crate::error::{Error, Result};
-use read::ColumnBatch;
-
-fn absent<T>() -> Result<T> {
-    Err(Error::internal("the engine is being built"))
-}
-
-/// A scan under way.
-#[derive(Debug)]
-pub struct ColumnStream {}
-
-impl ColumnStream {
-    /// The next batch, or none at the end.
-    #[expect(clippy::should_implement_trait, reason = "it fails")]
-    pub fn next(&mut self) -> Result<Option<ColumnBatch>> {
-        absent()
-    }
-}

@@ -1,39 +1,24 @@
 //! One run: an engine, its models, and the operations that both get.
 
 use crate::oracle::{Model, Wanted};
+use crate::scans;
+use crate::setup::*;
 use bytes::Bytes;
 use helenus::clock::{Clock, VirtualClock};
-use helenus::config::{CommitlogSync, Config};
 use helenus::random::Random;
-use helenus::schema::{Column, ColumnId, ColumnKind, SchemaChange, Table, TableId, TableOptions};
+use helenus::schema::{ColumnId, SchemaChange, TableId};
 use helenus::storage::Engine;
 use helenus::storage::cell::{Cell, Deletion, Liveness};
 use helenus::storage::disk::simulated::SimulatedDisk;
 use helenus::storage::mutation::{Mutation, PartitionUpdate};
 use helenus::storage::read::{
-    PartitionBound, Partitions, Projection, ReadCommand, ReadItem, Slice,
+    PartitionBound, Partitions, Projection, ReadCommand, ReadItem, ScanCommand, Slice,
 };
 use helenus::storage::row::{
     ColumnData, PartitionKey, PathCell, RangeDeletion, Row, RowColumn, RowDeletion,
 };
-use helenus::types::Type;
 use std::collections::BTreeMap;
 use std::sync::Arc;
-
-/// The table that keeps tombstones, the one that does not, and the one of counters.
-const KEEPING: u64 = 0;
-const PURGING: u64 = 1;
-const COUNTING: u64 = 2;
-const TABLES: u64 = 3;
-
-const STATIC: u32 = 3;
-const SIMPLE: [u32; 2] = [4, 5];
-const COLLECTION: u32 = 6;
-const COUNTERS: [u32; 2] = [4, 5];
-
-const PARTITIONS: u64 = 10;
-const FIRST: u64 = 4;
-const SECOND: u64 = 6;
 
 pub struct Run {
     seed: u64,
@@ -47,92 +32,6 @@ pub struct Run {
     highest: i64,
     counter_clock: i64,
     now_step: usize,
-}
-
-fn column(id: u32, name: &str, ty: Type, kind: ColumnKind) -> Column {
-    Column {
-        id: ColumnId(id),
-        name: name.to_owned(),
-        ty,
-        kind,
-        position: usize::from(id == 2),
-        descending: false,
-    }
-}
-
-fn table(number: u64) -> Table {
-    let map = Type::Map {
-        key: Arc::new(Type::Int),
-        value: Arc::new(Type::Text),
-        frozen: false,
-    };
-    let (statics, regulars) = if number == COUNTING {
-        let counter = |id, name| column(id, name, Type::Counter, ColumnKind::Regular);
-        (Vec::new(), vec![counter(4, "n"), counter(5, "m")])
-    } else {
-        let regular = |id, name, ty| column(id, name, ty, ColumnKind::Regular);
-        (
-            vec![column(STATIC, "s", Type::Text, ColumnKind::Static)],
-            vec![
-                regular(4, "v", Type::Int),
-                regular(5, "w", Type::Text),
-                regular(6, "x", map),
-            ],
-        )
-    };
-    let options = TableOptions {
-        // A counter stays deleted for as long as its tombstone does.
-        gc_grace_seconds: if number == PURGING { 0 } else { 864_000 },
-        ..TableOptions::default()
-    };
-    Table {
-        id: TableId(number),
-        uuid: uuid::Uuid::from_u128(u128::from(number)),
-        keyspace: "k".to_owned(),
-        name: format!("t{number}"),
-        partition_key: vec![column(0, "p", Type::Int, ColumnKind::PartitionKey)],
-        clustering: vec![
-            column(1, "a", Type::TinyInt, ColumnKind::Clustering),
-            column(2, "b", Type::TinyInt, ColumnKind::Clustering),
-        ],
-        statics,
-        regulars,
-        dropped: BTreeMap::new(),
-        next_column_id: 7,
-        options,
-        version: 1,
-    }
-}
-
-fn config(seed: u64) -> Config {
-    Config {
-        commitlog_sync: CommitlogSync::Group,
-        commitlog_segment_bytes: 64 << 10,
-        memtable_flush_bytes: 256 << 10,
-        memtable_shards: 3,
-        block_bytes: if seed % 2 == 0 { 256 } else { 4 << 10 },
-        background: false,
-        seed: Some(seed),
-        ..Config::default()
-    }
-}
-
-fn key(number: u64) -> PartitionKey {
-    // Some partitions share a token, as in life.
-    let token = [i64::MIN, -5, -5, 0, 7, 7, 7, 100, i64::MAX - 1, i64::MAX];
-    PartitionKey {
-        token: token[number as usize],
-        key: Bytes::copy_from_slice(&(number as u32).to_be_bytes()),
-    }
-}
-
-fn component(number: u64) -> u8 {
-    // As the byte-comparable form of a tinyint: the sign flipped.
-    number as u8 ^ 0x80
-}
-
-fn clustering(first: u64, second: u64) -> Bytes {
-    Bytes::from(vec![0x40, component(first), 0x40, component(second), 0x38])
 }
 
 impl Run {
@@ -181,7 +80,8 @@ impl Run {
         self.now_step = number;
         match self.below(1_000) {
             0..=619 => self.write(),
-            620..=949 => self.read(),
+            620..=919 => self.read(),
+            920..=949 => self.scan(),
             950..=969 => self.clock.advance_micros(self.below(3_000_000) as i64),
             970..=987 => self.flush(),
             988..=994 => self.compact(),
@@ -502,6 +402,53 @@ impl Run {
         };
         let expected = self.expect(table, &command);
         self.compare(&command, &expected);
+    }
+
+    fn scan(&mut self) {
+        let table = self.below(TABLES);
+        let ids: &[u32] = match table {
+            COUNTING => &COUNTERS,
+            _ => &[SIMPLE[0], SIMPLE[1], COLLECTION],
+        };
+        let chosen = ids.iter().filter(|_| self.chance(60));
+        let columns: Vec<ColumnId> = chosen.map(|id| ColumnId(*id)).collect();
+        let (start, end) = (self.partition_bound(), self.partition_bound());
+        let command = ReadCommand {
+            table: TableId(table),
+            partitions: Partitions::Range {
+                start: start.clone(),
+                end: end.clone(),
+            },
+            slices: vec![Slice::all()],
+            reversed: false,
+            columns: Projection::Columns(columns.clone()),
+            now_seconds: self.now(),
+        };
+        let expected = self.expect(table, &command);
+        let expected = scans::expected(&expected, &columns, table == COUNTING);
+        let scan = ScanCommand {
+            table: TableId(table),
+            start,
+            end,
+            columns,
+            keys: true,
+            now_seconds: self.now(),
+        };
+        let rows = scans::scan(&self.engine, scan.clone());
+        if rows != expected {
+            let at = rows
+                .iter()
+                .zip(&expected)
+                .take_while(|(a, b)| a == b)
+                .count();
+            panic!(
+                "seed {} operation {}: {scan:?}\nrow {at}: engine {:#?}\nmodel {:#?}",
+                self.seed,
+                self.now_step,
+                rows.get(at),
+                expected.get(at)
+            );
+        }
     }
 
     fn read_everything(&mut self) {

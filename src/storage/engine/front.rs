@@ -2,7 +2,7 @@
 
 use crate::clock::SharedClock;
 use crate::config::Config;
-use crate::error::{Error, Result};
+use crate::error::Result;
 use crate::schema::{Catalog, SchemaChange, TableId};
 use crate::storage::background::Threads;
 use crate::storage::disk::Disk;
@@ -10,10 +10,11 @@ use crate::storage::disk::real::RealDisk;
 use crate::storage::disk::simulated::SimulatedDisk;
 use crate::storage::engine::core::Inner;
 use crate::storage::engine::read::RowStream;
+use crate::storage::engine::scan::ColumnStream;
+use crate::storage::ingest::{Ingest, IngestOptions};
 use crate::storage::mutation::Mutation;
 use crate::storage::read::{ReadCommand, ScanCommand};
 use crate::storage::row::PartitionKey;
-use crate::storage::{ColumnStream, Ingest, IngestOptions};
 use std::fmt;
 use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -120,9 +121,9 @@ impl Engine {
         self.inner.read(command, false)
     }
 
-    /// Starts a scan by column.
-    pub fn scan(&self, _command: ScanCommand) -> Result<ColumnStream> {
-        Err(Error::internal("this build has no scan yet"))
+    /// Starts a scan by column. It sees what is durable now, and nothing that comes later.
+    pub fn scan(&self, command: ScanCommand) -> Result<ColumnStream> {
+        self.inner.scan(command)
     }
 
     /// Empties a table at once.

@@ -9,6 +9,7 @@
 //! | `applied` | up to which position the memtables are complete |
 //! | `budget` | the bound on memory that makes writers wait |
 //! | `read` | snapshots, merges, streams of rows |
+//! | `scan` | streams of columns |
 //! | `flush` | freeze → SSTable → manifest → reclaim of the log |
 //! | `compact` | runs compaction jobs and publishes what they make |
 //! | `imports` | the bulk imports under way |
@@ -32,12 +33,14 @@ mod ingest;
 mod locks;
 mod read;
 mod recover;
+mod scan;
 mod schema;
 mod timestamps;
 mod write;
 
 pub use front::{AppendedView, Engine};
 pub use read::RowStream;
+pub use scan::ColumnStream;
 
 #[cfg(test)]
 mod tests;

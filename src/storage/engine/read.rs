@@ -4,7 +4,7 @@ use crate::error::Result;
 use crate::schema::TableId;
 use crate::storage::engine::core::Inner;
 use crate::storage::live::{Filter, LiveRows, Reread};
-use crate::storage::memtable::MemtableSource;
+use crate::storage::memtable::{Memtable, MemtableSource};
 use crate::storage::merge::{Merge, MergedRow};
 use crate::storage::read::{PartitionBound, Partitions, Projection, ReadCommand, ReadItem, Slice};
 use crate::storage::row::PartitionKey;
@@ -25,6 +25,21 @@ pub(super) struct Snapshot {
 }
 
 impl Snapshot {
+    /// What the snapshot has of a memtable.
+    pub fn memtable_source(
+        &self,
+        memtable: &Arc<Memtable>,
+        request: &SourceRequest,
+    ) -> MemtableSource {
+        let position = if memtable.is_volatile() {
+            self.volatile
+        } else {
+            self.logged
+        };
+        let counter = self.table.counter;
+        MemtableSource::new(Arc::clone(memtable), counter, position, request.clone())
+    }
+
     /// A merge of everything that the snapshot has for `request`; `key` where that is one
     /// partition.
     pub fn merge(&self, request: &SourceRequest, key: Option<&PartitionKey>) -> Result<Merge> {
@@ -33,17 +48,7 @@ impl Snapshot {
             if memtable.is_empty() {
                 continue;
             }
-            let position = if memtable.is_volatile() {
-                self.volatile
-            } else {
-                self.logged
-            };
-            sources.push(Box::new(MemtableSource::new(
-                Arc::clone(memtable),
-                self.table.counter,
-                position,
-                request.clone(),
-            )));
+            sources.push(Box::new(self.memtable_source(memtable, request)));
         }
         for file in self.table.files.iter() {
             if may_hold(file, request, key)? {
