@@ -1,13 +1,11 @@
-//! The main job on real input: the New York flights of 2013.
-//!
-//! The file is imported once; then what helenus answers is held against what a few lines over the
-//! `csv` crate compute from the same file.
+//! The examples print what stands beside them, and the main job's answers are right: they are held
+//! against what a few lines over the `csv` crate compute from the same file.
 
 use helenus::Database;
-use helenus::clock::SystemClock;
+use helenus::clock::VirtualClock;
 use helenus::config::Config;
 use helenus::cql::result::{BindValue, ResultRow};
-use helenus::transfer::{self, ImportOptions, Input};
+use helenus::shell::{Format, run_script};
 use std::collections::BTreeMap;
 use std::fs::File;
 
@@ -15,6 +13,7 @@ const FILE: &str = concat!(
     env!("CARGO_MANIFEST_DIR"),
     "/sql/examples/data/flights.csv.gz"
 );
+const GOLDEN: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/sql/examples/01_flights.out");
 const EXAMPLE: &str = include_str!("../sql/examples/01_flights.cql");
 
 /// What the file says, computed without helenus.
@@ -63,13 +62,6 @@ fn from_the_file() -> Expected {
     expected
 }
 
-/// The statement of the example that starts with `start`, so that the table stands in one place.
-fn statement(start: &str) -> &'static str {
-    let from = EXAMPLE.find(start).unwrap();
-    let length = EXAMPLE[from..].find(';').unwrap();
-    &EXAMPLE[from..from + length]
-}
-
 fn rows(database: &Database, cql: &str, values: &[BindValue]) -> Vec<ResultRow> {
     database
         .execute(cql, values)
@@ -79,28 +71,43 @@ fn rows(database: &Database, cql: &str, values: &[BindValue]) -> Vec<ResultRow> 
         .unwrap()
 }
 
-#[test]
-fn answers_equal_those_of_the_csv_crate() {
-    let folder = tempfile::tempdir().unwrap();
-    let database =
-        Database::open_with(folder.path(), Config::default(), SystemClock::shared()).unwrap();
-    database.execute(statement("CREATE KEYSPACE"), &[]).unwrap();
-    database.execute("USE nyc", &[]).unwrap();
-    database
-        .execute(statement("CREATE TABLE IF NOT EXISTS flights"), &[])
-        .unwrap();
-    let mut options = ImportOptions::new("nyc", "flights", vec![Input::Path(FILE.to_owned())]);
-    options.dialect.null = "NA".to_owned();
-    let summary = transfer::import(&database, options).unwrap();
-    assert_eq!(
-        (summary.rows, summary.duplicates, summary.rejected),
-        (336_776, 0, 0)
-    );
+/// What the shell prints for an example.
+fn transcript(database: &Database, script: &str) -> String {
+    let mut printed = Vec::new();
+    if let Err(error) = run_script(database, script, &mut printed, Format::Table) {
+        panic!("{error}\n{}", String::from_utf8_lossy(&printed));
+    }
+    String::from_utf8(printed).unwrap()
+}
 
+#[test]
+#[expect(clippy::disallowed_methods, reason = "a file of this package")]
+fn the_main_job() {
+    let clock = VirtualClock::shared(1_700_000_000_000_000);
+    let config = Config {
+        background: false,
+        seed: Some(1),
+        ..Config::default()
+    };
+    let database = Database::in_memory(config, clock).unwrap();
+    let printed = transcript(&database, EXAMPLE);
+    if std::env::var_os("UPDATE_GOLDEN").is_some() {
+        std::fs::write(GOLDEN, &printed).unwrap();
+    }
+    let golden = std::fs::read_to_string(GOLDEN).unwrap();
+    assert_eq!(printed, golden, "UPDATE_GOLDEN=1 writes it anew");
+    answers_equal_those_of_the_csv_crate(&database);
+    // A repeat changes nothing.
+    assert_eq!(transcript(&database, EXAMPLE), golden);
+}
+
+/// Holds answers against what a few lines over the `csv` crate compute from the same file.
+fn answers_equal_those_of_the_csv_crate(database: &Database) {
+    database.execute("USE nyc", &[]).unwrap();
     let expected = from_the_file();
     assert_eq!(expected.rows, 336_776);
     let counted = rows(
-        &database,
+        database,
         "SELECT count(*) AS n, count(dep_time) AS left FROM flights",
         &[],
     );
@@ -112,7 +119,7 @@ fn answers_equal_those_of_the_csv_crate() {
     for (carrier, sums) in &expected.carriers {
         let cql = "SELECT count(*) AS n, sum(distance) AS miles FROM flights \
                    WHERE carrier = ? ALLOW FILTERING";
-        let row = &rows(&database, cql, &[carrier.as_str().into()])[0];
+        let row = &rows(database, cql, &[carrier.as_str().into()])[0];
         // `sum` of an int column is an int, as in Cassandra.
         let answered = (
             row.get::<i64>("n").unwrap(),
@@ -123,7 +130,7 @@ fn answers_equal_those_of_the_csv_crate() {
 
     let cql = "SELECT sched_dep_time, carrier, flight, dest, dep_delay FROM flights \
                WHERE origin = ? AND month = ? AND day = ?";
-    let slice: Vec<_> = rows(&database, cql, &[ORIGIN.into(), MONTH.into(), DAY.into()])
+    let slice: Vec<_> = rows(database, cql, &[ORIGIN.into(), MONTH.into(), DAY.into()])
         .iter()
         .map(|row| {
             (
