@@ -174,11 +174,10 @@ impl fmt::Display for ImportSummary {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(
             f,
-            "{}: {} rows imported in {:.2} s ({} rows/s), {} read, {} written, {} rejected",
+            "{}: {} rows imported in {}, {} read, {} written, {} rejected",
             self.table,
             progress::grouped(self.rows),
-            self.seconds,
-            progress::rate(self.rows + self.duplicates, self.seconds),
+            progress::pace(self.rows + self.duplicates, self.seconds),
             progress::bytes(self.bytes_read),
             progress::bytes(self.bytes_written),
             progress::grouped(self.rejected),
@@ -272,11 +271,10 @@ impl fmt::Display for ExportSummary {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(
             f,
-            "{}: {} rows exported in {:.2} s ({} rows/s), {} written",
+            "{}: {} rows exported in {}, {} written",
             self.source,
             progress::grouped(self.rows),
-            self.seconds,
-            progress::rate(self.rows, self.seconds),
+            progress::pace(self.rows, self.seconds),
             progress::bytes(self.bytes),
         )
     }
