@@ -157,6 +157,7 @@ mod tests {
         assert_eq!(bytes(999), "999 B");
         assert_eq!(bytes(31_053_850), "31.1 MB");
         assert_eq!(bytes(2_500_000_000_000_000), "2500.0 TB");
-        assert_eq!(rate(100, 0.5), "200");
+        assert_eq!(pace(100, 0.5), "0.50 s (200 rows/s)");
+        assert_eq!(pace(100, 0.001), "0.00 s");
     }
 }
