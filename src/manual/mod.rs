@@ -5,6 +5,7 @@
 //! | [`architecture`] | who reads or changes the code |
 //! | [`decisions`] | who asks "why is it so?" |
 //! | [`formats`] | who must know what stands on disk |
+//! | [`format_sstable`] | who must know it of SSTables, byte by byte |
 //! | [`cql_support`] | who brings an application from Cassandra |
 //! | [`shell`] | who types statements |
 //! | [`operations`] | who runs it |
@@ -19,6 +20,9 @@ pub mod decisions {}
 
 #[doc = include_str!("formats.md")]
 pub mod formats {}
+
+#[doc = include_str!("format_sstable.md")]
+pub mod format_sstable {}
 
 #[doc = include_str!("cql_support.md")]
 pub mod cql_support {}

@@ -85,7 +85,7 @@ pub struct Frame {
 #[derive(Debug)]
 enum Shape {
     Simple(Cells),
-    Complex(Complex),
+    Complex(Box<Complex>),
 }
 
 impl Shape {
@@ -102,8 +102,19 @@ impl Shape {
 struct Loaded {
     page: Bytes,
     shape: Shape,
-    /// The values as wire bytes if they are packed integers, and how long each is.
-    wire: Option<(Bytes, usize)>,
+    /// The values, where all are of one length: packed integers are spelled out for it.
+    strided: Option<Strided>,
+    /// Whether each row has a cell like its base.
+    plain: bool,
+}
+
+/// Values of one length: the `i`-th starts at `at + i * step`.
+#[derive(Debug)]
+struct Strided {
+    bytes: Bytes,
+    at: usize,
+    step: usize,
+    length: usize,
 }
 
 /// A column of a block.
@@ -274,25 +285,39 @@ impl Block {
             if optional && column.flags & column_flags::EXCEPTIONS == 0 {
                 continue;
             }
-            let entry = table.get(column.place);
-            let (id, kind) = entry
-                .map(|entry| (entry.id, entry.kind))
-                .ok_or_else(|| damaged(Damage("a column beyond the column table")))?;
+            let Some(entry) = table.get(column.place) else {
+                return Err(damaged(Damage("a column beyond the column table")));
+            };
+            let id = entry.id;
             let loaded = column
-                .load(&self.payload, self.rows, kind)
+                .load(&self.payload, self.rows, entry.kind)
                 .map_err(damaged)?;
-            let data = match &loaded.shape {
+            if loaded.plain
+                && let Some(strided) = &loaded.strided
+            {
+                let value = strided.get(row).map_err(damaged)?;
+                let data = ColumnData::Simple(cell_of(&base, value));
+                columns.push(RowColumn { id, data });
+                continue;
+            }
+            match &loaded.shape {
                 Shape::Simple(cells) => {
                     let found = cells.find(&loaded.page, row, &base).map_err(damaged)?;
-                    match found {
-                        Some((meta, _)) if optional && meta.timestamp <= base.timestamp => None,
-                        Some(found) => Some(ColumnData::Simple(self.cell(file, loaded, found)?)),
-                        None => None,
+                    let Some((meta, rank)) = found else {
+                        continue;
+                    };
+                    if optional && meta.timestamp <= base.timestamp {
+                        continue;
                     }
+                    let value = self.value(file, loaded, rank)?;
+                    let data = ColumnData::Simple(cell_of(&meta, value));
+                    columns.push(RowColumn { id, data });
                 }
-                Shape::Complex(complex) => self.complex(file, loaded, complex, row, &base)?,
-            };
-            columns.extend(data.map(|data| RowColumn { id, data }));
+                Shape::Complex(complex) => {
+                    let data = self.complex(file, loaded, complex, row, &base)?;
+                    columns.extend(data.map(|data| RowColumn { id, data }));
+                }
+            }
         }
         Ok(Row {
             clustering,
@@ -307,34 +332,20 @@ impl Block {
         })
     }
 
-    fn cell(
-        &self,
-        file: &UnitFile,
-        loaded: &Loaded,
-        (meta, rank): (CellMeta, Option<usize>),
-    ) -> Result<Cell> {
+    #[inline]
+    fn value(&self, file: &UnitFile, loaded: &Loaded, rank: Option<usize>) -> Result<Bytes> {
         let damaged = |damage| file.damaged(self.offset, damage);
-        let value = match (rank, &loaded.wire) {
-            (None, _) => Bytes::new(),
-            (Some(rank), Some((wire, length))) => {
-                share(wire, rank * length, (rank + 1) * length).map_err(damaged)?
-            }
-            (Some(rank), None) => {
-                let values = loaded.shape.cells().values();
-                match values.place(&loaded.page, rank).map_err(damaged)? {
-                    Place::Inside(start, end) => {
-                        share(&loaded.page, start, end).map_err(damaged)?
-                    }
-                    Place::Overflow(place) => file.overflow(&place)?,
-                }
-            }
+        let Some(rank) = rank else {
+            return Ok(Bytes::new());
         };
-        Ok(Cell {
-            timestamp: meta.timestamp,
-            ttl_seconds: meta.ttl_seconds,
-            expiry_seconds: meta.expiry_seconds,
-            value,
-        })
+        if let Some(strided) = &loaded.strided {
+            return strided.get(rank).map_err(damaged);
+        }
+        let values = loaded.shape.cells().values();
+        match values.place(&loaded.page, rank).map_err(damaged)? {
+            Place::Inside(start, end) => share(&loaded.page, start, end).map_err(damaged),
+            Place::Overflow(place) => file.overflow(&place),
+        }
     }
 
     fn complex(
@@ -358,21 +369,46 @@ impl Block {
                 .and_then(|found| found.ok_or(Damage("an element without a cell")))
                 .map_err(damaged)?;
             let (path, original) = complex.path(page, i).map_err(damaged)?;
+            let (meta, rank) = found;
             cells.push(PathCell {
                 path,
                 original,
-                cell: self.cell(file, loaded, found)?,
+                cell: cell_of(&meta, self.value(file, loaded, rank)?),
             });
         }
         Ok(Some(ColumnData::Complex { deletion, cells }))
     }
 }
 
+impl Strided {
+    #[inline]
+    fn get(&self, i: usize) -> Parsed<Bytes> {
+        let start = self.at + i * self.step;
+        share(&self.bytes, start, start + self.length)
+    }
+}
+
+#[inline]
+fn cell_of(meta: &CellMeta, value: Bytes) -> Cell {
+    Cell {
+        timestamp: meta.timestamp,
+        ttl_seconds: meta.ttl_seconds,
+        expiry_seconds: meta.expiry_seconds,
+        value,
+    }
+}
+
 impl BlockColumn {
+    #[inline]
     fn load(&self, payload: &Bytes, rows: usize, kind: PhysicalKind) -> Parsed<&Loaded> {
-        if let Some(loaded) = self.loaded.get() {
-            return Ok(loaded);
+        match self.loaded.get() {
+            Some(loaded) => Ok(loaded),
+            None => self.load_now(payload, rows, kind),
         }
+    }
+
+    #[cold]
+    fn load_now(&self, payload: &Bytes, rows: usize, kind: PhysicalKind) -> Parsed<&Loaded> {
         let page = self.page.load(payload)?;
         let mut input = Input::new(&page);
         let is_complex = self.flags & column_flags::COMPLEX != 0;
@@ -380,16 +416,33 @@ impl BlockColumn {
             return Err(Damage("the kind of a column"));
         }
         let shape = if is_complex {
-            Shape::Complex(Complex::parse(&mut input, rows)?)
+            Shape::Complex(Box::new(Complex::parse(&mut input, rows)?))
         } else {
             Shape::Simple(Cells::parse(&mut input, rows)?)
         };
-        let values = shape.cells().values();
-        let wire = match values.packed_length() {
-            Some(length) => Some((Bytes::from(values.unpack(&page)?), length)),
-            None => None,
+        let cells = shape.cells();
+        let values = cells.values();
+        let strided = match (values.packed_length(), values.stride()) {
+            (Some(length), _) => Some(Strided {
+                bytes: Bytes::from(values.unpack(&page)?),
+                at: 0,
+                step: length,
+                length,
+            }),
+            (None, Some((at, step, length))) => Some(Strided {
+                bytes: page.clone(),
+                at,
+                step,
+                length,
+            }),
+            (None, None) => None,
         };
-        let loaded = Loaded { page, shape, wire };
+        let loaded = Loaded {
+            strided,
+            plain: !is_complex && cells.is_plain(),
+            page,
+            shape,
+        };
         Ok(self.loaded.get_or_init(|| loaded))
     }
 

@@ -22,7 +22,8 @@ use crate::storage::sstable::rows::RowsBuilder;
 use crate::storage::sstable::runs::RunsBuilder;
 use crate::storage::sstable::stats::Stats;
 use crate::storage::sstable::unit::{Compressor, OVERFLOW_BYTES, put_page_ref};
-use crate::storage::sstable::values::{OverflowRef, ValuesBuilder, Zone, fixed_width};
+use crate::storage::sstable::values::OverflowRef;
+use crate::storage::sstable::values_builder::{ValuesBuilder, Zone, fixed_width};
 use crate::types::physical::PhysicalKind;
 use bytes::Bytes;
 
@@ -70,7 +71,7 @@ pub mod column_flags {
 #[derive(Debug)]
 enum ColumnBuilder {
     Simple(CellsBuilder),
-    Complex(ComplexBuilder),
+    Complex(Box<ComplexBuilder>),
 }
 
 impl ColumnBuilder {
@@ -154,7 +155,7 @@ impl BlockBuilder {
         let columns = table
             .iter()
             .map(|(_, kind)| match kind {
-                PhysicalKind::Complex => ColumnBuilder::Complex(ComplexBuilder::default()),
+                PhysicalKind::Complex => ColumnBuilder::Complex(Box::default()),
                 _ => ColumnBuilder::Simple(CellsBuilder::default()),
             })
             .collect();

@@ -17,7 +17,8 @@ use crate::storage::cell::{Cell, NEVER, NO_TTL};
 use crate::storage::sstable::codec::{Damage, Input, Parsed, put_count};
 use crate::storage::sstable::packed::{Packed, put_packed};
 use crate::storage::sstable::presence::{Presence, PresenceBuilder};
-use crate::storage::sstable::values::{OverflowRef, Values, ValuesBuilder, Zone};
+use crate::storage::sstable::values::{OverflowRef, Values};
+use crate::storage::sstable::values_builder::{ValuesBuilder, Zone};
 use crate::types::physical::PhysicalKind;
 
 /// What a cell is beside its value.
@@ -186,27 +187,23 @@ struct Exceptions {
 }
 
 impl Exceptions {
-    fn parse(input: &mut Input<'_>, slots: usize, present: usize) -> Parsed<Self> {
+    fn parse(input: &mut Input<'_>, slots: usize, present: usize) -> Parsed<Option<Box<Self>>> {
         let count = input.count(slots)?;
-        let mut found = Self {
-            count,
-            slots: None,
-            timestamps: Packed::EMPTY,
-            ttls: Packed::EMPTY,
-            expiries: Packed::EMPTY,
-        };
         if count == 0 {
-            return Ok(found);
+            return Ok(None);
         }
-        match input.u8()? {
-            SOME => found.slots = Some(Packed::parse(input, count)?),
-            EACH if count == present => {}
+        let slots = match input.u8()? {
+            SOME => Some(Packed::parse(input, count)?),
+            EACH if count == present => None,
             _ => return Err(Damage("an unknown form of exceptions")),
-        }
-        found.timestamps = Packed::parse(input, count)?;
-        found.ttls = Packed::parse(input, count)?;
-        found.expiries = Packed::parse(input, count)?;
-        Ok(found)
+        };
+        Ok(Some(Box::new(Self {
+            count,
+            slots,
+            timestamps: Packed::parse(input, count)?,
+            ttls: Packed::parse(input, count)?,
+            expiries: Packed::parse(input, count)?,
+        })))
     }
 
     #[inline]
@@ -238,7 +235,7 @@ impl Exceptions {
 #[derive(Clone, Debug)]
 pub struct Cells {
     presence: Presence,
-    exceptions: Exceptions,
+    exceptions: Option<Box<Exceptions>>,
     values: Values,
 }
 
@@ -260,6 +257,11 @@ impl Cells {
         &self.presence
     }
 
+    /// Whether each slot has a cell like its base.
+    pub fn is_plain(&self) -> bool {
+        self.exceptions.is_none() && matches!(self.presence, Presence::All(_))
+    }
+
     /// The values of those.
     pub fn values(&self) -> &Values {
         &self.values
@@ -275,8 +277,8 @@ impl Cells {
         base: &CellMeta,
     ) -> Parsed<Option<(CellMeta, Option<usize>)>> {
         let rank = self.presence.rank(slot);
-        if self.exceptions.count > 0
-            && let Some(meta) = self.exceptions.find(page, slot, rank)?
+        if let Some(exceptions) = &self.exceptions
+            && let Some(meta) = exceptions.find(page, slot, rank)?
         {
             return match rank {
                 Some(_) if !meta.is_tombstone() => Ok(Some((meta, rank))),

@@ -12,7 +12,8 @@ use crate::storage::sstable::codec::{Damage, Input, Parsed, put_count, share};
 use crate::storage::sstable::deletions::{Deletions, put_deletions};
 use crate::storage::sstable::packed::{Packed, put_packed};
 use crate::storage::sstable::presence::{Presence, PresenceBuilder};
-use crate::storage::sstable::values::{OverflowRef, Values, ValuesBuilder};
+use crate::storage::sstable::values::{OverflowRef, Values};
+use crate::storage::sstable::values_builder::ValuesBuilder;
 use crate::types::physical::PhysicalKind;
 use bytes::Bytes;
 

@@ -315,19 +315,9 @@ impl Cursor {
         )
     }
 
-    /// The slice that comes `number`-th in the cursor's direction.
-    fn slice(&self, number: usize) -> Option<&Slice> {
-        let slices = &self.request.slices;
-        if self.request.reversed {
-            slices.get(slices.len().checked_sub(number + 1)?)
-        } else {
-            slices.get(number)
-        }
-    }
-
     /// Goes to the next slice; answers whether there is one.
     fn next_slice(&mut self, here: &mut Here, current: &mut Current) -> Result<bool> {
-        let Some(slice) = self.slice(current.slices).cloned() else {
+        let Some(slice) = nth_slice(&self.request, current.slices).cloned() else {
             return Ok(false);
         };
         current.slices += 1;
@@ -384,12 +374,7 @@ impl Cursor {
         if !current.spans || self.only.is_some() {
             return Ok(false);
         }
-        let Some(slice) = current
-            .slices
-            .checked_sub(1)
-            .and_then(|n| self.slice(n))
-            .cloned()
-        else {
+        let Some(slice) = present_slice(&self.request, current).cloned() else {
             return Ok(false);
         };
         let next = if self.request.reversed {
@@ -420,41 +405,9 @@ impl Cursor {
     }
 
     /// The next item of the slice in the present block.
+    #[inline]
     fn item(&self, here: &Here, current: &mut Current) -> Result<Option<SourceItem>> {
-        let Some(slice) = current.slices.checked_sub(1).and_then(|n| self.slice(n)) else {
-            return Ok(None);
-        };
-        let Some(part) = &mut current.part else {
-            return Ok(None);
-        };
-        let reversed = self.request.reversed;
-        let (from, to) = part.rows;
-        let row = match (from < to, reversed) {
-            (false, _) => None,
-            (true, false) => Some(from),
-            (true, true) => Some(to - 1),
-        };
-        let pieces = &mut current.pieces;
-        let (piece, clustering) = frame(&self.reader, &here.block, |frame| {
-            let piece = next_piece(frame, here.run, pieces, slice, row, reversed)?;
-            let clustering = match row.filter(|_| piece.is_none()) {
-                None => None,
-                Some(row) => match part.clusterings.get(row) {
-                    Some(clustering) => Some(clustering),
-                    None => Some(frame.keys.clustering(row)?),
-                },
-            };
-            Ok((piece, clustering))
-        })?;
-        if let Some(piece) = piece {
-            return Ok(Some(SourceItem::Range(piece)));
-        }
-        let (Some(row), Some(clustering)) = (row, clustering) else {
-            return Ok(None);
-        };
-        part.rows = if reversed { (from, row) } else { (row + 1, to) };
-        self.row(&here.block, row, clustering)
-            .map(|row| Some(SourceItem::Row(row)))
+        next_in_block(&self.reader, &self.request, &self.wanted, here, current)
     }
 
     fn items(&mut self, here: &mut Here, current: &mut Current) -> Result<Option<SourceItem>> {
@@ -470,6 +423,65 @@ impl Cursor {
             }
         }
     }
+}
+
+/// The slice that comes `number`-th in the cursor's direction.
+fn nth_slice(request: &SourceRequest, number: usize) -> Option<&Slice> {
+    let slices = &request.slices;
+    if request.reversed {
+        slices.get(slices.len().checked_sub(number + 1)?)
+    } else {
+        slices.get(number)
+    }
+}
+
+/// The slice under way.
+fn present_slice<'a>(request: &'a SourceRequest, current: &Current) -> Option<&'a Slice> {
+    nth_slice(request, current.slices.checked_sub(1)?)
+}
+
+/// The next item of the slice in the present block.
+fn next_in_block(
+    reader: &Reader,
+    request: &SourceRequest,
+    wanted: &Wanted,
+    here: &Here,
+    current: &mut Current,
+) -> Result<Option<SourceItem>> {
+    let Some(slice) = present_slice(request, current) else {
+        return Ok(None);
+    };
+    let Some(part) = &mut current.part else {
+        return Ok(None);
+    };
+    let reversed = request.reversed;
+    let (from, to) = part.rows;
+    let row = match (from < to, reversed) {
+        (false, _) => None,
+        (true, false) => Some(from),
+        (true, true) => Some(to - 1),
+    };
+    let damaged = |damage| reader.units().damaged(here.block.offset(), damage);
+    let frame = here.block.frame().map_err(damaged)?;
+    if !frame.pieces.is_empty() {
+        let pieces = &mut current.pieces;
+        let piece = next_piece(frame, here.run, pieces, slice, row, reversed).map_err(damaged)?;
+        if let Some(piece) = piece {
+            return Ok(Some(SourceItem::Range(piece)));
+        }
+    }
+    let Some(row) = row else {
+        return Ok(None);
+    };
+    let clustering = match part.clusterings.get(row) {
+        Some(clustering) => clustering,
+        None => frame.keys.clustering(row).map_err(damaged)?,
+    };
+    part.rows = if reversed { (from, row) } else { (row + 1, to) };
+    let row = here
+        .block
+        .row(reader.units(), reader.columns(), wanted, row, clustering)?;
+    Ok(Some(SourceItem::Row(row)))
 }
 
 /// The next range deletion of a run that reaches into the slice, if it comes before `row`.
@@ -545,9 +557,18 @@ impl Source for Cursor {
     }
 
     fn next_item(&mut self) -> Result<Option<SourceItem>> {
-        let (State::In(_), Some(_)) = (&self.state, &self.current) else {
+        let (State::In(here), Some(current)) = (&self.state, &mut self.current) else {
             return Ok(None);
         };
+        let item = next_in_block(&self.reader, &self.request, &self.wanted, here, current);
+        match item {
+            Ok(None) => {}
+            Ok(item) => return Ok(item),
+            Err(error) => {
+                self.state = State::End;
+                return Err(error);
+            }
+        }
         let State::In(mut here) = std::mem::replace(&mut self.state, State::End) else {
             return Ok(None);
         };

@@ -22,7 +22,7 @@ use crate::storage::row::PartitionKey;
 use crate::storage::sstable::codec::{Damage, Input, Parsed, put_count, put_sized, put_varint};
 use crate::storage::sstable::stats::{Histogram, Stats};
 use crate::storage::sstable::unit::{MAGIC, VERSION};
-use crate::storage::sstable::values::Zone;
+use crate::storage::sstable::values_builder::Zone;
 use crate::types::physical::PhysicalKind;
 use bytes::Bytes;
 use std::collections::BTreeMap;

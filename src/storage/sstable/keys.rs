@@ -7,7 +7,8 @@
 //! others.
 
 use crate::storage::sstable::codec::{Damage, Input, Parsed, put_sized, share};
-use crate::storage::sstable::values::{Values, ValuesBuilder};
+use crate::storage::sstable::values::Values;
+use crate::storage::sstable::values_builder::ValuesBuilder;
 use crate::types::physical::PhysicalKind;
 use bytes::Bytes;
 use std::cmp::Ordering;
@@ -218,10 +219,10 @@ mod tests {
             let keys = Keys::parse(Bytes::from(page), list.len()).unwrap();
             let first = usize::from(list[0].is_empty());
             let run = keys.clusterings(first, list.len()).unwrap();
-            for row in first..list.len() {
-                assert_eq!(keys.clustering(row).unwrap(), list[row].as_bytes());
+            for (row, key) in list.iter().enumerate().skip(first) {
+                assert_eq!(keys.clustering(row).unwrap(), key.as_bytes());
                 if let Some(clustering) = run.get(row) {
-                    assert_eq!(clustering, list[row].as_bytes());
+                    assert_eq!(clustering, key.as_bytes());
                 }
             }
             for bound in [
@@ -234,9 +235,9 @@ mod tests {
                     .lower_bound(first, list.len(), bound.as_bytes())
                     .unwrap();
                 assert_eq!(found, wanted, "{list:?} {bound}");
-                for row in first..list.len() {
+                for (row, key) in list.iter().enumerate().skip(first) {
                     let order = keys.compare(row, bound.as_bytes()).unwrap();
-                    assert_eq!(order, list[row].cmp(bound));
+                    assert_eq!(order, key.cmp(&bound));
                 }
             }
         }

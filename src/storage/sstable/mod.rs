@@ -28,6 +28,7 @@ mod stats;
 mod tools;
 mod unit;
 mod values;
+mod values_builder;
 mod vector;
 mod writer;
 
@@ -36,7 +37,7 @@ pub use footer::ColumnEntry;
 pub use reader::{BlockCache, Found, Reader};
 pub use scan::{BlockCursor, BlockSpan, Position};
 pub use tools::{inspect, verify};
-pub use values::{Zone, float_order};
+pub use values_builder::{Zone, float_order};
 pub use writer::{Writer, WriterOptions};
 
 #[cfg(test)]

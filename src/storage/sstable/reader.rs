@@ -15,7 +15,7 @@ use crate::storage::sstable::footer::{ColumnEntry, Properties, Trailer, check_he
 use crate::storage::sstable::index::{BlockEntry, Index, Root, parse_zones};
 use crate::storage::sstable::runs::{STATIC_BEFORE, STATIC_HERE};
 use crate::storage::sstable::unit::{CHECKSUM_BYTES, check_unit};
-use crate::storage::sstable::values::Zone;
+use crate::storage::sstable::values_builder::Zone;
 use bytes::Bytes;
 use std::cmp::Ordering;
 use std::sync::{Arc, OnceLock};

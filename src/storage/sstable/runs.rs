@@ -17,7 +17,8 @@ use crate::storage::sstable::cells::{time_code, time_of};
 use crate::storage::sstable::codec::{Damage, Input, Parsed, put_count};
 use crate::storage::sstable::deletions::{Deletions, put_deletions};
 use crate::storage::sstable::packed::{Packed, put_packed};
-use crate::storage::sstable::values::{Values, ValuesBuilder};
+use crate::storage::sstable::values::Values;
+use crate::storage::sstable::values_builder::ValuesBuilder;
 use crate::types::physical::PhysicalKind;
 use bytes::Bytes;
 use std::cmp::Ordering;
@@ -315,6 +316,11 @@ impl Pieces {
             return Err(Damage("the order of range deletions"));
         }
         Ok(Self { list })
+    }
+
+    /// Whether there is none.
+    pub fn is_empty(&self) -> bool {
+        self.list.is_empty()
     }
 
     /// Those of one run.

@@ -12,7 +12,7 @@ use crate::storage::sstable::cursor::{BEHIND_ALL, Cursor, first_block, run_prece
 use crate::storage::sstable::keys::Keys;
 use crate::storage::sstable::reader::{Ahead, BlockAt, Reader};
 use crate::storage::sstable::runs::Runs;
-use crate::storage::sstable::values::Zone;
+use crate::storage::sstable::values_builder::Zone;
 use crate::storage::sstable::vector::{absent, decode};
 use crate::types::physical::PhysicalKind;
 use bytes::Bytes;

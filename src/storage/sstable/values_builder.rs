@@ -1,0 +1,319 @@
+//! Collects values and encodes them in the form that suits them best; the forms are described in
+//! [`values`](super::values).
+
+use crate::storage::sstable::codec::{put_count, put_varint};
+use crate::storage::sstable::packed::{put_packed_within, width_of};
+use crate::storage::sstable::unit::OVERFLOW_BYTES;
+use crate::storage::sstable::values::{
+    CONSTANT, DICTIONARY, EMPTY, FIXED, INTEGER, LONG, OverflowRef, SHORT, WITH_OVERFLOW,
+};
+use crate::types::physical::PhysicalKind;
+use bytes::Bytes;
+
+/// The most entries of a dictionary.
+const DICTIONARY_MAX: usize = 128;
+/// The fewest values for which a dictionary is tried.
+const DICTIONARY_VALUES_MIN: usize = 16;
+
+/// The wire length of the values of a kind, where it is fixed.
+pub fn fixed_width(kind: PhysicalKind) -> Option<usize> {
+    match kind {
+        PhysicalKind::Int8 | PhysicalKind::Bool => Some(1),
+        PhysicalKind::Int16 => Some(2),
+        PhysicalKind::Int32 | PhysicalKind::Float32 => Some(4),
+        PhysicalKind::Int64 | PhysicalKind::Float64 => Some(8),
+        PhysicalKind::Counter => Some(16),
+        PhysicalKind::Bytes | PhysicalKind::Complex => None,
+    }
+}
+
+/// Whether a kind's values are whole numbers in big-endian bytes.
+fn is_integer(kind: PhysicalKind) -> bool {
+    matches!(
+        kind,
+        PhysicalKind::Int8 | PhysicalKind::Int16 | PhysicalKind::Int32 | PhysicalKind::Int64
+    )
+}
+
+/// The least and greatest value of a page: integers as they are, floats by their total order
+/// (see [`float_order`]).
+pub type Zone = (i64, i64);
+
+/// Maps a float's bits to a number of the same order (that of `f64::total_cmp`).
+pub fn float_order(bits: i64) -> i64 {
+    bits ^ (((bits >> 63) as u64) >> 1) as i64
+}
+
+fn float_order_32(bits: i32) -> i64 {
+    i64::from(bits ^ (((bits >> 31) as u32) >> 1) as i32)
+}
+
+/// Collects values.
+#[derive(Debug, Default)]
+pub struct ValuesBuilder {
+    data: Vec<u8>,
+    ends: Vec<u32>,
+    length: usize,
+    mixed: bool,
+    large: Vec<(u32, Bytes)>,
+}
+
+impl ValuesBuilder {
+    /// Adds a value, which is kept here whatever its length.
+    #[inline]
+    pub fn push(&mut self, value: &[u8]) {
+        if self.ends.is_empty() {
+            self.length = value.len();
+        } else if value.len() != self.length {
+            self.mixed = true;
+        }
+        self.data.extend_from_slice(value);
+        // A block ends long before its pages reach 4 GiB; `Writer` checks what goes in.
+        self.ends.push(self.data.len() as u32);
+    }
+
+    /// Adds a value that may go to an overflow unit.
+    #[inline]
+    pub fn push_value(&mut self, value: &Bytes) {
+        if value.len() > OVERFLOW_BYTES {
+            self.large.push((self.ends.len() as u32, value.clone()));
+            self.push(&[]);
+        } else {
+            self.push(value);
+        }
+    }
+
+    /// Whether all have `width` bytes.
+    pub fn is_uniform(&self, width: usize) -> bool {
+        !self.mixed && (self.ends.is_empty() || self.length == width)
+    }
+
+    /// The values that go to overflow units, in order.
+    pub fn large(&self) -> &[(u32, Bytes)] {
+        &self.large
+    }
+
+    /// Empties it.
+    pub fn clear(&mut self) {
+        self.data.clear();
+        self.ends.clear();
+        self.large.clear();
+        self.mixed = false;
+        self.length = 0;
+    }
+
+    /// The values, one after the other.
+    fn each(&self) -> impl Iterator<Item = &[u8]> {
+        let mut start = 0;
+        self.ends.iter().map(move |end| {
+            let end = *end as usize;
+            let value = self.data.get(start..end).unwrap_or_default();
+            start = end;
+            value
+        })
+    }
+
+    /// Appends the list; answers the zone of a fixed kind. `overflow` says where the large values
+    /// were put.
+    pub fn encode(
+        &self,
+        out: &mut Vec<u8>,
+        kind: PhysicalKind,
+        overflow: &[OverflowRef],
+    ) -> Option<Zone> {
+        let start = out.len();
+        let uniform = !self.mixed && !self.ends.is_empty();
+        let regular = uniform && fixed_width(kind) == Some(self.length);
+        let zone = regular.then(|| self.zone(kind)).flatten();
+        out.push(0);
+        if !overflow.is_empty() {
+            put_overflow(out, &self.large, overflow);
+        }
+        let mut form = self.encode_body(out, kind, uniform, zone.filter(|_| is_integer(kind)));
+        if !overflow.is_empty() {
+            form |= WITH_OVERFLOW;
+        }
+        if let Some(head) = out.get_mut(start) {
+            *head = form;
+        }
+        zone
+    }
+
+    fn encode_body(
+        &self,
+        out: &mut Vec<u8>,
+        kind: PhysicalKind,
+        uniform: bool,
+        integers: Option<Zone>,
+    ) -> u8 {
+        if self.data.is_empty() {
+            return EMPTY;
+        }
+        if uniform {
+            let (first, rest) = self.data.split_at(self.length);
+            if rest.chunks_exact(self.length).all(|value| value == first) {
+                put_count(out, self.length);
+                out.extend_from_slice(first);
+                return CONSTANT;
+            }
+        }
+        if let Some((min, max)) = integers.filter(|(min, max)| width_of(*min, *max) < self.length) {
+            out.push(self.length as u8);
+            match self.length {
+                2 => put_packed_within(out, integers_of(&self.data, i16::from_be_bytes), min, max),
+                4 => put_packed_within(out, integers_of(&self.data, i32::from_be_bytes), min, max),
+                _ => put_packed_within(out, integers_of(&self.data, i64::from_be_bytes), min, max),
+            }
+            return INTEGER;
+        }
+        let worthwhile = kind == PhysicalKind::Bytes
+            && self.ends.len() >= DICTIONARY_VALUES_MIN
+            && (!uniform || self.length > 2);
+        if worthwhile && self.encode_dictionary(out) {
+            return DICTIONARY;
+        }
+        if uniform {
+            put_count(out, self.length);
+            out.extend_from_slice(&self.data);
+            return FIXED;
+        }
+        let short = u16::try_from(self.data.len()).is_ok();
+        for end in &self.ends {
+            if short {
+                out.extend_from_slice(&(*end as u16).to_le_bytes());
+            } else {
+                out.extend_from_slice(&end.to_le_bytes());
+            }
+        }
+        put_count(out, self.data.len());
+        out.extend_from_slice(&self.data);
+        if short { SHORT } else { LONG }
+    }
+
+    /// Appends a dictionary if that is shorter.
+    fn encode_dictionary(&self, out: &mut Vec<u8>) -> bool {
+        const SLOTS: usize = 512;
+        let entries_max = DICTIONARY_MAX.min(self.ends.len() / 4);
+        let mut slots = [0u16; SLOTS];
+        let mut entries: Vec<&[u8]> = Vec::new();
+        let mut codes = Vec::with_capacity(self.ends.len());
+        for value in self.each() {
+            let mut at = (hash(value) >> 32) as usize % SLOTS;
+            let code = loop {
+                let Some(slot) = slots.get_mut(at) else {
+                    return false;
+                };
+                if *slot == 0 {
+                    if entries.len() == entries_max {
+                        return false;
+                    }
+                    entries.push(value);
+                    *slot = entries.len() as u16;
+                    break *slot - 1;
+                }
+                if entries.get(usize::from(*slot - 1)) == Some(&value) {
+                    break *slot - 1;
+                }
+                at = (at + 1) % SLOTS;
+            };
+            codes.push(code as u8);
+        }
+        let data: usize = entries.iter().map(|entry| entry.len()).sum();
+        if data + 4 * entries.len() + codes.len() >= self.data.len() {
+            return false;
+        }
+        out.push(entries.len() as u8);
+        let mut end = 0u32;
+        for entry in &entries {
+            end += entry.len() as u32;
+            out.extend_from_slice(&end.to_le_bytes());
+        }
+        put_count(out, data);
+        for entry in &entries {
+            out.extend_from_slice(entry);
+        }
+        out.extend_from_slice(&codes);
+        true
+    }
+
+    fn zone(&self, kind: PhysicalKind) -> Option<Zone> {
+        let data = &self.data;
+        match kind {
+            PhysicalKind::Int8 => bounds(integers_of(data, i8::from_be_bytes)),
+            PhysicalKind::Int16 => bounds(integers_of(data, i16::from_be_bytes)),
+            PhysicalKind::Int32 => bounds(integers_of(data, i32::from_be_bytes)),
+            PhysicalKind::Int64 => bounds(integers_of(data, i64::from_be_bytes)),
+            PhysicalKind::Bool => bounds(integers_of(data, u8::from_be_bytes)),
+            PhysicalKind::Float32 => {
+                bounds(integers_of(data, |b| float_order_32(i32::from_be_bytes(b))))
+            }
+            PhysicalKind::Float64 => {
+                bounds(integers_of(data, |b| float_order(i64::from_be_bytes(b))))
+            }
+            PhysicalKind::Counter | PhysicalKind::Bytes | PhysicalKind::Complex => None,
+        }
+    }
+}
+
+fn put_overflow(out: &mut Vec<u8>, large: &[(u32, Bytes)], overflow: &[OverflowRef]) {
+    put_count(out, overflow.len());
+    for ((index, _), place) in large.iter().zip(overflow) {
+        put_varint(out, u64::from(*index));
+        put_varint(out, place.offset);
+        put_varint(out, u64::from(place.stored));
+        out.push(place.codec);
+        put_varint(out, u64::from(place.raw));
+    }
+}
+
+fn integers_of<const N: usize, T: Into<i64>>(
+    data: &[u8],
+    form: impl Fn([u8; N]) -> T,
+) -> impl ExactSizeIterator<Item = i64> {
+    data.chunks_exact(N)
+        .map(move |chunk| form(chunk.try_into().unwrap_or([0; N])).into())
+}
+
+fn bounds(values: impl Iterator<Item = i64>) -> Option<Zone> {
+    values.fold(None, |zone, value| match zone {
+        None => Some((value, value)),
+        Some((min, max)) => Some((min.min(value), max.max(value))),
+    })
+}
+
+fn hash(value: &[u8]) -> u64 {
+    const MULTIPLIER: u64 = 0x9E37_79B9_7F4A_7C15;
+    let mut state = value.len() as u64;
+    let mut chunks = value.chunks_exact(8);
+    for chunk in &mut chunks {
+        let word = u64::from_le_bytes(chunk.try_into().unwrap_or_default());
+        state = (state ^ word).wrapping_mul(MULTIPLIER).rotate_left(29);
+    }
+    for byte in chunks.remainder() {
+        state = (state.rotate_left(8) ^ u64::from(*byte)).wrapping_mul(MULTIPLIER);
+    }
+    state.wrapping_mul(MULTIPLIER)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn zones_follow_the_order_of_floats() {
+        let values = [-1.5f64, f64::NEG_INFINITY, 0.0, -0.0, 3.25, f64::INFINITY];
+        let mut sorted = values;
+        sorted.sort_by(f64::total_cmp);
+        let keys: Vec<i64> = sorted
+            .iter()
+            .map(|value| float_order(value.to_bits() as i64))
+            .collect();
+        assert!(keys.is_sorted());
+        let mut builder = ValuesBuilder::default();
+        for value in values {
+            builder.push(&value.to_be_bytes());
+        }
+        let zone = builder.encode(&mut Vec::new(), PhysicalKind::Float64, &[]);
+        assert_eq!(zone, Some((keys[0], keys[5])));
+    }
+}
