@@ -3,7 +3,11 @@
 //! A golden script is a file `tests/scripts/shell/NAME.cql` with what the shell answers to it in
 //! `NAME.out`. A line `-- next` ends one run and starts another on the same database, since a run
 //! ends with its first error. `UPDATE_GOLDEN=1 cargo test --test shell` writes the answers anew.
-#![expect(clippy::disallowed_methods, reason = "the files are the tests' own")]
+#![expect(
+    clippy::disallowed_methods,
+    clippy::unwrap_used,
+    reason = "tests, with files of their own"
+)]
 
 use helenus::Database;
 use helenus::clock::VirtualClock;
@@ -289,7 +293,7 @@ fn a_second_process_is_refused_by_name() {
         &["export", "k.t", "-"],
     ] {
         let answer = bench.run(args);
-        answer.failed(1, "helenus-data");
+        answer.failed(1, "helenus-data is in use by process");
         assert!(
             answer.err.contains(&pid),
             "{pid} is not named in {answer:?}"
@@ -298,6 +302,22 @@ fn a_second_process_is_refused_by_name() {
     drop(input);
     assert!(first.wait().unwrap().success());
     bench.run(&["check", "helenus-data"]).good();
+}
+
+#[test]
+fn an_interrupt_ends_a_script_at_its_statement() {
+    let bench = Bench::new();
+    let script = "SHOW VERSION\nWAIT 60\nEXPAND";
+    let mut child = bench.command(&["shell", "-e", script]).spawn().unwrap();
+    let mut out = std::io::BufReader::new(child.stdout.take().unwrap());
+    let mut line = String::new();
+    std::io::BufRead::read_line(&mut out, &mut line).unwrap();
+    let killed = Command::new("kill")
+        .args(["-INT", &child.id().to_string()])
+        .status();
+    assert!(killed.unwrap().success());
+    let answer = Answer::of(child.wait_with_output().unwrap());
+    answer.failed(1, "Cancelled: stopped");
 }
 
 /// All files below `folder`.

@@ -11,7 +11,7 @@ mod inspect;
 mod shell;
 
 use crate::database::Database;
-use crate::error::{Error, Result};
+use crate::error::{Error, ErrorKind, Result};
 use clap::error::ErrorKind as UsageError;
 use clap::{Args as _, CommandFactory, FromArgMatches, Parser, Subcommand};
 use std::io::{IsTerminal, Write};
@@ -64,7 +64,11 @@ struct DataDir {
 
 impl DataDir {
     fn open(&self) -> Result<Database> {
-        Database::open(&self.data_dir)
+        Database::open(&self.data_dir).map_err(|error| match error.kind {
+            ErrorKind::Locked => error
+                .with_hint("Stop the other process, or work in another directory with --data-dir."),
+            _ => error,
+        })
     }
 }
 

@@ -57,9 +57,6 @@ pub fn hint(
                 .or_else(|| about_filtering(message, statement, catalog, keyspace))
                 .or_else(|| about_types(message))
         }
-        ErrorKind::Locked => {
-            Some("Stop the other process, or work in another directory with --data-dir.".to_owned())
-        }
         ErrorKind::DiskFull => Some("Make room: reads go on, writes resume then.".to_owned()),
         _ => None,
     }
@@ -145,14 +142,14 @@ fn about_names(
         let meant = nearest(&name, table.columns().map(|column| column.name.as_str()))?;
         return Some(format!("Did you mean {meant}?"));
     }
-    if let Some(name) = word_after(message, &["Keyspace ", "keyspace "]) {
-        if !catalog.keyspaces.contains_key(&name) {
-            let meant = nearest(&name, catalog.keyspaces.keys().map(String::as_str));
-            return Some(match meant {
-                Some(meant) => format!("Did you mean {meant}?"),
-                None => "DESCRIBE KEYSPACES lists those that exist.".to_owned(),
-            });
-        }
+    if let Some(name) = word_after(message, &["Keyspace ", "keyspace "])
+        && !catalog.keyspaces.contains_key(&name)
+    {
+        let meant = nearest(&name, catalog.keyspaces.keys().map(String::as_str));
+        return Some(match meant {
+            Some(meant) => format!("Did you mean {meant}?"),
+            None => "DESCRIBE KEYSPACES lists those that exist.".to_owned(),
+        });
     }
     let missing = ["does not exist", "doesn't exist", "not found in keyspace"]
         .iter()

@@ -32,6 +32,9 @@ use std::sync::atomic::Ordering;
 /// How many statements the history keeps.
 const HISTORY_ENTRIES: usize = 10_000;
 
+/// A longer statement (a pasted script, say) is not kept, in bytes.
+const HISTORY_BYTES_MAX: usize = 64 << 10;
+
 /// What the line editor asks about the text being typed.
 struct Assistant {
     names: Names,
@@ -309,7 +312,10 @@ fn prompt(shell: &Shell, continued: bool) -> String {
 
 /// Keeps a statement, unless it may hold a password.
 fn remember(shell: &mut Shell, editor: &mut LineEditor, text: &str) {
-    if text.is_empty() || text.to_ascii_lowercase().contains("password") {
+    let kept = !text.is_empty()
+        && text.len() <= HISTORY_BYTES_MAX
+        && !text.to_ascii_lowercase().contains("password");
+    if !kept {
         return;
     }
     if editor.add_history_entry(text).unwrap_or(false) {

@@ -274,6 +274,8 @@ impl Shell {
             line: statement.line,
             column: statement.column,
         };
+        // A statement clears the flag, so an interrupt between two would be lost.
+        self.check_interrupt()?;
         let flow = self.run_statement(&statement.text, &place);
         let flushed = self.out.flush().map_err(|error| output::closed(&error));
         let flow = flow?;

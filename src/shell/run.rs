@@ -11,7 +11,6 @@ use std::fs::{File, OpenOptions};
 use std::io::{BufWriter, Write};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 /// How long WAIT sleeps before it looks again whether it was interrupted.
@@ -151,7 +150,6 @@ impl Shell {
     }
 
     fn copy(&mut self, text: &str) -> Result<()> {
-        self.interrupt.store(false, Ordering::Relaxed);
         let words = meaning(text);
         let reads = words.iter().any(|word| word.is("STDIN"));
         let writes = words.iter().any(|word| word.is("STDOUT"));
@@ -188,7 +186,6 @@ impl Shell {
         self.out
             .flush()
             .map_err(|error| crate::shell::output::closed(&error))?;
-        self.interrupt.store(false, Ordering::Relaxed);
         let clock: SharedClock = self.database.engine().clock();
         let mut left = duration;
         while !left.is_zero() {
