@@ -9,6 +9,9 @@
 //! - `BIND (a, b);` — the next statement is prepared and executed with these values, each as text
 //!   of its marker's type; `null`, `unset` and raw bytes (`raw 0x00`) stand for themselves.
 
+#![expect(clippy::unwrap_used, reason = "a failure here is the test's")]
+#![expect(clippy::disallowed_methods, reason = "answers are rewritten here")]
+
 use helenus::clock::VirtualClock;
 use helenus::config::Config;
 use helenus::cql::parser::split_statements;

@@ -63,7 +63,7 @@ pub enum Term {
     /// A vector of this type.
     Vector(Type, Vec<Term>),
     /// A function of terms.
-    Call(Scalar, Vec<Term>),
+    Call(Arc<Scalar>, Vec<Term>),
 }
 
 /// A column as plans refer to it.
@@ -305,7 +305,7 @@ pub enum Selected {
     /// A list, set, map, tuple or vector literal of selected values, of this type.
     Literal(Type, Vec<Selected>),
     /// A function.
-    Call(Scalar, Vec<Selected>),
+    Call(Arc<Scalar>, Vec<Selected>),
     /// The value of an aggregate, by its number in the plan.
     Aggregate(usize),
 }

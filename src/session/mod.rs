@@ -7,6 +7,9 @@
 mod prepared;
 mod values;
 
+#[cfg(test)]
+mod tests;
+
 pub use prepared::{Prepared, StatementId};
 
 use crate::cql::ast::{Statement, StatementKind};

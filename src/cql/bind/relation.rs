@@ -212,33 +212,7 @@ impl Binder<'_> {
     }
 
     fn multi(&mut self, table: &Table, names: &[Name], relation: &Relation) -> Result<Restriction> {
-        let mut columns: Vec<ColumnRef> = Vec::with_capacity(names.len());
-        for name in names {
-            let column = ColumnRef::from(column(table, name)?);
-            if column.kind != ColumnKind::Clustering {
-                return Err(Error::invalid(format!(
-                    "Multi-column relations can only be applied to clustering columns but was \
-                     applied to: {name}"
-                )));
-            }
-            if columns.contains(&column) {
-                return Err(Error::invalid(format!(
-                    "Column \"{name}\" appeared twice in a relation: {}",
-                    show::relation(relation)
-                )));
-            }
-            if columns
-                .last()
-                .is_some_and(|last| column.position != last.position + 1)
-            {
-                return Err(Error::invalid(format!(
-                    "Clustering columns must appear in the PRIMARY KEY order in multi-column \
-                     relations: {}",
-                    show::relation(relation)
-                )));
-            }
-            columns.push(column);
-        }
+        let columns = tuple_columns(table, names, relation)?;
         let ty = Type::Tuple(columns.iter().map(|column| column.ty.clone()).collect());
         let joined = names
             .iter()
@@ -352,6 +326,38 @@ impl Binder<'_> {
             term: self.term(value(&relation.right)?, &receiver)?,
         })
     }
+}
+
+/// The clustering columns that a relation in tuple notation is about.
+fn tuple_columns(table: &Table, names: &[Name], relation: &Relation) -> Result<Vec<ColumnRef>> {
+    let mut columns: Vec<ColumnRef> = Vec::with_capacity(names.len());
+    for name in names {
+        let column = ColumnRef::from(column(table, name)?);
+        if column.kind != ColumnKind::Clustering {
+            return Err(Error::invalid(format!(
+                "Multi-column relations can only be applied to clustering columns but was \
+                 applied to: {name}"
+            )));
+        }
+        if columns.contains(&column) {
+            return Err(Error::invalid(format!(
+                "Column \"{name}\" appeared twice in a relation: {}",
+                show::relation(relation)
+            )));
+        }
+        if columns
+            .last()
+            .is_some_and(|last| column.position != last.position + 1)
+        {
+            return Err(Error::invalid(format!(
+                "Clustering columns must appear in the PRIMARY KEY order in multi-column \
+                 relations: {}",
+                show::relation(relation)
+            )));
+        }
+        columns.push(column);
+    }
+    Ok(columns)
 }
 
 fn value(right: &RelationRight) -> Result<&Expr> {

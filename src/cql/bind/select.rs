@@ -34,14 +34,7 @@ impl Binder<'_> {
             check_distinct(&selection, select, &restrictions)?;
         }
         let group = self.group_keys(&mut selection, select, &restrictions)?;
-        if !selection.aggregates.is_empty()
-            && select.group_by.is_empty()
-            && select.per_partition_limit.is_some()
-        {
-            return Err(Error::invalid(
-                "PER PARTITION LIMIT is not allowed with aggregate queries.",
-            ));
-        }
+        check_aggregates(&selection, select)?;
         let static_only_rows = !restrictions.has_clustering() && !restrictions.has_regular();
         let columns_by_eq = equal_columns(&restrictions);
         let found = restrictions.for_select(&table, allow_filtering)?;
@@ -71,12 +64,7 @@ impl Binder<'_> {
         let used = selection.used;
         let aggregates = selection.aggregates;
         let needs_clustering = used.iter().any(|c| c.kind == ColumnKind::Clustering);
-        let mut read_columns: Vec<ColumnId> = used
-            .iter()
-            .filter(|c| matches!(c.kind, ColumnKind::Static | ColumnKind::Regular))
-            .map(|c| c.id)
-            .collect();
-        read_columns.sort_unstable();
+        let read_columns = stored(&used);
         Ok(SelectPlan {
             is_virtual,
             columns: columns.into(),
@@ -203,6 +191,29 @@ impl Binder<'_> {
         }
         Ok(Some(keys))
     }
+}
+
+/// The static and regular ones of `columns`, in rising order of id.
+fn stored(columns: &[ColumnRef]) -> Vec<ColumnId> {
+    let mut ids: Vec<ColumnId> = columns
+        .iter()
+        .filter(|c| matches!(c.kind, ColumnKind::Static | ColumnKind::Regular))
+        .map(|c| c.id)
+        .collect();
+    ids.sort_unstable();
+    ids
+}
+
+fn check_aggregates(selection: &Selection<'_>, select: &Select) -> Result<()> {
+    if !selection.aggregates.is_empty()
+        && select.group_by.is_empty()
+        && select.per_partition_limit.is_some()
+    {
+        return Err(Error::invalid(
+            "PER PARTITION LIMIT is not allowed with aggregate queries.",
+        ));
+    }
+    Ok(())
 }
 
 /// The column that an element of GROUP BY is about.

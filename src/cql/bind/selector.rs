@@ -114,7 +114,7 @@ impl Binder<'_> {
                     return Ok((inner, to));
                 }
                 let function = functions::cast(&from, &to)?;
-                Ok((Selected::Call(function, vec![inner]), to))
+                Ok((Selected::Call(Arc::new(function), vec![inner]), to))
             }
             ExprKind::TypeHint(ty, inner) => {
                 let ty = self.resolve_type(ty)?;
@@ -137,18 +137,17 @@ impl Binder<'_> {
                 let (inner, ty) = self.selector(selection, inner, wanted)?;
                 let function = functions::negate(&ty)?;
                 let returns = function.returns.clone();
-                Ok((Selected::Call(function, vec![inner]), returns))
+                Ok((Selected::Call(Arc::new(function), vec![inner]), returns))
             }
             ExprKind::Arithmetic(op, left, right) => {
-                let mut sides = self.pair(selection, left, right, wanted)?;
-                let (right, right_ty) = sides.1;
-                let (left, left_ty) = std::mem::replace(
-                    &mut sides.0,
-                    (Selected::Term(Term::Constant(None)), Type::Int),
-                );
+                let ((left, left_ty), (right, right_ty)) =
+                    self.pair(selection, left, right, wanted)?;
                 let function = functions::arithmetic(*op, &left_ty, &right_ty)?;
                 let returns = function.returns.clone();
-                Ok((Selected::Call(function, vec![left, right]), returns))
+                Ok((
+                    Selected::Call(Arc::new(function), vec![left, right]),
+                    returns,
+                ))
             }
             ExprKind::Tuple(items)
                 if items.len() == 1 && !matches!(wanted, Some(Type::Tuple(_))) =>
@@ -312,7 +311,7 @@ impl Binder<'_> {
         let parameters = function.arguments.clone();
         let selected = self.arguments(selection, call, bound, &parameters)?;
         let returns = function.returns.clone();
-        Ok((Selected::Call(function, selected), returns))
+        Ok((Selected::Call(Arc::new(function), selected), returns))
     }
 
     fn arguments(

@@ -11,6 +11,7 @@ use crate::cql::result::ColumnSpec;
 use crate::error::{Error, Result};
 use crate::types::{Type, text};
 use bytes::Bytes;
+use std::sync::Arc;
 
 /// The kind of a literal, as Cassandra's messages call it.
 fn literal_kind(literal: &Literal) -> &'static str {
@@ -149,7 +150,7 @@ impl Binder<'_> {
             ExprKind::Negate(inner) => {
                 let function = functions::negate(ty)?;
                 let argument = self.term(inner, receiver)?;
-                Term::Call(function, vec![argument])
+                Term::Call(Arc::new(function), vec![argument])
             }
             ExprKind::Arithmetic(op, left, right) => {
                 let (left_ty, right_ty) = self.operand_types(left, right, ty)?;
@@ -157,7 +158,7 @@ impl Binder<'_> {
                 check_result(&function, receiver)?;
                 let left = self.term(left, &receiver.of_type(&left_ty))?;
                 let right = self.term(right, &receiver.of_type(&right_ty))?;
-                Term::Call(function, vec![left, right])
+                Term::Call(Arc::new(function), vec![left, right])
             }
             _ => {
                 return Err(Error::syntax(format!(
@@ -351,7 +352,7 @@ impl Binder<'_> {
             let name = format!("arg{at}({})", function.name);
             arguments.push(self.term(argument, &receiver.named(&name).of_type(ty))?);
         }
-        Ok(Term::Call(function, arguments))
+        Ok(Term::Call(Arc::new(function), arguments))
     }
 
     /// The function that a call of terms means.

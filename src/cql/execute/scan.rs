@@ -11,7 +11,7 @@ use crate::cql::virtual_tables;
 use crate::error::{Error, ErrorKind, Result};
 use crate::schema::Table;
 use crate::storage::read::{Partitions, Projection, ReadCommand, ReadItem};
-use crate::storage::row::Row;
+use crate::storage::row::{PartitionKey, Row};
 use crate::storage::{Engine, RowStream};
 use crate::types::Type;
 use bytes::Bytes;
@@ -38,7 +38,7 @@ pub fn limit(of: Option<&Term>, context: &Context<'_>) -> Result<u64> {
 
 /// Where partitions and rows come from.
 enum Items {
-    Stored(RowStream),
+    Stored(Box<RowStream>),
     Listed(std::vec::IntoIter<ReadItem>),
 }
 
@@ -90,7 +90,7 @@ impl Scan {
             Some(command) if plan.is_virtual => {
                 Items::Listed(virtual_items(engine, &execution, &plan.table, &command)?.into_iter())
             }
-            Some(command) => Items::Stored(engine.read(command)?),
+            Some(command) => Items::Stored(Box::new(engine.read(command)?)),
         };
         let clustering_types = match plan.needs_clustering {
             true => keys::clustering_types(&plan.table),
@@ -151,7 +151,6 @@ impl Scan {
 
     /// Moves to the next row that meets the conditions; false at the end.
     pub fn advance(&mut self) -> Result<bool> {
-        let groups = self.plan.group.is_some();
         while !self.ended {
             if self.execution.interrupt.load(Ordering::Relaxed) {
                 self.ended = true;
@@ -160,69 +159,86 @@ impl Scan {
                     "The statement was stopped",
                 ));
             }
-            match self.pull()? {
-                Some(ReadItem::Row(row)) => {
-                    let Some(partition) = &mut self.partition else {
-                        continue;
-                    };
-                    if !partition.open {
-                        continue;
-                    }
-                    if self.plan.needs_clustering {
-                        self.clustering = clustering_values(&row, &self.clustering_types)?;
-                    }
-                    self.row = Some(row);
-                    if !self.passes(&self.row_filters)? {
-                        continue;
-                    }
-                    let limit = if groups {
-                        u64::MAX
-                    } else {
-                        self.per_partition_limit
-                    };
-                    if let Some(partition) = &mut self.partition {
-                        partition.rows += 1;
-                        partition.open = partition.rows < limit;
-                    }
-                    return Ok(true);
+            let found = match self.pull()? {
+                Some(ReadItem::Row(row)) => self.take_row(row)?,
+                item if self.is_static_only() => {
+                    self.ended = item.is_none();
+                    self.ahead = item;
+                    self.leave_row();
+                    self.count_row(u64::MAX);
+                    true
                 }
-                item => {
-                    if self.is_static_only() {
-                        self.ended = item.is_none();
-                        self.ahead = item;
-                        self.row = None;
-                        self.clustering.clear();
-                        if let Some(partition) = &mut self.partition {
-                            partition.rows = 1;
-                        }
-                        return Ok(true);
-                    }
-                    let Some(ReadItem::Partition { key, static_row }) = item else {
-                        self.ended = true;
-                        break;
-                    };
-                    self.row = None;
-                    self.clustering.clear();
-                    self.partition = Some(Partition {
-                        values: PartitionValues::new(&self.plan.table, &key)?,
-                        static_row,
-                        open: true,
-                        rows: 0,
-                    });
-                    let passes = self.passes(&self.partition_filters)?;
-                    if let Some(partition) = &mut self.partition {
-                        partition.open = passes && !self.plan.distinct;
-                    }
-                    if passes && self.plan.distinct {
-                        if let Some(partition) = &mut self.partition {
-                            partition.rows = 1;
-                        }
-                        return Ok(true);
-                    }
+                Some(ReadItem::Partition { key, static_row }) => {
+                    self.start_partition(&key, static_row)?
                 }
+                None => {
+                    self.ended = true;
+                    false
+                }
+            };
+            if found {
+                return Ok(true);
             }
         }
         Ok(false)
+    }
+
+    /// Whether the partition's next row is wanted.
+    fn take_row(&mut self, row: Row) -> Result<bool> {
+        if !self
+            .partition
+            .as_ref()
+            .is_some_and(|partition| partition.open)
+        {
+            return Ok(false);
+        }
+        if self.plan.needs_clustering {
+            self.clustering = clustering_values(&row, &self.clustering_types)?;
+        }
+        self.row = Some(row);
+        if !self.passes(&self.row_filters)? {
+            return Ok(false);
+        }
+        // With GROUP BY the limit is one of groups, and theirs to keep.
+        let grouped = self.plan.group.is_some();
+        self.count_row(if grouped {
+            u64::MAX
+        } else {
+            self.per_partition_limit
+        });
+        Ok(true)
+    }
+
+    /// Enters a partition; true where it is a result by itself.
+    fn start_partition(&mut self, key: &PartitionKey, static_row: Option<Row>) -> Result<bool> {
+        self.leave_row();
+        self.partition = Some(Partition {
+            values: PartitionValues::new(&self.plan.table, key)?,
+            static_row,
+            open: true,
+            rows: 0,
+        });
+        if !self.passes(&self.partition_filters)? {
+            self.skip_partition();
+            return Ok(false);
+        }
+        if self.plan.distinct {
+            self.count_row(1);
+        }
+        Ok(self.plan.distinct)
+    }
+
+    fn leave_row(&mut self) {
+        self.row = None;
+        self.clustering.clear();
+    }
+
+    /// Counts a row of the partition, of which at most `limit` are wanted.
+    fn count_row(&mut self, limit: u64) {
+        if let Some(partition) = &mut self.partition {
+            partition.rows += 1;
+            partition.open = partition.rows < limit;
+        }
     }
 
     /// Whether the present partition is at its end, without a row, and its static content counts.
