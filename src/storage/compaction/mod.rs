@@ -23,3 +23,6 @@ pub use job::{Job, JobOptions, Progress};
 pub use options::CompactionOptions;
 pub use purge::Purge;
 pub use strategy::{Choice, SizeTiered, Strategy, View, fully_expired};
+
+#[cfg(test)]
+mod tests;
