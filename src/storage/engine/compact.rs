@@ -14,6 +14,7 @@ use crate::error::Result;
 use crate::schema::TableId;
 use crate::storage::compaction::{
     Choice, CompactionOptions, Job, JobOptions, Progress, Purge, SizeTiered, Strategy, View,
+    fully_expired,
 };
 use crate::storage::engine::core::Inner;
 use crate::storage::manifest::Edit;
@@ -110,22 +111,34 @@ impl Inner {
         while let Some(running) = work.running.take() {
             self.advance(&mut work, running)?;
         }
-        let seen = self.look(id)?;
-        let files: Vec<&FileMeta> = seen.table.files.iter().map(|it| it.meta.as_ref()).collect();
-        let expired = crate::storage::compaction::fully_expired(&self.view(&seen, &files));
-        if !expired.is_empty() {
-            self.drop_files(&seen.table, &expired)?;
-        }
-        let seen = self.look(id)?;
-        if seen.table.files.is_empty() {
-            return Ok(());
-        }
-        let all: Vec<u64> = seen.table.files.iter().map(|file| file.meta.id).collect();
-        work.running = Some(self.job(&seen, &all)?);
+        self.drop_expired(id)?;
+        work.running = self.job_of_all(id)?;
         while let Some(running) = work.running.take() {
             self.advance(&mut work, running)?;
         }
+        self.collect_garbage();
         Ok(())
+    }
+
+    /// Drops the files of a table that are over.
+    fn drop_expired(&self, id: TableId) -> Result<()> {
+        let seen = self.look(id)?;
+        let files: Vec<&FileMeta> = seen.table.files.iter().map(|it| it.meta.as_ref()).collect();
+        let expired = fully_expired(&self.view(&seen, &files));
+        match expired.is_empty() {
+            true => Ok(()),
+            false => self.drop_files(&seen.table, &expired),
+        }
+    }
+
+    /// A job that merges all of a table's files, if it has any.
+    fn job_of_all(&self, id: TableId) -> Result<Option<Running>> {
+        let seen = self.look(id)?;
+        let all: Vec<u64> = seen.table.files.iter().map(|file| file.meta.id).collect();
+        match all.is_empty() {
+            true => Ok(None),
+            false => self.job(&seen, &all).map(Some),
+        }
     }
 
     /// Leaves the job under way, if there is one, and what it has written.
