@@ -1,6 +1,6 @@
 //! `helenus export`: a table or a query into a file.
 
-use crate::commands::{DataDir, delimiter, shows_progress, stop_on_interrupt, table_name};
+use crate::commands::{DataDir, delimiter, stop_on_interrupt, table_name};
 use crate::error::{Error, Result};
 use crate::transfer::csv::Dialect;
 use crate::transfer::{ExportOptions, Output, Selection, export};
@@ -103,7 +103,7 @@ pub fn run(args: &Args, (selection, output): (Selection, Output)) -> Result<()> 
         ..Dialect::default()
     };
     options.header = !args.no_header;
-    options.progress = shows_progress();
+    options.progress = true;
     stop_on_interrupt(Arc::clone(&options.cancel))?;
     let summary = export(&database, options)?;
     writeln!(std::io::stderr(), "{summary}")

@@ -1,6 +1,6 @@
 //! `helenus import`: files into a table.
 
-use crate::commands::{DataDir, delimiter, shows_progress, stop_on_interrupt, table_name};
+use crate::commands::{DataDir, delimiter, stop_on_interrupt, table_name};
 use crate::error::{Error, Result};
 use crate::transfer::csv::Dialect;
 use crate::transfer::{ImportOptions, Input, import};
@@ -61,6 +61,10 @@ pub struct Args {
     /// Let the rows expire after so long
     #[arg(long, value_name = "SECONDS")]
     ttl: Option<i32>,
+
+    /// The write timestamp of the rows, in microseconds since 1970; now unless given
+    #[arg(long, value_name = "MICROSECONDS", allow_hyphen_values = true)]
+    timestamp: Option<i64>,
 }
 
 /// Runs the command.
@@ -79,7 +83,8 @@ pub fn run(args: &Args) -> Result<()> {
     options.errors_max = args.max_errors;
     options.bad_file.clone_from(&args.bad_file);
     options.ttl_seconds = args.ttl;
-    options.progress = shows_progress();
+    options.timestamp_micros = args.timestamp;
+    options.progress = true;
     stop_on_interrupt(Arc::clone(&options.cancel))?;
     let summary = import(&database, options)?;
     writeln!(std::io::stderr(), "{summary}")

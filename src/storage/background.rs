@@ -70,6 +70,48 @@ impl fmt::Debug for Threads {
     }
 }
 
+/// Something that is being worked out on a thread of its own.
+pub struct Task<T> {
+    thread: JoinHandle<T>,
+}
+
+impl<T: Send + 'static> Task<T> {
+    /// Starts `work`.
+    pub fn start(name: &str, work: impl FnOnce() -> T + Send + 'static) -> Result<Self> {
+        let thread = std::thread::Builder::new()
+            .name(name.to_owned())
+            .spawn(work)
+            .map_err(|error| Error::io(name, "start a thread", &error))?;
+        Ok(Self { thread })
+    }
+
+    /// Waits for the answer.
+    pub fn wait(self) -> Result<T> {
+        self.thread
+            .join()
+            .map_err(|_| Error::internal("a thread of the engine failed"))
+    }
+}
+
+/// Does all of `jobs` at the same time, each on a thread of its own but the last, and answers
+/// their results in order.
+pub fn side_by_side<T: Send, J: FnOnce() -> T + Send>(mut jobs: Vec<J>) -> Result<Vec<T>> {
+    let Some(last) = jobs.pop() else {
+        return Ok(Vec::new());
+    };
+    std::thread::scope(|scope| {
+        let threads: Vec<_> = jobs.into_iter().map(|job| scope.spawn(job)).collect();
+        let last = last();
+        let mut answers = Vec::with_capacity(threads.len() + 1);
+        for thread in threads {
+            let answer = thread.join();
+            answers.push(answer.map_err(|_| Error::internal("a thread of the engine failed"))?);
+        }
+        answers.push(last);
+        Ok(answers)
+    })
+}
+
 impl Threads {
     /// Starts a thread that runs `job` whenever `bell` rings, and every `period`.
     pub fn spawn(

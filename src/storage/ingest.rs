@@ -16,15 +16,19 @@
 
 mod buffer;
 mod combine;
+mod entry;
 mod merge;
 mod run;
 
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::schema::TableId;
+use crate::storage::background::{Task, side_by_side};
+use crate::storage::cell::Deletion;
 use crate::storage::disk::Disk;
 use crate::storage::ingest::buffer::Buffer;
-use crate::storage::ingest::merge::{Entry, EntrySource, RunMerge};
-use crate::storage::ingest::run::{RunReader, RunWriter};
+use crate::storage::ingest::entry::{Entry, EntrySource, Part};
+use crate::storage::ingest::merge::RunMerge;
+use crate::storage::ingest::run::{Run, RunReader, RunWriter};
 use crate::storage::meta::FileMeta;
 use crate::storage::record;
 use crate::storage::row::{PartitionKey, Row};
@@ -32,13 +36,16 @@ use crate::storage::sstable::{Writer, WriterOptions};
 use crate::types::key;
 use bytes::Bytes;
 use std::fmt;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 
 /// The byte at the place of the clustering in a static row's key: below every bound.
 const STATIC_POSITION: u8 = 0x18;
 
 /// How many runs are merged at once; each takes a block or two of memory.
 const RUNS_MAX: usize = 64;
+
+/// Fewer rows than this are written by one thread, into one file.
+const ROWS_PER_THREAD: usize = 50_000;
 
 /// How a bulk import goes.
 #[derive(Clone, Debug)]
@@ -74,6 +81,8 @@ pub struct IngestTarget {
     pub writer: WriterOptions,
     /// About how large an SSTable may become, in bytes. Files are split between partitions.
     pub file_bytes_max: u64,
+    /// How many threads may work at once; with one, everything happens on the caller's.
+    pub threads: usize,
     /// Answers a number for a new file.
     pub allocate: Arc<dyn Fn() -> u64 + Send + Sync>,
     /// Makes the files part of the table.
@@ -85,28 +94,82 @@ pub struct IngestTarget {
 /// A bulk import under way: rows in any order; for rows with the same key and timestamps the one
 /// given last wins. Nothing is visible before [`Ingest::finish`]; dropping it leaves no trace.
 pub struct Ingest {
-    disk: Arc<dyn Disk>,
-    table: TableId,
-    writer: WriterOptions,
-    file_bytes_max: u64,
-    allocate: Arc<dyn Fn() -> u64 + Send + Sync>,
+    target: Target,
     publish: Option<Publish>,
     _registration: Box<dyn Send>,
     buffer: Buffer,
     scratch: Vec<u8>,
     /// Sorted runs in input order.
-    runs: Vec<String>,
-    /// SSTables that were written and are not published.
-    unpublished: Vec<String>,
+    runs: Vec<Run>,
+    /// The run that is being written by another thread, behind all in `runs`.
+    spilling: Option<Task<(Result<Run>, Buffer)>>,
+}
+
+/// Where files are written.
+struct Target {
+    disk: Arc<dyn Disk>,
+    table: TableId,
+    writer: WriterOptions,
+    file_bytes_max: u64,
+    threads: usize,
+    allocate: Arc<dyn Fn() -> u64 + Send + Sync>,
+    /// Runs, and SSTables that are not published: removed when the import ends.
+    temporary: Mutex<Vec<String>>,
 }
 
 impl fmt::Debug for Ingest {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Ingest")
-            .field("table", &self.table)
-            .field("runs", &self.runs)
+            .field("table", &self.target.table)
+            .field("runs", &self.runs.len())
             .finish_non_exhaustive()
     }
+}
+
+impl Target {
+    /// Notes a file that is removed when the import ends.
+    fn note(&self, path: &str) {
+        let mut temporary = self
+            .temporary
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
+        temporary.push(path.to_owned());
+    }
+
+    /// The path of a new run.
+    fn new_run(&self) -> String {
+        let number = (self.allocate)();
+        let path = format!("{}/{number:010}.run", FileMeta::directory(self.table));
+        self.note(&path);
+        path
+    }
+
+    /// Removes a file, or all that were noted.
+    fn remove(&self, only: Option<&str>) {
+        let mut temporary = self
+            .temporary
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
+        temporary.retain(|path| {
+            let going = only.is_none_or(|only| only == path);
+            if going {
+                // What cannot be removed now is removed when the database is opened next.
+                let _ = self.disk.remove(path);
+            }
+            !going
+        });
+    }
+}
+
+/// Sorts what is in memory and writes it to a run.
+fn write_run(disk: &dyn Disk, path: &str, buffer: &mut Buffer) -> Result<Run> {
+    buffer.sort();
+    let mut writer = RunWriter::create(disk, path)?;
+    for (entry, start) in buffer.entries() {
+        writer.push(entry, start)?;
+    }
+    buffer.clear();
+    writer.finish()
 }
 
 impl Ingest {
@@ -117,18 +180,24 @@ impl Ingest {
             .create_directory(&FileMeta::directory(target.table))?;
         target.disk.sync_directory("tables")?;
         target.disk.sync_directory("")?;
+        // While one buffer is written by another thread the next one fills.
+        let buffers = target.threads.clamp(1, 2);
         Ok(Self {
-            disk: target.disk,
-            table: target.table,
-            writer: target.writer,
-            file_bytes_max: target.file_bytes_max,
-            allocate: target.allocate,
+            target: Target {
+                disk: target.disk,
+                table: target.table,
+                writer: target.writer,
+                file_bytes_max: target.file_bytes_max,
+                threads: target.threads.max(1),
+                allocate: target.allocate,
+                temporary: Mutex::default(),
+            },
             publish: Some(target.publish),
             _registration: target.registration,
-            buffer: Buffer::new(options.memory_bytes_max),
+            buffer: Buffer::new(options.memory_bytes_max / buffers),
             scratch: Vec::new(),
             runs: Vec::new(),
-            unpublished: Vec::new(),
+            spilling: None,
         })
     }
 
@@ -151,163 +220,206 @@ impl Ingest {
         Ok(())
     }
 
-    /// Writes what is in memory to a run.
+    /// Has what is in memory written to a run, here or by another thread.
     fn spill(&mut self) -> Result<()> {
-        if self.buffer.is_empty() {
+        let path = self.target.new_run();
+        if self.target.threads == 1 {
+            let run = write_run(&*self.target.disk, &path, &mut self.buffer)?;
+            self.runs.push(run);
             return Ok(());
         }
-        self.buffer.sort();
-        let path = self.new_run();
-        let mut writer = RunWriter::create(&*self.disk, &path)?;
-        for entry in self.buffer.entries() {
-            writer.push(entry)?;
-        }
-        writer.finish()?;
-        self.buffer.clear();
+        let spare = self.end_spill()?.unwrap_or_else(|| self.buffer.another());
+        let mut full = std::mem::replace(&mut self.buffer, spare);
+        let disk = Arc::clone(&self.target.disk);
+        self.spilling = Some(Task::start("import-spill", move || {
+            let run = write_run(&*disk, &path, &mut full);
+            (run, full)
+        })?);
         Ok(())
     }
 
-    /// The path of a new run, which is removed when the import ends.
-    fn new_run(&mut self) -> String {
-        let number = (self.allocate)();
-        let path = format!("{}/{number:010}.run", FileMeta::directory(self.table));
-        self.runs.push(path.clone());
-        path
+    /// Waits for the run that another thread writes; answers its buffer, which is empty now.
+    fn end_spill(&mut self) -> Result<Option<Buffer>> {
+        let Some(task) = self.spilling.take() else {
+            return Ok(None);
+        };
+        let (run, buffer) = task.wait()?;
+        self.runs.push(run?);
+        Ok(Some(buffer))
     }
 
     /// Sorts what is left, writes SSTables, and publishes them all in one manifest edit.
     pub fn finish(mut self) -> Result<IngestSummary> {
         let mut summary = IngestSummary::default();
-        let files = self.write_tables(&mut summary)?;
-        self.remove_runs();
+        let mut files = Vec::new();
+        for part in self.write_tables()? {
+            summary.rows += part.summary.rows;
+            summary.duplicates += part.summary.duplicates;
+            summary.bytes += part.summary.bytes;
+            files.extend(part.files);
+        }
+        for run in &self.runs {
+            self.target.remove(Some(&run.path));
+        }
         let Some(publish) = self.publish.take().filter(|_| !files.is_empty()) else {
             return Ok(summary);
         };
         // From here on the manifest may name them, even where it answers an error.
-        self.unpublished.clear();
+        let mut temporary = self
+            .target
+            .temporary
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
+        temporary.clear();
+        drop(temporary);
         publish(files)?;
         Ok(summary)
     }
 
-    fn write_tables(&mut self, summary: &mut IngestSummary) -> Result<Vec<FileMeta>> {
-        if self.runs.is_empty() {
+    fn write_tables(&mut self) -> Result<Vec<Written>> {
+        if self.runs.is_empty() && self.spilling.is_none() {
             self.buffer.sort();
-            let mut entries = std::mem::replace(&mut self.buffer, Buffer::new(0)).into_entries();
-            return self.write_sorted(&mut entries, summary);
+            let buffer = std::mem::replace(&mut self.buffer, Buffer::new(0));
+            let parts = if buffer.len() < ROWS_PER_THREAD {
+                1
+            } else {
+                self.target.threads
+            };
+            return write_parts(&self.target, buffer.into_parts(parts));
         }
-        self.spill()?;
+        if !self.buffer.is_empty() {
+            self.spill()?;
+        }
+        self.end_spill()?;
         self.buffer = Buffer::new(0);
         while self.runs.len() > RUNS_MAX {
             self.merge_first_runs()?;
         }
-        let mut merged = self.open_runs(self.runs.clone())?;
-        self.write_sorted(&mut merged, summary)
+        let mut starts: Vec<u64> = self
+            .runs
+            .iter()
+            .flat_map(|run| &run.blocks)
+            .map(|(start, _)| *start)
+            .collect();
+        starts.sort_unstable();
+        let parts = Part::split(&starts, self.target.threads);
+        let parts = parts
+            .into_iter()
+            .map(|part| self.open_runs(&self.runs, part));
+        write_parts(&self.target, parts.collect::<Result<_>>()?)
     }
 
-    fn open_runs(&self, paths: Vec<String>) -> Result<RunMerge> {
-        let readers = paths.iter().map(|path| RunReader::open(&*self.disk, path));
+    fn open_runs(&self, runs: &[Run], part: Part) -> Result<RunMerge> {
+        let readers = runs
+            .iter()
+            .map(|run| RunReader::open(&*self.target.disk, run, part));
         RunMerge::new(readers.collect::<Result<_>>()?)
     }
 
     /// Merges the oldest runs into one that takes their place in input order.
     fn merge_first_runs(&mut self) -> Result<()> {
-        let oldest: Vec<String> = self.runs.iter().take(RUNS_MAX).cloned().collect();
-        let mut merged = self.open_runs(oldest.clone())?;
-        let path = self.new_run();
-        let mut writer = RunWriter::create(&*self.disk, &path)?;
+        let later = self.runs.split_off(RUNS_MAX.min(self.runs.len()));
+        let oldest = std::mem::replace(&mut self.runs, later);
+        let mut merged = self.open_runs(&oldest, Part::ALL)?;
+        let path = self.target.new_run();
+        let mut writer = RunWriter::create(&*self.target.disk, &path)?;
         while let Some(entry) = merged.next()? {
-            writer.push(entry.stored())?;
+            writer.push(entry.stored(), entry.start())?;
         }
-        writer.finish()?;
-        self.runs.pop();
-        self.runs.insert(0, path);
-        for path in oldest {
-            self.runs.retain(|run| *run != path);
-            self.disk.remove(&path)?;
+        drop(merged);
+        self.runs.insert(0, writer.finish()?);
+        for run in oldest {
+            self.target.remove(Some(&run.path));
         }
         Ok(())
-    }
-
-    fn write_sorted(
-        &mut self,
-        entries: &mut dyn EntrySource,
-        summary: &mut IngestSummary,
-    ) -> Result<Vec<FileMeta>> {
-        let mut output = Output {
-            ingest: self,
-            writer: None,
-            partition: None,
-            files: Vec::new(),
-        };
-        let mut pending: Option<(Entry, Row)> = None;
-        while let Some(entry) = entries.next()? {
-            let row = entry.row()?;
-            pending = match pending {
-                Some((last, older)) if last.key() == entry.key() => {
-                    summary.duplicates += u64::from(!entry.is_static());
-                    Some((entry, combine::combine(older, row)))
-                }
-                Some((last, older)) => {
-                    output.put(&last, &older, summary)?;
-                    Some((entry, row))
-                }
-                None => Some((entry, row)),
-            };
-        }
-        if let Some((last, row)) = pending {
-            output.put(&last, &row, summary)?;
-        }
-        output.close()?;
-        let files = output.files;
-        summary.bytes = files.iter().map(|file| file.bytes).sum();
-        Ok(files)
-    }
-
-    fn remove_runs(&mut self) {
-        for path in self.runs.drain(..) {
-            // What cannot be removed now is removed when the database is opened next.
-            let _ = self.disk.remove(&path);
-        }
     }
 }
 
 impl Drop for Ingest {
     fn drop(&mut self) {
-        self.remove_runs();
-        for path in &self.unpublished {
-            let _ = self.disk.remove(path);
-        }
+        // The thread must not write on when its file is removed; what it answers matters no more.
+        let _ = self.end_spill();
+        self.target.remove(None);
     }
+}
+
+/// What was written of one part of the keys.
+struct Written {
+    files: Vec<FileMeta>,
+    summary: IngestSummary,
+}
+
+/// Writes the parts into SSTables, side by side.
+fn write_parts<S: EntrySource + Send>(target: &Target, parts: Vec<S>) -> Result<Vec<Written>> {
+    let job = |mut entries: S| move || write_sorted(target, &mut entries);
+    side_by_side(parts.into_iter().map(job).collect())?
+        .into_iter()
+        .collect()
+}
+
+fn write_sorted(target: &Target, entries: &mut dyn EntrySource) -> Result<Written> {
+    let mut output = Output {
+        target,
+        writer: None,
+        partition: None,
+        files: Vec::new(),
+        summary: IngestSummary::default(),
+    };
+    let mut pending: Option<(Entry, Row)> = None;
+    while let Some(entry) = entries.next()? {
+        let row = entry.row()?;
+        pending = match pending {
+            Some((last, older)) if last.key() == entry.key() => {
+                output.summary.duplicates += u64::from(!entry.is_static());
+                Some((entry, combine::combine(older, row)))
+            }
+            Some((last, older)) => {
+                output.put(&last, &older)?;
+                Some((entry, row))
+            }
+            None => Some((entry, row)),
+        };
+    }
+    if let Some((last, row)) = pending {
+        output.put(&last, &row)?;
+    }
+    output.close()?;
+    output.summary.bytes = output.files.iter().map(|file| file.bytes).sum();
+    Ok(Written {
+        files: output.files,
+        summary: output.summary,
+    })
 }
 
 /// The SSTables under way.
 struct Output<'a> {
-    ingest: &'a mut Ingest,
+    target: &'a Target,
     writer: Option<(Writer, String)>,
     /// The encoded key of the partition under way.
     partition: Option<Bytes>,
     files: Vec<FileMeta>,
+    summary: IngestSummary,
 }
 
 impl Output<'_> {
-    fn put(&mut self, entry: &Entry, row: &Row, summary: &mut IngestSummary) -> Result<()> {
+    fn put(&mut self, entry: &Entry, row: &Row) -> Result<()> {
         let prefix = entry.prefix();
         if self.partition.as_ref() != Some(&prefix) {
             self.start_partition(prefix)?;
         }
-        if let Some((writer, _)) = &mut self.writer {
-            if entry.is_static() {
-                writer.static_row(row)?;
-            } else {
-                summary.rows += 1;
-                writer.row(row)?;
-            }
+        let Some((writer, _)) = &mut self.writer else {
+            return Err(Error::internal("a partition without a file"));
+        };
+        if entry.is_static() {
+            writer.static_row(row)
+        } else {
+            self.summary.rows += 1;
+            writer.row(row)
         }
-        Ok(())
     }
 
     fn start_partition(&mut self, prefix: Bytes) -> Result<()> {
-        let full = |writer: &Writer| writer.bytes() >= self.ingest.file_bytes_max;
+        let full = |writer: &Writer| writer.bytes() >= self.target.file_bytes_max;
         if self.writer.as_ref().is_some_and(|(writer, _)| full(writer)) {
             self.close()?;
         }
@@ -317,17 +429,17 @@ impl Output<'_> {
             key: Bytes::from(key),
         };
         if self.writer.is_none() {
-            let file = (self.ingest.allocate)();
-            let path = FileMeta::path(self.ingest.table, file);
+            let file = (self.target.allocate)();
+            let path = FileMeta::path(self.target.table, file);
             let options = WriterOptions {
                 file,
-                ..self.ingest.writer.clone()
+                ..self.target.writer.clone()
             };
-            let writer = Writer::create(Arc::clone(&self.ingest.disk), &path, options)?;
+            let writer = Writer::create(Arc::clone(&self.target.disk), &path, options)?;
             self.writer = Some((writer, path));
         }
         if let Some((writer, _)) = &mut self.writer {
-            writer.partition(&key, crate::storage::cell::Deletion::NONE, &[])?;
+            writer.partition(&key, Deletion::NONE, &[])?;
         }
         self.partition = Some(prefix);
         Ok(())
@@ -335,7 +447,7 @@ impl Output<'_> {
 
     fn close(&mut self) -> Result<()> {
         if let Some((writer, path)) = self.writer.take() {
-            self.ingest.unpublished.push(path);
+            self.target.note(&path);
             self.files.push(writer.finish()?);
         }
         Ok(())

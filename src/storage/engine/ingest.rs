@@ -11,6 +11,13 @@ use std::sync::Arc;
 
 /// About how large an imported SSTable may become, in bytes.
 const FILE_BYTES_MAX: u64 = 1 << 30;
+/// The most threads that one import uses.
+const THREADS_MAX: usize = 4;
+
+/// How many threads an import may use.
+fn threads() -> usize {
+    std::thread::available_parallelism().map_or(1, |cores| cores.get().min(THREADS_MAX))
+}
 
 impl Inner {
     /// Starts a bulk import.
@@ -27,6 +34,11 @@ impl Inner {
             table,
             writer: writer_options(&state.schema, 0, inner.config.block_bytes),
             file_bytes_max: FILE_BYTES_MAX,
+            threads: if inner.config.background {
+                threads()
+            } else {
+                1
+            },
             allocate: Arc::new(move || numbers.manifest.allocate_file_id()),
             publish: Box::new(move |files| publisher.publish_import(table, files)),
             registration: Box::new(inner.imports.register(table, options.timestamp_min)),

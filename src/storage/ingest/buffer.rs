@@ -7,9 +7,10 @@
 //! partition key, so that comparing keys from their start would be slow.
 
 use crate::storage::format::{put_varint, varint_bytes};
-use crate::storage::ingest::merge::{Entry, EntrySource};
+use crate::storage::ingest::entry::{Entry, EntrySource, Part, eight_bytes};
 use bytes::Bytes;
 use std::ops::Range;
+use std::sync::Arc;
 
 const CHUNK_BYTES: usize = 1 << 20;
 /// Groups up to this size are sorted by comparing whole keys.
@@ -59,6 +60,11 @@ impl Buffer {
             last_key: Vec::new(),
             sorted: true,
         }
+    }
+
+    /// An empty one of the same size.
+    pub(super) fn another(&self) -> Self {
+        Self::new(self.bytes_max)
     }
 
     pub(super) fn is_empty(&self) -> bool {
@@ -178,21 +184,47 @@ impl Buffer {
         self.sorted = true;
     }
 
-    /// The entries in order, as runs keep them.
-    pub(super) fn entries(&self) -> impl Iterator<Item = &[u8]> {
+    /// How many entries there are.
+    pub(super) fn len(&self) -> usize {
+        self.index.len()
+    }
+
+    /// How an entry's key begins.
+    fn start(&self, slot: Slot) -> u64 {
+        eight_bytes(stored_key(&self.chunks, slot), 0)
+    }
+
+    /// The entries in order, as runs keep them, and how their keys begin.
+    pub(super) fn entries(&self) -> impl Iterator<Item = (&[u8], u64)> {
         self.index.iter().filter_map(|slot| {
             let rest = self.chunks.get(slot.chunk())?.get(slot.at()..)?;
             let (content, header) = read_varint(rest)?;
-            rest.get(..header + content)
+            Some((rest.get(..header + content)?, self.start(*slot)))
         })
     }
 
-    /// The entries in order; their bytes are shared, not copied.
-    pub(super) fn into_entries(self) -> BufferEntries {
-        BufferEntries {
-            chunks: self.chunks.into_iter().map(Bytes::from).collect(),
-            index: self.index.into_iter(),
+    /// The sorted entries in about `count` parts; their bytes are shared, not copied.
+    pub(super) fn into_parts(mut self, count: usize) -> Vec<BufferEntries> {
+        let mut parts = Vec::new();
+        let step = (self.index.len() / 64).max(1);
+        let starts: Vec<u64> = self
+            .index
+            .iter()
+            .step_by(step)
+            .map(|slot| self.start(*slot))
+            .collect();
+        for part in Part::split(&starts, count).iter().rev() {
+            let low = self
+                .index
+                .partition_point(|slot| self.start(*slot) < part.low);
+            parts.push(self.index.split_off(low));
         }
+        let chunks: Arc<[Bytes]> = self.chunks.into_iter().map(Bytes::from).collect();
+        let entries = |index: Vec<Slot>| BufferEntries {
+            chunks: Arc::clone(&chunks),
+            index: index.into_iter(),
+        };
+        parts.into_iter().rev().map(entries).collect()
     }
 }
 
@@ -252,19 +284,6 @@ fn push_groups(
     }
 }
 
-/// Eight bytes from `at` on as a number, zeros behind the end.
-fn eight_bytes(key: &[u8], at: usize) -> u64 {
-    let rest = key.get(at..).unwrap_or_default();
-    if let Some(bytes) = rest.first_chunk::<8>() {
-        return u64::from_be_bytes(*bytes);
-    }
-    let shift = 8 * (8 - rest.len() as u32);
-    let number = rest
-        .iter()
-        .fold(0_u64, |number, byte| (number << 8) | u64::from(*byte));
-    number.checked_shl(shift).unwrap_or(0)
-}
-
 /// A varint of our own memory, and how long it was.
 fn read_varint(bytes: &[u8]) -> Option<(usize, usize)> {
     let mut value = 0_usize;
@@ -293,7 +312,7 @@ fn stored_key(chunks: &[Vec<u8>], slot: Slot) -> &[u8] {
 /// The entries of a buffer in order.
 #[derive(Debug)]
 pub(super) struct BufferEntries {
-    chunks: Vec<Bytes>,
+    chunks: Arc<[Bytes]>,
     index: std::vec::IntoIter<Slot>,
 }
 
@@ -341,13 +360,41 @@ mod tests {
             }
             expected.sort();
             buffer.sort();
-            let mut entries = buffer.into_entries();
+            let mut entries = buffer.into_parts(1).pop().unwrap();
             for (key, number) in expected {
                 let entry = entries.next().unwrap().unwrap();
                 assert_eq!(entry.key(), key);
                 assert_eq!(entry.body(), u32::to_be_bytes(number));
             }
             assert!(entries.next().unwrap().is_none());
+        }
+    }
+
+    #[test]
+    fn parts_split_between_tokens() {
+        let random = Random::seeded(8);
+        for (tokens, most) in [(1_000, 4), (2, 2), (1, 1)] {
+            let mut buffer = Buffer::new(1 << 20);
+            for _ in 0..2_000 {
+                let mut key = random.below(tokens).to_be_bytes().to_vec();
+                key.push(random.below(200) as u8);
+                buffer.push(&key, 8, 9);
+            }
+            buffer.sort();
+            let parts = buffer.into_parts(4);
+            assert_eq!(parts.len(), most);
+            let (mut last, mut count) = (None::<Vec<u8>>, 0);
+            for mut part in parts {
+                let mut first = true;
+                while let Some(entry) = part.next().unwrap() {
+                    let key = entry.key().to_vec();
+                    assert!(last.as_ref().is_none_or(|last| *last <= key));
+                    let same = last.as_ref().is_some_and(|last| last[..8] == key[..8]);
+                    assert!(!(first && same), "a token in two parts");
+                    (last, first, count) = (Some(key), false, count + 1);
+                }
+            }
+            assert_eq!(count, 2_000);
         }
     }
 

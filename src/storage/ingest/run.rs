@@ -11,16 +11,26 @@ use crate::error::{Error, Result};
 use crate::limits::PAGE_BYTES_MAX;
 use crate::storage::disk::{Disk, ReadFile, WriteFile};
 use crate::storage::format::{Reader, checksum, put_u32};
-use crate::storage::ingest::merge::{Entry, EntrySource};
+use crate::storage::ingest::entry::{Entry, EntrySource, Part};
 use bytes::Bytes;
 use std::sync::Arc;
 
 const BLOCK_BYTES: usize = 128 << 10;
 const HEADER_BYTES: usize = 12;
 
+/// A finished run.
+#[derive(Clone, Debug)]
+pub(super) struct Run {
+    /// Where it is.
+    pub path: String,
+    /// For each block how its first key begins, and where it starts.
+    pub blocks: Vec<(u64, u64)>,
+}
+
 /// Writes a run.
 pub(super) struct RunWriter {
     file: Box<dyn WriteFile>,
+    run: Run,
     block: Vec<u8>,
     out: Vec<u8>,
 }
@@ -29,15 +39,22 @@ impl RunWriter {
     pub(super) fn create(disk: &dyn Disk, path: &str) -> Result<Self> {
         Ok(Self {
             file: disk.create(path)?,
+            run: Run {
+                path: path.to_owned(),
+                blocks: Vec::new(),
+            },
             block: Vec::new(),
             out: Vec::new(),
         })
     }
 
-    /// Appends an entry; entries come in order.
-    pub(super) fn push(&mut self, entry: &[u8]) -> Result<()> {
+    /// Appends an entry whose key begins as `start` does; entries come in order.
+    pub(super) fn push(&mut self, entry: &[u8], start: u64) -> Result<()> {
         if !self.block.is_empty() && self.block.len() + entry.len() > BLOCK_BYTES {
             self.flush()?;
+        }
+        if self.block.is_empty() {
+            self.run.blocks.push((start, self.file.len()));
         }
         self.block.extend_from_slice(entry);
         Ok(())
@@ -71,12 +88,11 @@ impl RunWriter {
     }
 
     /// Writes what is left. Nothing is synced: after a crash a run is worthless anyway.
-    pub(super) fn finish(mut self) -> Result<()> {
-        if self.block.is_empty() {
-            Ok(())
-        } else {
-            self.flush()
+    pub(super) fn finish(mut self) -> Result<Run> {
+        if !self.block.is_empty() {
+            self.flush()?;
         }
+        Ok(self.run)
     }
 }
 
@@ -86,15 +102,23 @@ pub(super) struct RunReader {
     offset: u64,
     block: Bytes,
     at: usize,
+    part: Part,
 }
 
 impl RunReader {
-    pub(super) fn open(disk: &dyn Disk, path: &str) -> Result<Self> {
+    /// Reads those of the run's entries whose keys begin within `part`.
+    pub(super) fn open(disk: &dyn Disk, run: &Run, part: Part) -> Result<Self> {
+        // Entries that begin as the part does may also end the block before.
+        let behind = run.blocks.partition_point(|(start, _)| *start < part.low);
+        let block = behind
+            .checked_sub(1)
+            .and_then(|before| run.blocks.get(before));
         Ok(Self {
-            file: disk.open(path)?,
-            offset: 0,
+            file: disk.open(&run.path)?,
+            offset: block.map_or(0, |(_, offset)| *offset),
             block: Bytes::new(),
             at: 0,
+            part,
         })
     }
 
@@ -131,12 +155,20 @@ impl RunReader {
 
 impl EntrySource for RunReader {
     fn next(&mut self) -> Result<Option<Entry>> {
-        if self.at >= self.block.len() && !self.fill()? {
-            return Ok(None);
+        loop {
+            if self.at >= self.block.len() && !self.fill()? {
+                return Ok(None);
+            }
+            let (entry, next) = Entry::parse(&self.block, self.at)
+                .ok_or_else(|| self.damaged("an entry that does not end"))?;
+            self.at = next;
+            let start = entry.start();
+            if self.part.high.is_some_and(|high| start >= high) {
+                return Ok(None);
+            }
+            if start >= self.part.low {
+                return Ok(Some(entry));
+            }
         }
-        let (entry, next) = Entry::parse(&self.block, self.at)
-            .ok_or_else(|| self.damaged("an entry that does not end"))?;
-        self.at = next;
-        Ok(Some(entry))
     }
 }

@@ -216,16 +216,23 @@ fn files(disk: &SimulatedDisk) -> Vec<String> {
 fn runs_on_disk_and_memory_alone_give_the_same_rows() {
     let rows = rows(11, 4_000);
     let (table, again) = expected(&rows);
-    for memory in [8 << 10, 64 << 10, 64 << 20] {
+    let sizes = [8 << 10, 64 << 10, 64 << 20];
+    for (memory, threads) in sizes
+        .map(|memory| (memory, 1))
+        .into_iter()
+        .chain([(16 << 10, 3)])
+    {
         let disk = Arc::new(SimulatedDisk::new());
         let engine = create(&disk);
         let mut ingest = engine.ingest(TableId(1), options(memory)).unwrap();
+        ingest.target.threads = threads;
         for (key, row) in &rows {
             ingest.add(key, row).unwrap();
         }
         // With the least memory there are more runs than are merged at once.
         match memory {
             8_192 => assert!(ingest.runs.len() > RUNS_MAX, "{}", ingest.runs.len()),
+            16_384 => assert!(ingest.runs.len() > 2 && ingest.spilling.is_some()),
             65_536 => assert!((2..RUNS_MAX).contains(&ingest.runs.len())),
             _ => assert!(ingest.runs.is_empty()),
         }
@@ -241,6 +248,7 @@ fn runs_on_disk_and_memory_alone_give_the_same_rows() {
             "{memory}"
         );
         assert!(summary.bytes > 0);
+        assert_eq!(files(&disk).len(), threads);
         check(&engine, &rows);
         assert!(files(&disk).iter().all(|name| name.ends_with(".sst")));
         engine.close().unwrap();
@@ -255,7 +263,7 @@ fn files_are_split_between_partitions() {
     let engine = create(&disk);
     let rows = rows(12, 3_000);
     let mut ingest = engine.ingest(TableId(1), options(1 << 20)).unwrap();
-    ingest.file_bytes_max = 8 << 10;
+    ingest.target.file_bytes_max = 8 << 10;
     for (key, row) in &rows {
         ingest.add(key, row).unwrap();
     }
@@ -327,10 +335,10 @@ fn a_crash_leaves_all_rows_or_none() {
     let rows = rows(15, 300);
     let disk = Arc::new(SimulatedDisk::new());
     let engine = create(&disk);
-    let images = Arc::new(std::sync::Mutex::new(Vec::new()));
+    let images = Arc::new(Mutex::new(Vec::new()));
     let (seen, source) = (Arc::clone(&images), Arc::clone(&disk));
     let mut ingest = engine.ingest(TableId(1), options(8 << 10)).unwrap();
-    ingest.file_bytes_max = 4 << 10;
+    ingest.target.file_bytes_max = 4 << 10;
     disk.set_observer(Some(Box::new(move |change| {
         for seed in 0..2 {
             seen.lock()
