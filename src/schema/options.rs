@@ -367,3 +367,71 @@ fn extensions(given: &BTreeMap<String, String>) -> Result<BTreeMap<String, Vec<u
         })
         .collect()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn with(name: &str, value: &str) -> Result<TableOptions> {
+        TableOptions::default().with([(name, &OptionValue::Text(value.to_owned()))])
+    }
+
+    #[test]
+    fn speculative_retry_is_kept_in_its_canonical_form() {
+        for (given, kept) in [
+            ("99PERCENTILE", "99p"),
+            ("99.9p", "99.9p"),
+            ("50ms", "50ms"),
+            ("none", "NEVER"),
+            ("Always", "ALWAYS"),
+            ("min(99p, 50ms)", "MIN(99p,50ms)"),
+        ] {
+            assert_eq!(
+                with("speculative_retry", given).unwrap().speculative_retry,
+                kept
+            );
+        }
+        for given in ["", "p", "0p", "100p", "-1ms", "min(99p)", "99"] {
+            assert!(with("speculative_retry", given).is_err(), "{given}");
+        }
+    }
+
+    #[test]
+    fn bounds_hold_at_their_values_and_not_one_beyond() {
+        let fine = |name, value| assert!(with(name, value).is_ok(), "{name} {value}");
+        let wrong = |name, value| assert!(with(name, value).is_err(), "{name} {value}");
+        fine("default_time_to_live", "630720000");
+        wrong("default_time_to_live", "630720001");
+        fine("bloom_filter_fp_chance", "1.0");
+        wrong("bloom_filter_fp_chance", "1.01");
+        fine("bloom_filter_fp_chance", "0.0001");
+        wrong("bloom_filter_fp_chance", "0.00001");
+        wrong("bloom_filter_fp_chance", "NaN");
+        fine("crc_check_chance", "0");
+        wrong("crc_check_chance", "-0.1");
+        fine("min_index_interval", "1");
+        wrong("min_index_interval", "0");
+        wrong("min_index_interval", "2049");
+        wrong("max_index_interval", "127");
+        wrong("gc_grace_seconds", "99999999999");
+        wrong("cdc", "perhaps");
+        wrong("memtable", "nope");
+        wrong("read_repair", "nope");
+    }
+
+    #[test]
+    fn the_filter_of_a_levelled_table_is_smaller_unless_said_otherwise() {
+        let levelled = OptionValue::Map(map(&[("class", "LeveledCompactionStrategy")]));
+        let tiered = OptionValue::Map(map(&[("class", "SizeTieredCompactionStrategy")]));
+        let chance = |options: &TableOptions| options.bloom_filter_fp_millionths;
+        let altered = TableOptions::default()
+            .with([("compaction", &levelled)])
+            .unwrap();
+        assert_eq!(chance(&altered), 100_000);
+        let back = altered.with([("compaction", &tiered)]).unwrap();
+        assert_eq!(chance(&back), 10_000);
+        let given = with("bloom_filter_fp_chance", "0.05").unwrap();
+        let altered = given.with([("compaction", &levelled)]).unwrap();
+        assert_eq!(chance(&altered), 50_000);
+    }
+}

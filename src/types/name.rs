@@ -69,20 +69,38 @@ pub const RESERVED_WORDS: [&str; 59] = [
     "WITH",
 ];
 
-/// The length of the longest reserved word.
-const RESERVED_LENGTH_MAX: usize = 12;
+/// Where in [`RESERVED_WORDS`] the words with each first letter start; the last entry is its end.
+const RESERVED_STARTS: [usize; 27] = {
+    let mut starts = [0; 27];
+    let mut letter = 0;
+    while letter < 26 {
+        let mut at = starts[letter];
+        while at < RESERVED_WORDS.len()
+            && RESERVED_WORDS[at].as_bytes()[0] as usize == b'A' as usize + letter
+        {
+            at += 1;
+        }
+        letter += 1;
+        starts[letter] = at;
+    }
+    starts
+};
 
 /// Whether `word`, in any case, cannot be a name unless quoted.
 pub fn is_reserved(word: &str) -> bool {
-    let mut upper = [0_u8; RESERVED_LENGTH_MAX];
-    let Some(upper) = upper.get_mut(..word.len()) else {
+    let Some(letter) = word.bytes().next().map(|first| first.to_ascii_uppercase()) else {
         return false;
     };
-    upper.copy_from_slice(word.as_bytes());
-    upper.make_ascii_uppercase();
-    RESERVED_WORDS
-        .binary_search_by(|reserved| reserved.as_bytes().cmp(upper))
-        .is_ok()
+    let letter = usize::from(letter.wrapping_sub(b'A'));
+    let (Some(&start), Some(&end)) = (
+        RESERVED_STARTS.get(letter),
+        RESERVED_STARTS.get(letter.wrapping_add(1)),
+    ) else {
+        return false;
+    };
+    RESERVED_WORDS[start..end]
+        .iter()
+        .any(|reserved| reserved.eq_ignore_ascii_case(word))
 }
 
 /// A stored name as CQL text: in double quotes where it would not be read back as itself.
@@ -195,6 +213,14 @@ mod tests {
     #[test]
     fn names() {
         assert!(RESERVED_WORDS.is_sorted());
+        for word in RESERVED_WORDS {
+            assert!(is_reserved(word) && is_reserved(&word.to_ascii_lowercase()));
+        }
+        for word in [
+            "", "key", "zone", "é", "_a", "1", "{", "selec", "selects", "default",
+        ] {
+            assert!(!is_reserved(word), "{word}");
+        }
         assert_eq!(quote_identifier("abc_1"), "abc_1");
         assert_eq!(quote_identifier("Abc"), "\"Abc\"");
         assert_eq!(quote_identifier("table"), "\"table\"");

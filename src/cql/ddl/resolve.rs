@@ -117,7 +117,7 @@ fn user_type(name: &QualifiedName, keyspace: &Keyspace, frozen: bool) -> Result<
 }
 
 /// A vector's dimensions, if they are within the limit.
-pub fn vector_dimensions(dimensions: u64) -> Result<u16> {
+fn vector_dimensions(dimensions: u64) -> Result<u16> {
     if dimensions == 0 {
         return Err(Error::invalid(
             "vectors may only have positive dimensions; given 0",

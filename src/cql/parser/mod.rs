@@ -43,16 +43,6 @@ pub fn parse_statement(text: &str) -> Result<Statement> {
     })
 }
 
-/// Parses a type as it stands in a catalog or after `CAST(… AS`, and nothing behind it.
-pub fn parse_type(text: &str) -> Result<crate::cql::ast::TypeExpr> {
-    let mut parser = Parser::new(text)?;
-    let ty = parser.type_expr()?;
-    if parser.token.kind != TokenKind::End {
-        return Err(parser.error_at("missing EOF at"));
-    }
-    Ok(ty)
-}
-
 /// The parser's state.
 struct Parser<'a> {
     lexer: Lexer<'a>,
