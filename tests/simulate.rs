@@ -6,7 +6,8 @@
 //! leave is set aside, with what was acknowledged by then. Each such image is opened and must hold
 //! exactly what the workload had written up to some operation between the last acknowledged one and
 //! the one under way: nothing lost, batches whole, nothing invented, no hole. Some images are taken
-//! while another image recovers.
+//! while another image recovers. With a periodic log, the last flush or TRUNCATE stands in for
+//! the last acknowledged operation.
 //!
 //! `HELENUS_SEEDS=n` runs n workloads in place of the default, `HELENUS_SEED=s` starts at seed s.
 
@@ -17,11 +18,12 @@ mod faults;
 #[path = "simulate/world.rs"]
 mod world;
 
+use helenus::config::CommitlogSync;
 use helenus::random::Random;
 use helenus::storage::disk::simulated::SimulatedDisk;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
-use world::{Contents, NOW_SECONDS, next_operation, open, perform};
+use world::{Contents, Operation, next_operation, open, open_as, perform};
 
 const OPERATIONS: u64 = 60;
 /// One image of so many is watched while it recovers.
@@ -66,18 +68,35 @@ fn watch(
     images
 }
 
+/// In which mode the log of a workload is: one of three is periodic.
+fn mode(seed: u64) -> CommitlogSync {
+    match seed % 3 {
+        0 => CommitlogSync::Periodic,
+        1 => CommitlogSync::Group,
+        _ => CommitlogSync::Batch,
+    }
+}
+
+/// Whether all that was done before is durable once the operation has been done. With a periodic
+/// log a write alone proves nothing.
+fn makes_durable(mode: CommitlogSync, operation: &Operation) -> bool {
+    let writes = matches!(operation, Operation::Write(_) | Operation::Background);
+    mode != CommitlogSync::Periodic || !writes
+}
+
 fn run(seed: u64) -> History {
     let random = Random::seeded(seed);
+    let mode = mode(seed);
     let disk = SimulatedDisk::new();
-    let done = Arc::new(AtomicU64::new(0));
-    let (first, second) = (Arc::clone(&done), Arc::clone(&done));
+    let (durable, done) = (Arc::new(AtomicU64::new(0)), Arc::new(AtomicU64::new(0)));
+    let (first, second) = (Arc::clone(&durable), Arc::clone(&done));
     let images = watch(&disk, seed, move || {
         let acknowledged = first.load(Ordering::SeqCst) as usize;
         (acknowledged, second.load(Ordering::SeqCst) as usize + 1)
     });
     let mut states = vec![Contents::default()];
     let mut contents = Contents::default();
-    let mut engine = open(&disk).unwrap();
+    let mut engine = open_as(&disk, mode).unwrap();
     for number in 1..=OPERATIONS {
         if random.below(25) == 0 {
             // A restart, now and then a clean one.
@@ -85,13 +104,20 @@ fn run(seed: u64) -> History {
                 engine.close().unwrap();
             }
             drop(engine);
-            engine = open(&disk).unwrap();
+            engine = open_as(&disk, mode).unwrap();
         }
-        let operation = next_operation(&random, &contents);
+        let mut operation = next_operation(&random, &contents);
+        if mode == CommitlogSync::Periodic && changes_schema(&operation) && number > 4 {
+            // The log may be behind the manifest here: such states are none of the workload's.
+            operation = Operation::Background;
+        }
         perform(&engine, number, &operation)
             .unwrap_or_else(|error| panic!("seed {seed}, {number} {operation:?}: {error}"));
         contents.apply(number, &operation);
         states.push(contents.clone());
+        if makes_durable(mode, &operation) {
+            durable.store(number, Ordering::SeqCst);
+        }
         done.store(number, Ordering::SeqCst);
     }
     assert!(Contents::of(&engine).unwrap() == contents, "seed {seed}");
@@ -99,6 +125,13 @@ fn run(seed: u64) -> History {
     disk.set_observer(None);
     let images = std::mem::take(&mut *images.lock().unwrap());
     History { states, images }
+}
+
+fn changes_schema(operation: &Operation) -> bool {
+    matches!(
+        operation,
+        Operation::Create(_) | Operation::Drop(_) | Operation::Comment(..)
+    )
 }
 
 /// Opens an image and answers the state that it is in.
@@ -115,7 +148,7 @@ fn verify(image: &Image, states: &[Contents], seed: u64) -> usize {
     // It takes writes again, and they last.
     if let Some(table) = found.tables.keys().next() {
         let row = world::Change::Put(vec![77]);
-        let write = world::Operation::Write(vec![(table.clone(), 9, row)]);
+        let write = Operation::Write(vec![(table.clone(), 9, row)]);
         perform(&engine, 5000, &write).unwrap_or_else(|error| panic!("{place}: {error}"));
     }
     state
@@ -138,7 +171,6 @@ fn verify_compound(image: &Image, states: &[Contents], seed: u64) -> u64 {
 
 #[test]
 fn a_crash_at_any_call_leaves_all_that_was_acknowledged() {
-    assert!(NOW_SECONDS > 0);
     let (first, seeds) = (setting("HELENUS_SEED", 1), setting("HELENUS_SEEDS", 9));
     let next = AtomicU64::new(first);
     let verified = AtomicU64::new(0);

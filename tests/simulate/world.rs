@@ -21,14 +21,14 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 /// The moment at which the simulated clock stands, in seconds.
-pub const NOW_SECONDS: i64 = 1_700_000_000;
+const NOW_SECONDS: i64 = 1_700_000_000;
 const PARTITIONS: u64 = 4;
 const ROWS: u64 = 12;
 
 /// A settings file for engines that are small and do nothing by themselves.
-pub fn config() -> Config {
+fn config(mode: CommitlogSync) -> Config {
     Config {
-        commitlog_sync: CommitlogSync::Group,
+        commitlog_sync: mode,
         commitlog_segment_bytes: 3000,
         memtable_shards: 2,
         block_bytes: 400,
@@ -40,8 +40,13 @@ pub fn config() -> Config {
 
 /// Opens the database of a disk.
 pub fn open(disk: &SimulatedDisk) -> helenus::Result<Engine> {
+    open_as(disk, CommitlogSync::Group)
+}
+
+/// Opens the database of a disk, its log being in some mode.
+pub fn open_as(disk: &SimulatedDisk, mode: CommitlogSync) -> helenus::Result<Engine> {
     let clock = VirtualClock::shared(NOW_SECONDS * 1_000_000);
-    Engine::open_on(Arc::new(disk.clone()), config(), clock)
+    Engine::open_on(Arc::new(disk.clone()), config(mode), clock)
 }
 
 /// Where a value stands: table, partition, row.

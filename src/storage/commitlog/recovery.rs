@@ -191,7 +191,8 @@ fn check_chain(disk: &dyn Disk, prefixes: &BTreeMap<u64, Prefix>, state: &State)
                 &disk.display(&segment::path(prefix.previous)),
                 0,
                 format!(
-                    "the file is missing; it held records up to {}, only those up to {} may be gone",
+                    "the file is missing; it held records up to {}, only those up to {} may be \
+                     gone",
                     prefix.previous_sequence, state.log_reclaimed_through
                 ),
             ));

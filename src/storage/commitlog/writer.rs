@@ -2,8 +2,9 @@
 //!
 //! What failed decides what follows. A write that failed (the disk is full) leaves bytes of unknown
 //! fate behind the last good group: the segment is left at that length, its seal goes into the
-//! manifest, and the group waits for a new segment, which every later append tries to open. A *sync*
-//! that failed ends all writing: the system may have thrown the bytes away and called them clean.
+//! manifest, and the group waits for a new segment, which every later append tries to open. A
+//! *sync* that failed ends all writing: the system may have thrown the bytes away and called them
+//! clean.
 
 use crate::error::{Error, Result};
 use crate::storage::commitlog::segment::{self, DIRECTORY, PREFIX_BYTES, Prefix};

@@ -5,7 +5,8 @@
 //! walks ahead through each partition and collects them.
 //!
 //! The new files count only once the engine has put them into the manifest, together with the end
-//! of the old ones; whatever a job leaves behind when it is dropped halfway, the next start removes.
+//! of the old ones; whatever a job leaves behind when it is dropped halfway, the next start
+//! removes.
 
 use crate::error::Result;
 use crate::storage::cell::Deletion;
@@ -20,6 +21,9 @@ use crate::storage::source::{PartitionStart, Source, SourceItem, SourceRequest};
 use crate::storage::sstable::{Cursor, Reader, Writer};
 use std::sync::Arc;
 
+/// What may be purged of a partition, once all files of the job are merged.
+pub type Proof = Box<dyn FnMut(&PartitionKey) -> Result<Purge> + Send>;
+
 /// How a job goes.
 pub struct JobOptions {
     /// Whether the table is one of counters.
@@ -32,8 +36,8 @@ pub struct JobOptions {
     pub level: u8,
     /// Starts the next new file.
     pub writer: Box<dyn FnMut() -> Result<Writer> + Send>,
-    /// What may be purged of a partition, once all files of the job are merged.
-    pub purge: Box<dyn FnMut(&PartitionKey) -> Result<Purge> + Send>,
+    /// What may be purged.
+    pub purge: Proof,
 }
 
 impl std::fmt::Debug for JobOptions {

@@ -1,7 +1,7 @@
 //! What compaction may leave out of what it writes.
 //!
-//! A tombstone, or a cell or marker that has expired, hides what is older. It may go once two things
-//! are sure:
+//! A tombstone, or a cell or marker that has expired, hides what is older. It may go once two
+//! things are sure:
 //!
 //! - its time is over: it was deleted or expired before now less `gc_grace_seconds`;
 //! - it hides nothing any more: whatever else may hold the partition (memtables, files that are not

@@ -1,8 +1,8 @@
 //! The only way to the database's files.
 //!
 //! Paths are relative to the data directory, with `/` between parts. [`real`] is the machine's
-//! file system; [`simulated`] keeps files in memory, can crash at any call and lose what was not synced,
-//! and serves as the in-memory mode.
+//! file system; [`simulated`] keeps files in memory, can crash at any call and lose what was not
+//! synced, and serves as the in-memory mode.
 //!
 //! What is promised after a crash: the bytes of a file up to its last [`WriteFile::sync`], and the
 //! names in a directory as of its last [`Disk::sync_directory`]. Nothing else.

@@ -1,13 +1,14 @@
 //! A file system in memory: the in-memory mode of the database, and the tests' adversary.
 //!
 //! It keeps, beside what a running process sees, what a power cut would leave: each file knows how
-//! much of it was synced, each directory which changes of its names were. [`SimulatedDisk::crash_image`]
-//! makes a new disk of that: everything synced stands, and of the rest each change of a name is kept
-//! or dropped, and each unsynced tail kept, cut, or torn (its length there, some of its sectors not),
-//! by a seed. [`Fault`]s make the n-th call fail; a byte budget makes the disk full.
+//! much of it was synced, each directory which changes of its names were.
+//! [`SimulatedDisk::crash_image`] makes a new disk of that: everything synced stands, and of the
+//! rest each change of a name is kept or dropped, and each unsynced tail kept, cut, or torn (its
+//! length there, some of its sectors not), by a seed. [`Fault`]s make the n-th call fail; a byte
+//! budget makes the disk full.
 //!
-//! After a failed sync the bytes it was about are never durable, even if a later sync succeeds: that
-//! is how real systems behave, and why an fsync error must stop the writer.
+//! After a failed sync the bytes it was about are never durable, even if a later sync succeeds:
+//! that is how real systems behave, and why an fsync error must stop the writer.
 //!
 //! Files are chunks of 256 KiB; a read within one chunk of a finished file copies nothing.
 

@@ -2,8 +2,9 @@
 //!
 //! Integers are little-endian, of fixed size or as a *varint* (seven bits a byte, lowest first, the
 //! high bit says that more follow; signed ones zigzagged first). A file opens with a
-//! [`FileHeader`]; what follows are units, each with a CRC32C that also covers the file's number and
-//! the unit's offset ([`checksum`]), so that a block that was valid somewhere else is damage here.
+//! [`FileHeader`]; what follows are units, each with a CRC32C that also covers the file's number
+//! and the unit's offset ([`checksum`]), so that a block that was valid somewhere else is damage
+//! here.
 //!
 //! ```text
 //! header: "helenus" 7 │ kind 1 │ format version u32 │ file number u64 │ CRC32C u32

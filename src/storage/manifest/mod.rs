@@ -9,7 +9,8 @@
 //!
 //! - An edit is appended and synced before [`Manifest::edit`] returns.
 //! - The file is replaced as a whole (written under another name, synced, renamed, directory
-//!   synced) by the first edit after opening, when it has grown long, and after any failure: nothing
+//!   synced) by the first edit after opening, when it has grown long, and after any failure:
+//!   nothing
 //!   is ever written behind bytes whose fate is unknown.
 //! - After a failure no file may be deleted until an edit has succeeded ([`Manifest::is_sound`]):
 //!   the failed record may have reached the disk, and a crash would find it.
