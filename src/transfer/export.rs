@@ -1,6 +1,7 @@
 //! The export: token ranges are scanned and formatted by a few threads and written in order.
 
 use crate::clock::SharedClock;
+use crate::cql::ddl::SYSTEM_KEYSPACES;
 use crate::database::Database;
 use crate::error::{Error, ErrorKind, Result};
 use crate::schema::{Column, ColumnId, Table};
@@ -9,6 +10,7 @@ use crate::transfer::csv::RecordWriter;
 use crate::transfer::output::Sink;
 use crate::transfer::progress::Progress;
 use crate::transfer::{ExportOptions, ExportSummary, Selection};
+use crate::types::name::quote_identifier;
 use bytes::Bytes;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -36,6 +38,22 @@ pub fn export(database: &Database, options: ExportOptions) -> Result<ExportSumma
     options.dialect.check()?;
     let clock = database.engine().clock();
     match &options.selection {
+        Selection::Table {
+            keyspace,
+            table,
+            columns,
+        } if SYSTEM_KEYSPACES.contains(&keyspace.as_str()) => {
+            let names = columns.iter().flatten().map(|name| quote_identifier(name));
+            let names = names.collect::<Vec<_>>().join(", ");
+            let names = if columns.is_none() {
+                "*".to_owned()
+            } else {
+                names
+            };
+            let (keyspace, table) = (quote_identifier(keyspace), quote_identifier(table));
+            let text = format!("SELECT {names} FROM {keyspace}.{table}");
+            export_query(database, None, &text, options, clock)
+        }
         Selection::Table {
             keyspace,
             table,

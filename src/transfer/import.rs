@@ -1,5 +1,6 @@
 //! The import: reading, parsing and writing, each on a thread of its own, in input order.
 
+use crate::cql::ddl::check_modifiable;
 use crate::database::Database;
 use crate::error::{Error, ErrorKind, Result};
 use crate::limits::TTL_SECONDS_MAX;
@@ -49,6 +50,7 @@ struct Pass<'a> {
 pub fn import(database: &Database, options: ImportOptions) -> Result<ImportSummary> {
     options.dialect.check()?;
     check_stamp(&options)?;
+    check_modifiable(&options.keyspace)?;
     let engine = database.engine();
     let table = engine.table(&options.keyspace, &options.table)?;
     let naming = Naming::new(&table, options.columns.as_deref(), &options.skip_columns)?;

@@ -11,6 +11,7 @@ mod parse;
 pub use options::CopyOptions;
 pub use parse::{CopyStatement, Direction, is_copy, parse};
 
+use crate::cql::ddl::SYSTEM_KEYSPACES;
 use crate::database::Database;
 use crate::error::{Error, Result};
 use crate::schema::Table;
@@ -81,7 +82,8 @@ pub fn run(database: &Database, text: &str, context: CopyContext) -> Result<Copy
     let options = CopyOptions::new(statement.direction, &statement.options)?;
     // With a header FROM finds the columns by name.
     let by_name = statement.direction == Direction::From && options.header;
-    if statement.columns.is_none() && !by_name {
+    let virtual_table = SYSTEM_KEYSPACES.contains(&keyspace.as_str());
+    if statement.columns.is_none() && !by_name && !virtual_table {
         let table = database.engine().table(&keyspace, &statement.table)?;
         statement.columns = Some(columns(&table));
     }
