@@ -5,15 +5,45 @@
 
 use crate::cql::ast::{QualifiedName, TypeExpr, TypeExprKind};
 use crate::error::{Error, Result};
-use crate::limits::VECTOR_DIMENSIONS_MAX;
+use crate::limits::{NESTING_MAX, VECTOR_DIMENSIONS_MAX};
 use crate::schema::Keyspace;
 use crate::types::Type;
 use std::sync::Arc;
 
 /// The type that `expr` means in `keyspace`.
 pub fn resolve_type(expr: &TypeExpr, keyspace: &Keyspace) -> Result<Type> {
-    resolve(expr, keyspace, false)
-        .map_err(|error| error.at(expr.position.line, expr.position.column))
+    let resolved = resolve(expr, keyspace, false).and_then(|ty| {
+        check_depth(&ty)?;
+        Ok(ty)
+    });
+    resolved.map_err(|error| error.at(expr.position.line, expr.position.column))
+}
+
+/// Refuses a type that nests too deep, user types included: their text may each be short.
+pub fn check_depth(ty: &Type) -> Result<()> {
+    if depth(ty) > NESTING_MAX {
+        return Err(Error::invalid(format!(
+            "the type nests deeper than {NESTING_MAX} levels, which is the limit"
+        )));
+    }
+    Ok(())
+}
+
+/// How deep `ty` nests. It ends: what a type is made of was checked before.
+fn depth(ty: &Type) -> usize {
+    let inner = match ty {
+        Type::List { element, .. } | Type::Set { element, .. } | Type::Vector { element, .. } => {
+            depth(element)
+        }
+        Type::Map { key, value, .. } => depth(key).max(depth(value)),
+        Type::Tuple(types) => types.iter().map(depth).max().unwrap_or(0),
+        Type::Udt { udt, .. } => {
+            let fields = udt.fields.iter().map(|(_, ty)| depth(ty));
+            fields.max().unwrap_or(0)
+        }
+        _ => 0,
+    };
+    inner + 1
 }
 
 fn resolve(expr: &TypeExpr, keyspace: &Keyspace, frozen: bool) -> Result<Type> {

@@ -5,6 +5,7 @@ use crate::config::Config;
 use crate::cql::ddl::execute;
 use crate::cql::parser::parse_statement;
 use crate::cql::result::QueryResult;
+use crate::limits::NESTING_MAX;
 use crate::storage::Engine;
 
 fn answer(engine: &Engine, keyspace: Option<&str>, text: &str) -> String {
@@ -125,4 +126,31 @@ fn an_altered_type_is_new_wherever_it_is_used() {
     }
     let outer = format!("{:?}", catalog.keyspaces["ks"].types["outer_type"]);
     assert!(outer.contains("\"b\""));
+}
+
+#[test]
+fn types_nest_up_to_the_limit_through_user_types_too() {
+    let engine = engine();
+    define(&engine, &[KEYSPACE, "CREATE TYPE t1 (a int)"]);
+    // A user type is one level above its field.
+    for n in 2..NESTING_MAX {
+        let inner = n - 1;
+        define(
+            &engine,
+            &[&format!("CREATE TYPE t{n} (a frozen<t{inner}>)")],
+        );
+    }
+    let top = NESTING_MAX - 1;
+    define(
+        &engine,
+        &[&format!(
+            "CREATE TABLE fits (k int PRIMARY KEY, v frozen<t{top}>)"
+        )],
+    );
+    let deeper = format!("CREATE TABLE deeper (k int PRIMARY KEY, v list<frozen<t{top}>>)");
+    let refusal = "Invalid: the type nests deeper than 64 levels, which is the limit";
+    assert_eq!(answer(&engine, Some("ks"), &deeper), refusal);
+    // Nor may a change at the bottom push the top over it.
+    let push = "ALTER TYPE t1 ADD b list<int>";
+    assert_eq!(answer(&engine, Some("ks"), push), refusal);
 }

@@ -4,7 +4,7 @@
 //! every table and every other type that uses it, in the same change of the schema.
 
 use crate::cql::ast::{AlterType, AlterTypeAction, CreateType, Name, TypeExpr, TypeExprKind};
-use crate::cql::ddl::resolve::resolve_type;
+use crate::cql::ddl::resolve::{check_depth, resolve_type};
 use crate::cql::ddl::{
     Context, Decision, at_name, check_modifiable, check_name, event, keyspace_named,
 };
@@ -267,7 +267,11 @@ fn with_new_definition(keyspace: &Keyspace, udt: Udt) -> Result<Vec<SchemaChange
     let mut changes = vec![SchemaChange::PutType(Udt::clone(&new))];
     for other in keyspace.types.values() {
         if other.name != name && other.fields.iter().any(|(_, ty)| mentions(ty, &name)) {
-            changes.push(SchemaChange::PutType(replaced_fields(other, &new)));
+            let other = replaced_fields(other, &new);
+            for (_, ty) in &other.fields {
+                check_depth(ty)?;
+            }
+            changes.push(SchemaChange::PutType(other));
         }
     }
     for table in keyspace.tables.values() {
@@ -298,6 +302,7 @@ fn with_new_definition(keyspace: &Keyspace, udt: Udt) -> Result<Vec<SchemaChange
             .chain(dropped)
         {
             column.ty = replaced(&column.ty, &new);
+            check_depth(&column.ty)?;
         }
         table.version += 1;
         changes.push(SchemaChange::PutTable(Box::new(table)));
