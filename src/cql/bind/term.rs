@@ -373,10 +373,11 @@ impl Binder<'_> {
         let types: Vec<Option<Type>> = call.arguments.iter().map(|e| self.known_type(e)).collect();
         let arguments = Arguments {
             types: &types,
-            fits: &|at, ty| {
-                call.arguments
-                    .get(at)
-                    .map_or(Fit::No, |argument| self.fit(argument, ty))
+            // What is known is not looked for again: calls nest.
+            fits: &|at, ty| match (types.get(at), call.arguments.get(at)) {
+                (Some(Some(known)), _) if same_type(known, ty) => Fit::Exact,
+                (Some(Some(_)), _) | (_, None) => Fit::No,
+                (_, Some(argument)) => self.fit(argument, ty),
             },
         };
         functions::scalar(&call.name.name.text, &arguments, receiver)

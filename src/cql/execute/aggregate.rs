@@ -13,20 +13,24 @@ use crate::storage::row::Row;
 use bytes::Bytes;
 
 /// The running state of one aggregate.
-enum State {
+pub enum State {
+    /// `count(*)`.
     Count(i64),
+    /// A function.
     Function(Box<dyn Accumulator>),
 }
 
 impl State {
-    fn new(plan: &AggregatePlan) -> Self {
+    /// No row yet.
+    pub fn new(plan: &AggregatePlan) -> Self {
         match &plan.function {
             None => Self::Count(0),
             Some(function) => Self::Function((function.start)()),
         }
     }
 
-    fn finish(&mut self) -> Result<Option<Bytes>> {
+    /// The result.
+    pub fn finish(&mut self) -> Result<Option<Bytes>> {
         match self {
             Self::Count(count) => Ok(Some(Bytes::copy_from_slice(&count.to_be_bytes()))),
             Self::Function(accumulator) => accumulator.finish(),

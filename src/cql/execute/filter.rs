@@ -63,6 +63,14 @@ impl BoundFilter {
         })
     }
 
+    /// Whether a value of its column, no collection's, meets it.
+    pub fn holds_for(&self, value: &[u8]) -> bool {
+        match &self.left {
+            Left::Column(column) => self.holds(|wanted| column.ty.compare(value, wanted)),
+            _ => false,
+        }
+    }
+
     /// Whether a row meets it. Null meets nothing.
     pub fn matches(&self, view: &RowView<'_>) -> Result<bool> {
         match &self.left {

@@ -9,9 +9,11 @@
 //! | `filter` | conditions checked row by row |
 //! | `scan` | the rows that a SELECT is about |
 //! | `select`, `aggregate` | its results |
+//! | `columnar` | aggregates over a whole table, by column |
 
 mod aggregate;
 mod cells;
+mod columnar;
 mod filter;
 mod keys;
 mod scan;

@@ -8,6 +8,7 @@
 
 use crate::cql::execute::Execution;
 use crate::cql::execute::aggregate::Groups;
+use crate::cql::execute::columnar::{self, Columnar};
 use crate::cql::execute::scan::{Scan, limit};
 use crate::cql::plan::SelectPlan;
 use crate::cql::result::{RowSource, RowValues, Rows};
@@ -18,8 +19,13 @@ use std::sync::Arc;
 
 /// Executes a SELECT: evaluates its restrictions and starts the read.
 pub fn execute(engine: &Engine, plan: &Arc<SelectPlan>, execution: Execution) -> Result<Rows> {
-    let scan = Scan::new(engine, plan, execution)?;
     let columns = Arc::clone(&plan.columns);
+    if columnar::suits(plan) {
+        limit(plan.limit.as_ref(), &execution.context())?;
+        let answer = Columnar::new(engine, plan, execution);
+        return Ok(Rows::new(columns, Box::new(answer)));
+    }
+    let scan = Scan::new(engine, plan, execution)?;
     let context = scan.execution.context();
     let limit = limit(plan.limit.as_ref(), &context)?;
     if plan.group.is_some() || !plan.aggregates.is_empty() {
