@@ -17,48 +17,21 @@ use crate::storage::compaction::{
     fully_expired,
 };
 use crate::storage::engine::core::Inner;
+use crate::storage::engine::jobs::{Running, Work};
 use crate::storage::manifest::Edit;
 use crate::storage::meta::FileMeta;
 use crate::storage::row::PartitionKey;
 use crate::storage::sstable::{Reader, Writer};
 use crate::storage::table::{FileHandle, TableState, writer_options};
-use std::collections::BTreeSet;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 
 /// How many rows a step merges.
 const STEP_ROWS: usize = 4096;
-
-/// What compaction is at.
-#[derive(Debug, Default)]
-pub struct Compaction {
-    work: Mutex<Work>,
-}
-
-#[derive(Debug, Default)]
-struct Work {
-    running: Option<Running>,
-    /// Tables whose compaction failed: they wait for the next round.
-    failed: BTreeSet<TableId>,
-}
-
-/// A job under way.
-#[derive(Debug)]
-struct Running {
-    table: TableId,
-    inputs: Vec<Arc<FileHandle>>,
-    job: Job,
-}
 
 /// A table at one moment, and the least write timestamp of what it has in no file.
 struct Seen {
     table: Arc<TableState>,
     timestamp_min_elsewhere: i64,
-}
-
-impl Compaction {
-    fn lock(&self) -> MutexGuard<'_, Work> {
-        self.work.lock().unwrap_or_else(PoisonError::into_inner)
-    }
 }
 
 impl Inner {

@@ -12,6 +12,7 @@
 //! | `scan` | streams of columns |
 //! | `flush` | freeze → SSTable → manifest → reclaim of the log |
 //! | `compact` | runs compaction jobs and publishes what they make |
+//! | `jobs` | the compaction job under way |
 //! | `imports` | the bulk imports under way |
 //! | `ingest` | a bulk import's start and publication |
 //! | `schema` | DDL and TRUNCATE |
@@ -19,8 +20,8 @@
 //! | `timestamps` | server timestamps |
 //!
 //! Locks are taken in this order, and each may be left out: partition locks, `changing`,
-//! `flushing`, `compaction`, `committing`, `gate`, `state`. Nobody waits for room in memory or for a sync while
-//! holding any but partition locks and `flushing`.
+//! `flushing`, `compaction`, `committing`, `gate`, `state`. Nobody waits for room in memory or for
+//! a sync while holding any but partition locks and `flushing`.
 
 mod applied;
 mod budget;
@@ -30,6 +31,7 @@ mod flush;
 mod front;
 mod imports;
 mod ingest;
+mod jobs;
 mod locks;
 mod read;
 mod recover;
