@@ -758,10 +758,7 @@ fn summaries_are_for_people() {
     let case = Case::new(&["CREATE TABLE ks.t (k int PRIMARY KEY)"]);
     let summary = case.import("t", "k\n1\nx\n1\n").unwrap();
     let line = summary.to_string();
-    assert!(
-        line.starts_with("ks.t: 1 rows imported in "),
-        "{line}"
-    );
+    assert!(line.starts_with("ks.t: 1 rows imported in "), "{line}");
     assert!(line.contains("1 rejected (rows in "), "{line}");
     assert!(
         line.ends_with(", 1 with a key that had come before"),

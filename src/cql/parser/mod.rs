@@ -51,6 +51,34 @@ struct Parser<'a> {
     /// Operators seen in the expression under way: each makes its tree one level deeper.
     operators: usize,
     markers: Vec<Option<String>>,
+    recent: Recent,
+}
+
+/// How many tokens before the wrong one an error message quotes.
+const TOKENS_QUOTED: usize = 5;
+
+/// Where the last few tokens started: what an error message quotes must not cost a second look at
+/// the whole text, since some errors are only attempts.
+#[derive(Clone, Copy, Default)]
+struct Recent {
+    starts: [usize; TOKENS_QUOTED],
+    tokens: usize,
+}
+
+impl Recent {
+    fn push(&mut self, start: usize) {
+        self.starts[self.tokens % TOKENS_QUOTED] = start;
+        self.tokens += 1;
+    }
+
+    /// The start of the oldest that is remembered, and whether others came before it.
+    fn oldest(&self) -> (Option<usize>, bool) {
+        match self.tokens {
+            0 => (None, false),
+            tokens if tokens <= TOKENS_QUOTED => (Some(self.starts[0]), false),
+            tokens => (Some(self.starts[tokens % TOKENS_QUOTED]), true),
+        }
+    }
 }
 
 /// A place to come back to.
@@ -59,6 +87,7 @@ struct Place<'a> {
     lexer: Lexer<'a>,
     token: Token,
     markers: usize,
+    recent: Recent,
 }
 
 impl<'a> Parser<'a> {
@@ -77,6 +106,7 @@ impl<'a> Parser<'a> {
             depth: 0,
             operators: 0,
             markers: Vec::new(),
+            recent: Recent::default(),
         })
     }
 
@@ -113,6 +143,7 @@ impl<'a> Parser<'a> {
 
     fn advance(&mut self) -> Result<Token> {
         let next = self.lexer.next()?;
+        self.recent.push(self.token.start);
         Ok(std::mem::replace(&mut self.token, next))
     }
 
@@ -127,12 +158,14 @@ impl<'a> Parser<'a> {
             lexer: self.lexer,
             token: self.token,
             markers: self.markers.len(),
+            recent: self.recent,
         }
     }
 
     fn return_to(&mut self, place: Place<'a>) {
         self.lexer = place.lexer;
         self.token = place.token;
+        self.recent = place.recent;
         self.markers.truncate(place.markers);
     }
 
@@ -260,22 +293,8 @@ impl<'a> Parser<'a> {
 
     /// The neighbourhood of the current token: ` (…FROM t [x]…)`.
     fn context(&self) -> String {
-        const TOKENS_BEFORE: usize = 5;
-        let mut starts = std::collections::VecDeque::new();
-        let mut lexer = Lexer::new(self.lexer.text());
-        while let Ok(token) = lexer.next()
-            && token.start < self.token.start
-        {
-            starts.push_back(token.start);
-            if starts.len() > TOKENS_BEFORE + 1 {
-                starts.pop_front();
-            }
-        }
-        let cut = starts.len() > TOKENS_BEFORE;
-        if cut {
-            starts.pop_front();
-        }
-        let start = starts.front().copied().unwrap_or(self.token.start);
+        let (oldest, cut) = self.recent.oldest();
+        let start = oldest.unwrap_or(self.token.start);
         let before = self
             .lexer
             .text()

@@ -321,3 +321,15 @@ fn any_soup_of_tokens_is_answered() {
         assert!(split_statements(&text).count() <= text.len());
     }
 }
+
+#[test]
+fn a_long_statement_of_many_attempts_takes_time_as_it_is_long() {
+    // Each parenthesis is tried as a tuple of columns first.
+    let relations = vec!["(a = (int) 1)"; 10_000].join(" AND ");
+    let StatementKind::Select(select) = parse(&format!("SELECT * FROM t WHERE {relations}")) else {
+        panic!("no select");
+    };
+    assert_eq!(select.relations.len(), 10_000);
+    let values = vec!["(1 + -2, [('x')], {a: ?})"; 10_000].join(", ");
+    parse(&format!("SELECT * FROM t WHERE (a) IN ({values})"));
+}
