@@ -126,7 +126,7 @@ pub struct BlockColumn {
     pub flags: u8,
     /// Its page.
     pub page: PageRef,
-    loaded: OnceLock<Loaded>,
+    loaded: OnceLock<Box<Loaded>>,
 }
 
 /// A block.
@@ -235,7 +235,7 @@ impl Block {
             .chain(self.columns.iter().map(|column| &column.page));
         let extra: usize = pages.map(PageRef::extra_bytes).sum();
         // Packed integers are spelled out for rows: about half as much again.
-        self.payload.len() + extra + extra / 2 + 160 * self.columns.len() + 512
+        self.payload.len() + extra + extra / 2 + 360 * self.columns.len() + 512
     }
 
     /// All of it that is not a column.
@@ -443,7 +443,7 @@ impl BlockColumn {
             page,
             shape,
         };
-        Ok(self.loaded.get_or_init(|| loaded))
+        Ok(self.loaded.get_or_init(|| Box::new(loaded)))
     }
 
     /// The page, if it is decompressed already.

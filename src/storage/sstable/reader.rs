@@ -20,8 +20,9 @@ use bytes::Bytes;
 use std::cmp::Ordering;
 use std::sync::{Arc, OnceLock};
 
-/// How much a pass over the file reads at once.
-const AHEAD_BYTES: usize = 128 << 10;
+/// How much a pass over the file reads at once: below the size from which allocators go to the
+/// operating system for each piece.
+const AHEAD_BYTES: usize = 96 << 10;
 
 /// What the block cache holds.
 #[derive(Clone, Debug)]
