@@ -3,7 +3,7 @@
 //!
 //! A [`Writer`] is fed partitions and rows in order and leaves a file under its final name, synced,
 //! with the [`FileMeta`](crate::storage::meta::FileMeta) for the manifest. A [`Reader`] serves
-//! point reads ([`Reader::get`]), cursors over rows ([`Reader::cursor`]) and scans by column
+//! point reads ([`Reader::get`]), cursors over rows ([`Cursor`]) and scans by column
 //! ([`BlockCursor`]).
 //! The format's page in the manual draws the file byte by byte.
 

@@ -7,7 +7,7 @@
 //! | integer | integers near each other | wire length u8, then [packed](super::packed) |
 //! | short, long | any values | ends as u16 or u32, data length varint, data |
 //! | constant | equal values | length varint, one value |
-//! | dictionary | few distinct values | entries u8, ends as u32, data length varint, data, codes u8 |
+//! | dictionary | few distinct values | entries u8, ends u32, data length varint, data, codes u8 |
 //!
 //! There is an end for each value (each entry of a dictionary) and a code for each value.
 //! A value over 4 KiB is stored as empty here, and the list names the overflow unit that has it.
@@ -409,73 +409,4 @@ fn parse_overflow(input: &mut Input<'_>, count: usize) -> Parsed<Box<[(usize, Ov
         ));
     }
     Ok(list.into_boxed_slice())
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::storage::sstable::values_builder::ValuesBuilder;
-    use crate::types::physical::PhysicalKind;
-
-    fn round_trip(kind: PhysicalKind, values: &[Vec<u8>], form: u8) {
-        let mut builder = ValuesBuilder::default();
-        for value in values {
-            builder.push(value);
-        }
-        let mut page = vec![7; 5];
-        builder.encode(&mut page, kind, &[]);
-        assert_eq!(page[5], form, "{values:?}");
-        page.push(7);
-        let mut input = Input::new(&page);
-        input.take(5).unwrap();
-        let list = Values::parse(&mut input, values.len()).unwrap();
-        assert_eq!(input.left(), 1);
-        if let Some(length) = list.packed_length() {
-            let wire = list.unpack(&page).unwrap();
-            let found: Vec<&[u8]> = wire.chunks(length).collect();
-            assert_eq!(found, values.iter().map(Vec::as_slice).collect::<Vec<_>>());
-            return;
-        }
-        for (i, value) in values.iter().enumerate() {
-            assert_eq!(list.bytes(&page, i).unwrap(), value);
-        }
-        let (mut offsets, mut data) = (Vec::new(), vec![1, 2, 3]);
-        let from = values.len() / 3;
-        list.append_to(&page, from, values.len(), &mut offsets, &mut data)
-            .unwrap();
-        assert_eq!(&data[3..], values[from..].concat());
-        assert_eq!(offsets.last().copied().unwrap_or(3) as usize, data.len());
-    }
-
-    #[test]
-    fn every_form_comes_back() {
-        let texts = |list: &[&str]| -> Vec<Vec<u8>> {
-            list.iter().map(|text| text.as_bytes().to_vec()).collect()
-        };
-        let bytes = PhysicalKind::Bytes;
-        round_trip(bytes, &[], EMPTY);
-        round_trip(bytes, &texts(&["", "", ""]), EMPTY);
-        round_trip(bytes, &texts(&["a", "bcd", ""]), SHORT);
-        round_trip(bytes, &texts(&["abc", "def", "ghi"]), FIXED);
-        round_trip(bytes, &texts(&["abc", "abc"]), CONSTANT);
-        let long: Vec<Vec<u8>> = (0..30u32)
-            .map(|i| vec![i as u8; 4_000 + i as usize])
-            .collect();
-        round_trip(bytes, &long, LONG);
-        let few: Vec<Vec<u8>> = (0..64)
-            .map(|i| texts(&["red", "green", "cornflower"])[i % 3].clone())
-            .collect();
-        round_trip(bytes, &few, DICTIONARY);
-        let near: Vec<Vec<u8>> = [5i64, -300, 77]
-            .iter()
-            .map(|value| value.to_be_bytes().to_vec())
-            .collect();
-        round_trip(PhysicalKind::Int64, &near, INTEGER);
-        let far: Vec<Vec<u8>> = [i32::MIN, i32::MAX]
-            .iter()
-            .map(|value| value.to_be_bytes().to_vec())
-            .collect();
-        round_trip(PhysicalKind::Int32, &far, FIXED);
-        round_trip(PhysicalKind::Int32, &texts(&["", "abcd"]), SHORT);
-    }
 }
