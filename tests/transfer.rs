@@ -257,7 +257,7 @@ fn wrong_rows_go_to_files_of_their_own() {
     let lines: Vec<&str> = reasons.lines().collect();
     assert_eq!(lines.len(), 4);
     for (line, (number, column, reason)) in lines.iter().zip([
-        (3, Some("v"), "'x20' is no int"),
+        (3, Some("v"), "Unable to make int from 'x20'"),
         (5, None, "3 fields were expected, 2 found"),
         (6, Some("k"), "the key column has no value"),
         (8, None, "a quoted field is not closed"),
@@ -297,7 +297,9 @@ fn over_max_errors_nothing_is_imported() {
         "{error}"
     );
     assert!(
-        error.message.contains("line 2001, column v: 'x' is no int"),
+        error
+            .message
+            .contains("line 2001, column v: Unable to make int from 'x'"),
         "{error}"
     );
     assert!(case.rows("SELECT * FROM ks.t").is_empty());
