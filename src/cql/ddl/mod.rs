@@ -7,10 +7,10 @@
 //!
 //! | file | statements |
 //! |---|---|
-//! | [`keyspace`] | CREATE, ALTER and DROP KEYSPACE |
+//! | `keyspace` | CREATE, ALTER and DROP KEYSPACE |
 //! | [`table`] | CREATE and DROP TABLE |
-//! | [`alter`] | ALTER TABLE |
-//! | [`types`] | CREATE, ALTER and DROP TYPE |
+//! | `alter` | ALTER TABLE |
+//! | `types` | CREATE, ALTER and DROP TYPE |
 //! | [`resolve`] | types as written, looked up and checked |
 
 mod alter;
