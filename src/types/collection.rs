@@ -60,6 +60,18 @@ pub fn elements(bytes: &[u8]) -> Result<Vec<&[u8]>> {
     counted(bytes, 1, "list or set")
 }
 
+/// The elements of a list that an answer makes up, such as `ttl(c)`: those may be null.
+pub fn elements_or_nulls(bytes: &[u8]) -> Result<Vec<Option<&[u8]>>> {
+    let mut rest = bytes;
+    let count = take_i32(&mut rest).ok_or_else(|| short("list"))?;
+    let count = usize::try_from(count).map_err(|_| short("list"))?;
+    let found = fields(rest, count)?;
+    if found.len() != count {
+        return Err(short("list"));
+    }
+    Ok(found)
+}
+
 /// The keys and values of a map.
 pub fn entries(bytes: &[u8]) -> Result<Vec<(&[u8], &[u8])>> {
     let parts = counted(bytes, 2, "map")?;

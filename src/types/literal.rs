@@ -152,7 +152,13 @@ impl Type {
     fn write_compound(&self, bytes: &[u8], style: Style, out: &mut String) -> Option<()> {
         match self {
             Self::List { element, .. } => {
-                element.write_all(&collection::elements(bytes).ok()?, ["[", "]"], style, out);
+                out.push('[');
+                let parts = collection::elements_or_nulls(bytes).ok()?;
+                for (at, part) in parts.into_iter().enumerate() {
+                    comma(at, out);
+                    element.write_part(part, style, out);
+                }
+                out.push(']');
             }
             Self::Set { element, .. } => {
                 element.write_all(&collection::elements(bytes).ok()?, ["{", "}"], style, out);

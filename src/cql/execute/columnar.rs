@@ -1,7 +1,8 @@
 //! Aggregates over a whole table, by column.
 //!
-//! `SELECT count(*), sum(v) FROM t [WHERE w = … ALLOW FILTERING]` needs no row as such: the engine's
-//! scan hands out the wanted columns alone, and each value goes straight to its aggregate.
+//! `SELECT count(*), sum(v) FROM t [WHERE w = … ALLOW FILTERING]` needs no row as such: the
+//! engine's scan hands out the wanted columns alone, and each value goes straight to its
+//! aggregate.
 
 use crate::cql::execute::Execution;
 use crate::cql::execute::aggregate::State;
