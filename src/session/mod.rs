@@ -1,8 +1,8 @@
 //! One conversation with the database: its keyspace, its prepared statements, its interrupt.
 //!
 //! A statement's text is parsed, bound against the catalog, and executed; a prepared one is only
-//! executed. Schema statements go to [`ddl`](crate::cql::ddl), everything else through
-//! [`bind`](crate::cql::bind) and [`execute`](crate::cql::execute).
+//! executed. Schema statements go to [`ddl`], everything else through
+//! [`bind`] and [`execute`].
 
 mod prepared;
 mod values;
