@@ -114,13 +114,17 @@ fn run(seed: u64) -> History {
         perform(&engine, number, &operation)
             .unwrap_or_else(|error| panic!("seed {seed}, {number} {operation:?}: {error}"));
         contents.apply(number, &operation);
+        let found = Contents::of(&engine).unwrap();
+        assert!(
+            found == contents,
+            "seed {seed}, {number} {operation:?}: found {found:?}\nexpected {contents:?}"
+        );
         states.push(contents.clone());
         if makes_durable(mode, &operation) {
             durable.store(number, Ordering::SeqCst);
         }
         done.store(number, Ordering::SeqCst);
     }
-    assert!(Contents::of(&engine).unwrap() == contents, "seed {seed}");
     drop(engine);
     disk.set_observer(None);
     let images = std::mem::take(&mut *images.lock().unwrap());

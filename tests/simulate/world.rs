@@ -372,11 +372,18 @@ fn change_schema(
 pub fn next_operation(random: &Random, contents: &Contents) -> Operation {
     let names: Vec<&String> = contents.tables.keys().collect();
     let any = || names[random.below(names.len() as u64) as usize].clone();
+    let fresh = || {
+        let numbers = std::iter::repeat_with(|| random.below(1000));
+        let mut unused = numbers.map(|number| format!("t{number}"));
+        unused
+            .find(|name| !contents.tables.contains_key(name))
+            .unwrap()
+    };
     if names.len() < 2 {
-        return Operation::Create(format!("t{}", random.below(1000)));
+        return Operation::Create(fresh());
     }
     match random.below(100) {
-        0..4 if names.len() < 4 => Operation::Create(format!("t{}", random.below(1000))),
+        0..4 if names.len() < 4 => Operation::Create(fresh()),
         4..6 if names.len() > 2 => Operation::Drop(any()),
         6..8 => Operation::Comment(any(), format!("comment {}", random.below(1000))),
         8..10 => Operation::Truncate(any()),
