@@ -288,7 +288,8 @@ mod tests {
             agrees(&number.to_string());
             agrees(&(number >> 33).to_string());
             agrees(&float.to_string());
-            let (second, minute, hour) = (millis / 1000 % 60, millis / 60_000 % 60, millis / 3_600_000);
+            let seconds = millis / 1000;
+            let (second, minute, hour) = (seconds % 60, seconds / 60 % 60, seconds / 3600);
             agrees(&format!("{year:04}-{month:02}-{day:02}"));
             agrees(&format!(
                 "{year:04}-{month:02}-{day:02} {hour:02}:{minute:02}:{second:02}.{:03}+0000",
