@@ -12,7 +12,8 @@
 //! row       clustering ‖ length:4 ‖ body          the static row first, with empty clustering
 //! body      flags:1 ‖ base:8 ‖ [ttl ‖ expiry] ‖ [deletion] ‖ [deletion] ‖ [original]
 //!           ‖ count ‖ column…
-//! column    id ‖ flags:1 ‖ cell | length:4 ‖ deletion ‖ count ‖ (path ‖ [original] ‖ flags:1 ‖ cell)…
+//! column    id ‖ flags:1 ‖ cell | length:4 ‖ deletion ‖ count ‖ element…
+//! element   path ‖ [original] ‖ flags:1 ‖ cell
 //! cell      [timestamp:8] ‖ [ttl ‖ expiry | deleted at] ‖ [value]
 //! ```
 //!

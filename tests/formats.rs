@@ -1,0 +1,138 @@
+//! Files of every released format version open forever.
+//!
+//! `tests/formats/vN` is a data directory as version N wrote it: SSTables with the whole cell model
+//! (markers, times to live, tombstones of all kinds, collections, statics, counters), a manifest,
+//! and a commit log with records that were not flushed. `vN.out` is what the shell must answer over
+//! a copy of it. `HELENUS_MAKE_FORMAT=1 cargo test --test formats` makes the current version's
+//! directory, once, when the version is new; what is released is never made again.
+#![expect(clippy::disallowed_methods, reason = "the files are the tests' own")]
+
+use helenus::Database;
+use helenus::clock::VirtualClock;
+use helenus::config::Config;
+use helenus::shell::{Format, run_script};
+use std::path::{Path, PathBuf};
+
+const NOW_MICROS: i64 = 1_700_000_000_000_000;
+
+/// Written, then flushed into an SSTable.
+const FLUSHED: &str = "
+CREATE KEYSPACE old WITH replication = {'class': 'SimpleStrategy', 'replication_factor': 1};
+USE old;
+CREATE TYPE place (street text, number int);
+CREATE TABLE things (
+  p text, q int, c timestamp, d decimal, s text static, a ascii, b bigint, bl blob, bo boolean,
+  da date, de decimal, dou double, du duration, f float, i inet, si smallint, t time,
+  tu timeuuid, ti tinyint, u uuid, v varint, l list<int>, st set<text>, m map<text, bigint>,
+  fl frozen<list<text>>, tup tuple<int, text>, pl place, fpl frozen<place>, ve vector<float, 3>,
+  PRIMARY KEY ((p, q), c, d)
+) WITH CLUSTERING ORDER BY (c DESC, d ASC);
+INSERT INTO things (p, q, c, d, s, a, b, bl, bo, da, de, dou, du, f, i, si, t, tu, ti, u, v, l, st,
+  m, fl, tup, pl, fpl, ve)
+VALUES ('p', 1, '2023-01-02 03:04:05+0000', 1.00, 'static', 'ascii', 9223372036854775807, 0xcafe,
+  true, '2023-05-06', -1.50, 2.5, 1mo2d3h, 1.25, '192.168.0.1', -3, '08:09:10.123456789',
+  8f9c6d50-7a2b-11ee-b962-0242ac120002, 7, 550e8400-e29b-41d4-a716-446655440000,
+  123456789012345678901234567890, [3, 1, 2], {'b', 'a'}, {'k': 1, 'j': 2}, ['x', 'y'], (1, 'one'),
+  {street: 'Main', number: 5}, {street: 'Side', number: null}, [1.0, 2.0, 3.0]);
+INSERT INTO things (p, q, c, d, b) VALUES ('p', 1, '2023-01-01 00:00:00+0000', 2, 2) USING TTL 100;
+UPDATE things USING TTL 600000000 SET a = 'later' WHERE p = 'p' AND q = 1
+  AND c = '2023-01-01 00:00:00+0000' AND d = 3;
+INSERT INTO things (p, q, c, d, b, a) VALUES ('p', 1, '2022-01-01 00:00:00+0000', 4, 4, 'gone');
+DELETE a FROM things WHERE p = 'p' AND q = 1 AND c = '2022-01-01 00:00:00+0000' AND d = 4;
+INSERT INTO things (p, q, c, d, b) VALUES ('p', 1, '2021-01-01 00:00:00+0000', 5, 5);
+DELETE FROM things WHERE p = 'p' AND q = 1 AND c = '2021-01-01 00:00:00+0000' AND d = 5;
+INSERT INTO things (p, q, c, d, b) VALUES ('p', 1, '2020-01-01 00:00:00+0000', 6, 6);
+DELETE FROM things WHERE p = 'p' AND q = 1 AND c < '2020-06-01 00:00:00+0000';
+INSERT INTO things (p, q, c, d, b) VALUES ('deleted', 1, '2020-01-01 00:00:00+0000', 6, 6);
+DELETE FROM things WHERE p = 'deleted' AND q = 1;
+INSERT INTO things (p, q, s) VALUES ('only static', 2, 'alone');
+CREATE TABLE hits (page text PRIMARY KEY, n counter);
+UPDATE hits SET n = n + 5 WHERE page = 'home';
+UPDATE hits SET n = n - 2 WHERE page = 'home';
+";
+
+/// Written, and left in the commit log.
+const LOGGED: &str = "
+USE old;
+UPDATE things SET l = l + [9], m = m - {'j'} WHERE p = 'p' AND q = 1
+  AND c = '2023-01-02 03:04:05+0000' AND d = 1.00;
+INSERT INTO things (p, q, c, d, b) VALUES ('logged', 3, '2024-01-01 00:00:00+0000', 7, 7);
+UPDATE hits SET n = n + 10 WHERE page = 'home';
+BEGIN BATCH
+  INSERT INTO things (p, q, c, d, b) VALUES ('batch', 4, '2024-01-01 00:00:00+0000', 8, 8);
+  UPDATE things SET s = 'changed' WHERE p = 'p' AND q = 1;
+APPLY BATCH;
+";
+
+const READ: &str = "
+USE old;
+EXPAND ON
+SELECT * FROM things;
+SELECT p, d, ttl(a), writetime(b) FROM things;
+SELECT * FROM hits;
+DESCRIBE TABLE things;
+";
+
+fn folder() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/formats")
+}
+
+fn open(directory: &Path) -> Database {
+    let config = Config {
+        background: false,
+        seed: Some(1),
+        ..Config::default()
+    };
+    Database::open_with(directory, config, VirtualClock::shared(NOW_MICROS)).unwrap()
+}
+
+fn run(database: &Database, script: &str) -> String {
+    let mut printed = Vec::new();
+    run_script(database, script, &mut printed, Format::Table).unwrap();
+    String::from_utf8(printed).unwrap()
+}
+
+fn copy(from: &Path, to: &Path) {
+    std::fs::create_dir_all(to).unwrap();
+    for entry in std::fs::read_dir(from).unwrap() {
+        let path = entry.unwrap().path();
+        let target = to.join(path.file_name().unwrap());
+        if path.is_dir() {
+            copy(&path, &target);
+        } else {
+            std::fs::copy(&path, &target).unwrap();
+        }
+    }
+}
+
+/// A process that ends without closing, so that the log keeps what was not flushed.
+fn make(directory: &Path) {
+    let working = tempfile::tempdir().unwrap();
+    let database = open(working.path());
+    run(&database, FLUSHED);
+    database.engine().flush(None).unwrap();
+    run(&database, LOGGED);
+    copy(working.path(), directory);
+    std::fs::remove_file(directory.join("LOCK")).unwrap();
+}
+
+#[test]
+fn old_files_open() {
+    if std::env::var_os("HELENUS_MAKE_FORMAT").is_some() {
+        make(&folder().join("v1"));
+    }
+    for version in ["v1"] {
+        let working = tempfile::tempdir().unwrap();
+        copy(&folder().join(version), working.path());
+        let printed = run(&open(working.path()), READ);
+        let golden = folder().join(format!("{version}.out"));
+        if std::env::var_os("UPDATE_GOLDEN").is_some() {
+            std::fs::write(&golden, &printed).unwrap();
+        }
+        assert_eq!(
+            printed,
+            std::fs::read_to_string(&golden).unwrap(),
+            "{version}"
+        );
+    }
+}
