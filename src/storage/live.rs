@@ -12,6 +12,7 @@ use crate::storage::read::{Projection, ReadItem};
 use crate::storage::reconcile;
 use crate::storage::row::{ColumnData, PartitionKey, Row};
 use crate::storage::source::Source;
+use bytes::Bytes;
 use std::sync::Arc;
 
 /// Cells that no reader may see because their column was dropped: by column, up to which
@@ -71,8 +72,8 @@ impl Hidden {
 
 /// How a row of doubtful liveness is read again with all its columns.
 pub trait Reread: Send {
-    /// The merged row with all columns; the static row where `clustering` is empty.
-    fn whole(&self, key: &PartitionKey, clustering: &[u8]) -> Result<Option<MergedRow>>;
+    /// The merged row with all columns.
+    fn whole(&self, key: &PartitionKey, clustering: &Bytes) -> Result<Option<MergedRow>>;
 }
 
 /// What rows are filtered by.

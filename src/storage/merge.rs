@@ -63,6 +63,32 @@ pub struct MergedRow {
     pub doubtful: bool,
 }
 
+impl MergedRow {
+    /// Merges another source's version of the row into what there is. Deletions above are the
+    /// caller's affair.
+    pub fn add(merged: &mut Option<Self>, version: Option<Row>, counter: bool) {
+        let Some(version) = version else {
+            return;
+        };
+        *merged = Some(match merged.take() {
+            None => Self {
+                row: version,
+                above: Deletion::NONE,
+                doubtful: false,
+            },
+            Some(before) => {
+                let sheltered = shelters(&before.row) || shelters(&version);
+                let row = reconcile::merge_rows(counter, before.row, version);
+                Self {
+                    doubtful: before.doubtful || (sheltered && row.liveness.ttl_seconds != NO_TTL),
+                    row,
+                    above: Deletion::NONE,
+                }
+            }
+        });
+    }
+}
+
 /// Whether a marker does not expire, so that its source may have left cells out.
 fn shelters(row: &Row) -> bool {
     !row.liveness.is_none() && row.liveness.ttl_seconds == NO_TTL
@@ -187,37 +213,30 @@ impl Merge {
     }
 
     /// The row that starts with `row` of cursor `number`: with its versions in other cursors.
-    fn gather(&mut self, number: usize, row: Row) -> Result<MergedRow> {
-        let mut merged = row;
-        let mut doubt = false;
+    fn gather(&mut self, number: usize, row: Row) -> Option<MergedRow> {
+        let mut merged = Some(MergedRow {
+            row,
+            above: Deletion::NONE,
+            doubtful: false,
+        });
         if self.active.len() > 1 {
-            // Cursors before `number` stand behind this row: the least place came first.
-            for at in 0..self.active.len() {
-                let Some(&other) = self.active.get(at) else {
+            for other in self.active.iter().filter(|other| **other != number) {
+                let Some(cursor) = self.cursors.get_mut(*other) else {
                     continue;
                 };
-                if other == number {
-                    continue;
-                }
-                let Some(cursor) = self.cursors.get_mut(other) else {
-                    continue;
-                };
-                let same = matches!(&cursor.item, Some(SourceItem::Row(row))
-                    if row.clustering == merged.clustering);
+                let same = matches!((&cursor.item, &merged),
+                    (Some(SourceItem::Row(version)), Some(merged))
+                        if version.clustering == merged.row.clustering);
                 if same && let Some(SourceItem::Row(version)) = cursor.item.take() {
-                    let sheltered = shelters(&merged) || shelters(&version);
-                    merged = reconcile::merge_rows(self.counter, merged, version);
-                    doubt |= sheltered && merged.liveness.ttl_seconds != NO_TTL;
+                    MergedRow::add(&mut merged, Some(version), self.counter);
                 }
             }
         }
-        let above = self.above(&merged.clustering);
-        reconcile::apply_deletion(self.counter, &mut merged, above);
-        Ok(MergedRow {
-            row: merged,
-            above,
-            doubtful: doubt,
-        })
+        if let Some(merged) = &mut merged {
+            merged.above = self.above(&merged.row.clustering);
+            reconcile::apply_deletion(self.counter, &mut merged.row, merged.above);
+        }
+        merged
     }
 
     /// The next row of the current partition, or none at its end. Range deletions are applied and
@@ -228,7 +247,7 @@ impl Merge {
                 Some(SourceItem::Range(range)) => {
                     self.open(range);
                 }
-                Some(SourceItem::Row(row)) => return self.gather(number, row).map(Some),
+                Some(SourceItem::Row(row)) => return Ok(self.gather(number, row)),
                 None => {}
             }
         }
@@ -284,9 +303,9 @@ impl Source for Merge {
                     }
                 }
                 Some(SourceItem::Row(row)) => {
-                    let merged = self.gather(number, row)?;
-                    if !reconcile::is_empty(&merged.row) {
-                        return Ok(Some(SourceItem::Row(merged.row)));
+                    let merged = self.gather(number, row).map(|merged| merged.row);
+                    if let Some(row) = merged.filter(|row| !reconcile::is_empty(row)) {
+                        return Ok(Some(SourceItem::Row(row)));
                     }
                 }
                 None => {}

@@ -20,8 +20,8 @@
 //! | `timestamps` | server timestamps |
 //!
 //! Locks are taken in this order, and each may be left out: partition locks, `changing`,
-//! `flushing`, `compaction`, `committing`, `gate`, `state`. Nobody waits for room in memory or for
-//! a sync while holding any but partition locks and `flushing`.
+//! `flushing`, `compaction`, `committing`, `gate`, `state`. Nobody waits for room in memory while
+//! holding any but partition locks.
 
 mod applied;
 mod budget;

@@ -2,12 +2,14 @@
 
 use crate::error::Result;
 use crate::schema::TableId;
+use crate::storage::cell::Deletion;
 use crate::storage::engine::core::Inner;
 use crate::storage::live::{Filter, LiveRows, Reread};
 use crate::storage::memtable::{Memtable, MemtableSource};
 use crate::storage::merge::{Merge, MergedRow};
 use crate::storage::read::{PartitionBound, Partitions, Projection, ReadCommand, ReadItem, Slice};
-use crate::storage::row::PartitionKey;
+use crate::storage::reconcile;
+use crate::storage::row::{PartitionKey, Row};
 use crate::storage::source::{Source, SourceRequest};
 use crate::storage::sstable::Cursor;
 use crate::storage::table::{FileHandle, TableState};
@@ -31,13 +33,18 @@ impl Snapshot {
         memtable: &Arc<Memtable>,
         request: &SourceRequest,
     ) -> MemtableSource {
-        let position = if memtable.is_volatile() {
+        let counter = self.table.counter;
+        let position = self.position_in(memtable);
+        MemtableSource::new(Arc::clone(memtable), counter, position, request.clone())
+    }
+
+    /// Up to where the snapshot sees a memtable.
+    fn position_in(&self, memtable: &Memtable) -> u64 {
+        if memtable.is_volatile() {
             self.volatile
         } else {
             self.logged
-        };
-        let counter = self.table.counter;
-        MemtableSource::new(Arc::clone(memtable), counter, position, request.clone())
+        }
     }
 
     /// A merge of everything that the snapshot has for `request`; `key` where that is one
@@ -89,21 +96,41 @@ fn may_hold(
     }
 }
 
-impl Reread for Snapshot {
-    fn whole(&self, key: &PartitionKey, clustering: &[u8]) -> Result<Option<MergedRow>> {
-        let request = SourceRequest {
-            start: PartitionBound::Before(key.clone()),
-            end: PartitionBound::After(key.clone()),
-            slices: vec![Slice::row(Bytes::copy_from_slice(clustering))],
-            reversed: false,
-            columns: Projection::All,
-            statics: false,
-        };
-        let mut merge = self.merge(&request, Some(key))?;
-        match merge.next_partition()? {
-            Some(_) => merge.next_row(),
-            None => Ok(None),
+impl Snapshot {
+    /// One row of a table without static columns, the quick way.
+    fn row(
+        &self,
+        key: &PartitionKey,
+        clustering: &Bytes,
+        columns: &Projection,
+    ) -> Result<Option<MergedRow>> {
+        let counter = self.table.counter;
+        let mut above = Deletion::NONE;
+        let mut merged: Option<MergedRow> = None;
+        for memtable in self.table.memtables().filter(|it| !it.is_empty()) {
+            let position = self.position_in(memtable);
+            let (deletion, row) = memtable.get(key, clustering, columns, counter, position)?;
+            above = above.max(deletion);
+            MergedRow::add(&mut merged, row, counter);
         }
+        for file in self.table.files.iter().filter(|it| it.meta.may_hold(key)) {
+            let reader = file.reader()?;
+            if let Some(found) = reader.get(key, clustering, columns, false)? {
+                above = above.max(found.deletion);
+                MergedRow::add(&mut merged, found.row, counter);
+            }
+        }
+        if let Some(merged) = &mut merged {
+            merged.above = above;
+            reconcile::apply_deletion(counter, &mut merged.row, above);
+        }
+        Ok(merged)
+    }
+}
+
+impl Reread for Snapshot {
+    fn whole(&self, key: &PartitionKey, clustering: &Bytes) -> Result<Option<MergedRow>> {
+        self.row(key, clustering, &Projection::All)
     }
 }
 
@@ -114,6 +141,8 @@ pub struct RowStream {
     filter: Filter,
     keys: std::vec::IntoIter<PartitionKey>,
     current: Option<LiveRows>,
+    /// A row that was found the quick way, behind its partition.
+    row: Option<Row>,
 }
 
 impl std::fmt::Debug for RowStream {
@@ -146,6 +175,7 @@ impl RowStream {
             filter,
             keys: Vec::new().into_iter(),
             current: None,
+            row: None,
         };
         match keys {
             Some(keys) => stream.keys = keys.into_iter(),
@@ -165,6 +195,35 @@ impl RowStream {
         Ok(())
     }
 
+    /// Reads one row the quick way, if it can be; answers the partition's start, if the row lives.
+    fn quick(&mut self, key: &PartitionKey) -> Result<Option<Option<ReadItem>>> {
+        let [slice] = self.request.slices.as_slice() else {
+            return Ok(None);
+        };
+        let clustering = match slice.as_row() {
+            Some(clustering) if !self.request.statics => clustering,
+            _ => return Ok(None),
+        };
+        let columns = &self.request.columns;
+        let mut merged = self.snapshot.row(key, clustering, columns)?;
+        let doubtful =
+            |it: &MergedRow| it.doubtful && !it.row.liveness.is_live(self.filter.now_seconds);
+        if merged.as_ref().is_some_and(doubtful) && *columns != Projection::All {
+            merged = self.snapshot.row(key, clustering, &Projection::All)?;
+        }
+        let Some(MergedRow { mut row, above, .. }) = merged else {
+            return Ok(Some(None));
+        };
+        if !self.filter.apply(&mut row, above) {
+            return Ok(Some(None));
+        }
+        self.row = Some(row);
+        Ok(Some(Some(ReadItem::Partition {
+            key: key.clone(),
+            static_row: None,
+        })))
+    }
+
     /// The next item, or none at the end.
     #[expect(clippy::should_implement_trait, reason = "it fails")]
     pub fn next(&mut self) -> Result<Option<ReadItem>> {
@@ -175,9 +234,18 @@ impl RowStream {
                 }
                 self.current = None;
             }
+            if let Some(row) = self.row.take() {
+                return Ok(Some(ReadItem::Row(row)));
+            }
             let Some(key) = self.keys.next() else {
                 return Ok(None);
             };
+            if let Some(item) = self.quick(&key)? {
+                if item.is_some() {
+                    return Ok(item);
+                }
+                continue;
+            }
             self.request.start = PartitionBound::Before(key.clone());
             self.request.end = PartitionBound::After(key.clone());
             self.start(Some(&key))?;

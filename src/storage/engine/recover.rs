@@ -17,7 +17,7 @@ use crate::storage::engine::locks::Locks;
 use crate::storage::engine::timestamps::Timestamps;
 use crate::storage::manifest::{self, Edit, Manifest};
 use crate::storage::meta::FileMeta;
-use crate::storage::record::Record;
+use crate::storage::record;
 use crate::storage::table::{FileHandle, FileShared, Garbage, State, TableState};
 use bytes::{Buf, Bytes};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -185,9 +185,9 @@ impl Opening {
     fn replay(&mut self, logged: &LogRecord) -> Result<()> {
         let (timestamp, bytes) = split_payload(&logged.payload)?;
         self.timestamp_floor = self.timestamp_floor.max(timestamp);
-        let record = Record::decode(bytes)?;
+        let updates = record::decode(&bytes)?;
         let sequence = logged.sequence;
-        for update in &record.updates {
+        for update in &updates {
             let Some(table) = self.state.tables.get_mut(&update.table) else {
                 continue;
             };
@@ -203,7 +203,7 @@ impl Opening {
                 let table = Arc::make_mut(table);
                 table.freeze(self.config.memtable_shards, false);
             }
-            self.used += table.active.insert(sequence, &record, update);
+            self.used += table.active.insert(sequence, &bytes, update);
         }
         if self.used >= self.config.memtable_bytes_max / 2 {
             self.flush(sequence)?;

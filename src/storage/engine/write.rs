@@ -8,11 +8,20 @@ use crate::limits;
 use crate::storage::engine::core::{Inner, unknown_table};
 use crate::storage::mutation::{Mutation, PartitionUpdate};
 use crate::storage::reconcile;
-use crate::storage::record::Record;
+use crate::storage::record::{self, UpdateSpan};
 use crate::storage::row::Row;
 use crate::storage::table::State;
+use std::cell::Cell;
 use std::sync::PoisonError;
 use std::sync::atomic::Ordering;
+
+/// A record's buffer that is larger is not kept, in bytes.
+const SCRATCH_BYTES_MAX: usize = 1 << 20;
+
+thread_local! {
+    /// Where this thread's records are encoded.
+    static SCRATCH: Cell<Vec<u8>> = const { Cell::new(Vec::new()) };
+}
 
 fn is_rising(rows: &[Row]) -> bool {
     rows.windows(2)
@@ -90,8 +99,8 @@ fn validate(mutation: &Mutation, state: &State) -> Result<()> {
 }
 
 /// Fails where a record is longer than the log takes.
-fn check_size(record: &Record) -> Result<()> {
-    let length = record.bytes.len();
+fn check_size(record: &[u8]) -> Result<()> {
+    let length = record.len();
     if length > limits::MUTATION_BYTES_MAX {
         return Err(Error::invalid(format!(
             "Mutation of {length} bytes is too large for the maximum size of {}",
@@ -127,49 +136,62 @@ impl Inner {
         validate(&mutation, &state)?;
         normalize(&mut mutation, &state);
         let volatile = take_volatile(&mut mutation, &state);
+        let mut record = SCRATCH.take();
+        let result = self.append_encoded(&mutation, &volatile, &mut record);
+        if record.capacity() <= SCRATCH_BYTES_MAX {
+            SCRATCH.set(record);
+        }
+        result
+    }
+
+    fn append_encoded(
+        &self,
+        logged: &Mutation,
+        volatile: &Mutation,
+        record: &mut Vec<u8>,
+    ) -> Result<Option<u64>> {
         let mut position = None;
-        if !mutation.updates.is_empty() {
-            position = Some(self.append_logged(&Record::encode(&mutation)?)?);
+        if !logged.updates.is_empty() {
+            let updates = record::encode(logged, record)?;
+            position = Some(self.append_logged(record, &updates)?);
         }
         if !volatile.updates.is_empty() {
-            self.append_volatile(&Record::encode(&volatile)?)?;
+            let updates = record::encode(volatile, record)?;
+            self.append_volatile(record, &updates)?;
         }
         Ok(position)
     }
 
-    fn append_logged(&self, record: &Record) -> Result<u64> {
+    fn append_logged(&self, record: &[u8], updates: &[UpdateSpan]) -> Result<u64> {
         check_size(record)?;
         let _gate = self.gate.read().unwrap_or_else(PoisonError::into_inner);
         self.check_open()?;
         let clock = self.timestamps.last().to_le_bytes();
-        let position = self
-            .log
-            .append(&[&clock, &record.bytes])
-            .inspect_err(|error| {
-                if error.kind == ErrorKind::Io {
-                    self.trouble.note(error);
-                }
-            })?;
-        self.insert(position, record);
+        let position = self.log.append(&[&clock, record]).inspect_err(|error| {
+            if error.kind == ErrorKind::Io {
+                self.trouble.note(error);
+            }
+        })?;
+        self.insert(position, record, updates);
         self.applied.end(position);
         Ok(position)
     }
 
-    fn append_volatile(&self, record: &Record) -> Result<()> {
+    fn append_volatile(&self, record: &[u8], updates: &[UpdateSpan]) -> Result<()> {
         check_size(record)?;
         let _gate = self.gate.read().unwrap_or_else(PoisonError::into_inner);
         self.check_open()?;
         let position = self.volatile_next.fetch_add(1, Ordering::SeqCst) + 1;
-        self.insert(position, record);
+        self.insert(position, record, updates);
         self.volatile.end(position);
         Ok(())
     }
 
     /// Inserts a record into the memtables of its tables; of those that are gone by now, nobody
     /// will ask.
-    fn insert(&self, position: u64, record: &Record) {
+    fn insert(&self, position: u64, record: &[u8], updates: &[UpdateSpan]) {
         let state = self.state();
-        for update in &record.updates {
+        for update in updates {
             if let Some(table) = state.tables.get(&update.table) {
                 let cost = table.active.insert(position, record, update);
                 self.budget.add(cost);

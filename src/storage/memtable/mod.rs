@@ -11,19 +11,22 @@
 //! are read. The whole memtable is dropped after its flush.
 //!
 //! One skiplist takes about half a million inserts a second and does not scale to a second
-//! thread, so there is one for each of several token ranges. An entry's bytes are a slice of the
-//! record that also went to the commit log.
+//! thread, so there is one for each of several token ranges. An entry's bytes are those that went
+//! to the commit log, copied into an arena of the shard: many small allocations that live as long
+//! as the memtable would wear the allocator out.
 
+mod arena;
+mod get;
 mod source;
 
 pub use source::MemtableSource;
 
 use crate::storage::cell::{Deletion, NO_TIMESTAMP};
-use crate::storage::record::{Record, RowSpan, UpdateSpan};
+use crate::storage::memtable::arena::Arena;
+use crate::storage::record::{RowSpan, UpdateSpan};
 use crate::storage::row::{PartitionKey, RangeDeletion};
 use bytes::Bytes;
 use crossbeam_skiplist::SkipMap;
-use std::borrow::Borrow;
 use std::cmp::Ordering;
 use std::fmt;
 use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64, AtomicUsize, Ordering as Memory};
@@ -47,6 +50,7 @@ pub struct Memtable {
 struct Shard {
     rows: SkipMap<Entry, ()>,
     deletions: SkipMap<DeletionEntry, ()>,
+    arena: Arena,
 }
 
 impl fmt::Debug for Memtable {
@@ -79,24 +83,33 @@ struct DeletionEntry {
     deletion: Deletion,
 }
 
-fn part(record: &Bytes, at: u32, length: u32) -> &[u8] {
+fn part(record: &[u8], at: u32, length: u32) -> &[u8] {
     let start = at as usize;
     record
         .get(start..start + length as usize)
         .unwrap_or_default()
 }
 
-/// A place in a shard's rows.
-trait Place {
-    fn token(&self) -> i64;
-    fn key(&self) -> &[u8];
-    fn clustering(&self) -> &[u8];
-    fn position(&self) -> u64;
-}
-
-impl Place for Entry {
-    fn token(&self) -> i64 {
-        self.token
+impl Entry {
+    /// A place that readers seek.
+    fn probe(key: &PartitionKey, clustering: &[u8], position: u64) -> Self {
+        let mut bytes = Vec::with_capacity(key.key.len() + clustering.len());
+        bytes.extend_from_slice(&key.key);
+        bytes.extend_from_slice(clustering);
+        let key_len = key.key.len() as u32;
+        Self {
+            token: key.token,
+            position,
+            record: Bytes::from(bytes),
+            key_at: 0,
+            key_len,
+            row: RowSpan {
+                clustering_at: key_len,
+                clustering_len: clustering.len() as u32,
+                body_at: 0,
+                body_len: 0,
+            },
+        }
     }
 
     fn key(&self) -> &[u8] {
@@ -110,23 +123,11 @@ impl Place for Entry {
             self.row.clustering_len,
         )
     }
-
-    fn position(&self) -> u64 {
-        self.position
-    }
-}
-
-fn compare(a: &(impl Place + ?Sized), b: &(impl Place + ?Sized)) -> Ordering {
-    a.token()
-        .cmp(&b.token())
-        .then_with(|| a.key().cmp(b.key()))
-        .then_with(|| a.clustering().cmp(b.clustering()))
-        .then_with(|| b.position().cmp(&a.position()))
 }
 
 impl PartialEq for Entry {
     fn eq(&self, other: &Self) -> bool {
-        compare(self, other).is_eq()
+        self.cmp(other).is_eq()
     }
 }
 
@@ -140,59 +141,11 @@ impl PartialOrd for Entry {
 
 impl Ord for Entry {
     fn cmp(&self, other: &Self) -> Ordering {
-        compare(self, other)
-    }
-}
-
-/// A place that readers seek.
-struct Probe<'a> {
-    token: i64,
-    key: &'a [u8],
-    clustering: &'a [u8],
-    position: u64,
-}
-
-impl Place for Probe<'_> {
-    fn token(&self) -> i64 {
         self.token
-    }
-
-    fn key(&self) -> &[u8] {
-        self.key
-    }
-
-    fn clustering(&self) -> &[u8] {
-        self.clustering
-    }
-
-    fn position(&self) -> u64 {
-        self.position
-    }
-}
-
-impl PartialEq for dyn Place + '_ {
-    fn eq(&self, other: &Self) -> bool {
-        compare(self, other).is_eq()
-    }
-}
-
-impl Eq for dyn Place + '_ {}
-
-impl PartialOrd for dyn Place + '_ {
-    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
-        Some(self.cmp(other))
-    }
-}
-
-impl Ord for dyn Place + '_ {
-    fn cmp(&self, other: &Self) -> Ordering {
-        compare(self, other)
-    }
-}
-
-impl<'a> Borrow<dyn Place + 'a> for Entry {
-    fn borrow(&self) -> &(dyn Place + 'a) {
-        self
+            .cmp(&other.token)
+            .then_with(|| self.key().cmp(other.key()))
+            .then_with(|| self.clustering().cmp(other.clustering()))
+            .then_with(|| other.position.cmp(&self.position))
     }
 }
 
@@ -230,24 +183,14 @@ impl Memtable {
     pub fn deletions(&self, key: &PartitionKey) -> (Deletion, Vec<RangeDeletion>) {
         let mut whole = Deletion::NONE;
         let mut ranges = Vec::new();
-        if let Some(shard) = self.shards.get(self.shard_of(key.token))
-            && !shard.deletions.is_empty()
-        {
-            for entry in shard.deletions.range(DeletionEntry::first_of(key)..) {
-                let entry = entry.key();
-                if entry.key != *key {
-                    break;
-                }
+        if let Some(shard) = self.shards.get(self.shard_of(key.token)) {
+            shard.deletions_of(key, u64::MAX, |entry| {
                 if entry.start.is_empty() {
                     whole = whole.max(entry.deletion);
                 } else {
-                    ranges.push(RangeDeletion {
-                        start: entry.start.clone(),
-                        end: entry.end.clone(),
-                        deletion: entry.deletion,
-                    });
+                    ranges.push(entry.range());
                 }
-            }
+            });
         }
         (whole, ranges)
     }
@@ -274,9 +217,9 @@ impl Memtable {
         rows + deletions * (2 * ENTRY_OVERHEAD_BYTES + update.key_len as usize)
     }
 
-    /// Inserts one update of `record`, written at `position` of the commit log. Answers its cost in
+    /// Inserts one update of a record, written at `position` of the commit log. Answers its cost in
     /// bytes.
-    pub fn insert(&self, position: u64, record: &Record, update: &UpdateSpan) -> usize {
+    pub fn insert(&self, position: u64, record: &[u8], update: &UpdateSpan) -> usize {
         let Some(shard) = self.shards.get(self.shard_of(update.token)) else {
             return 0;
         };
@@ -289,16 +232,26 @@ impl Memtable {
         if !update.deletion.is_none() || !update.ranges.is_empty() {
             shard.insert_deletions(position, record, update);
         }
-        for row in &update.rows {
-            let entry = Entry {
-                token: update.token,
-                position,
-                record: record.bytes.clone(),
-                key_at: update.key_at,
-                key_len: update.key_len,
-                row: *row,
-            };
-            shard.rows.insert(entry, ());
+        if !update.rows.is_empty() {
+            let base = update.key_at;
+            let bytes = shard
+                .arena
+                .copy(record.get(update.extent()).unwrap_or_default());
+            for row in &update.rows {
+                let entry = Entry {
+                    token: update.token,
+                    position,
+                    record: bytes.clone(),
+                    key_at: 0,
+                    key_len: update.key_len,
+                    row: RowSpan {
+                        clustering_at: row.clustering_at - base,
+                        body_at: row.body_at - base,
+                        ..*row
+                    },
+                };
+                shard.rows.insert(entry, ());
+            }
         }
         let cost = Self::cost(update);
         self.bytes.fetch_add(cost, Memory::Relaxed);
@@ -331,12 +284,56 @@ impl Memtable {
     }
 }
 
+impl DeletionEntry {
+    /// The place before everything of a partition.
+    fn first_of(key: &PartitionKey) -> Self {
+        Self {
+            key: key.clone(),
+            start: Bytes::new(),
+            end: Bytes::new(),
+            position: 0,
+            deletion: Deletion {
+                timestamp: i64::MIN,
+                deleted_at_seconds: i64::MIN,
+            },
+        }
+    }
+
+    fn range(&self) -> RangeDeletion {
+        RangeDeletion {
+            start: self.start.clone(),
+            end: self.end.clone(),
+            deletion: self.deletion,
+        }
+    }
+}
+
 impl Shard {
-    fn insert_deletions(&self, position: u64, record: &Record, update: &UpdateSpan) {
-        // Copied: a deletion must not keep a large record alive, nor be kept by slices of it.
+    /// Looks at a partition's deletions up to a position, by start.
+    fn deletions_of(
+        &self,
+        key: &PartitionKey,
+        position: u64,
+        mut look: impl FnMut(&DeletionEntry),
+    ) {
+        if self.deletions.is_empty() {
+            return;
+        }
+        for entry in self.deletions.range(DeletionEntry::first_of(key)..) {
+            let entry = entry.key();
+            if entry.key != *key {
+                return;
+            }
+            if entry.position <= position {
+                look(entry);
+            }
+        }
+    }
+
+    fn insert_deletions(&self, position: u64, record: &[u8], update: &UpdateSpan) {
         let key = PartitionKey {
             token: update.token,
-            key: Bytes::copy_from_slice(part(&record.bytes, update.key_at, update.key_len)),
+            key: Bytes::copy_from_slice(part(record, update.key_at, update.key_len)),
         };
         if !update.deletion.is_none() {
             let entry = DeletionEntry {

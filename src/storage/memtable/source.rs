@@ -5,7 +5,7 @@
 
 use crate::error::Result;
 use crate::storage::cell::Deletion;
-use crate::storage::memtable::{DeletionEntry, Entry, Memtable, Place, Probe, Shard};
+use crate::storage::memtable::{DeletionEntry, Entry, Memtable, Shard};
 use crate::storage::read::{PartitionBound, Projection, Slice};
 use crate::storage::reconcile;
 use crate::storage::record;
@@ -28,6 +28,8 @@ pub struct MemtableSource {
     position: u64,
     request: SourceRequest,
     started: bool,
+    /// Whether one partition is all that was asked for.
+    only: bool,
     partition: Option<PartitionKey>,
     /// Range deletions of the partition, by leading edge.
     ranges: VecDeque<RangeDeletion>,
@@ -73,6 +75,7 @@ impl MemtableSource {
             position,
             request,
             started: false,
+            only: false,
             partition: None,
             ranges: VecDeque::new(),
             rows: VecDeque::new(),
@@ -85,23 +88,23 @@ impl MemtableSource {
 
     /// The first partition at or behind where the cursor stands.
     fn seek_partition(&self) -> Option<PartitionKey> {
-        let (token, key, behind) = match (&self.partition, &self.request.start) {
-            (Some(key), _) => (key.token, key.key.as_ref(), true),
-            (None, PartitionBound::Open) => (i64::MIN, &[][..], false),
-            (None, PartitionBound::BeforeToken(token)) => (*token, &[][..], false),
-            (None, PartitionBound::AfterToken(token)) => (token.checked_add(1)?, &[][..], false),
-            (None, PartitionBound::Before(key)) => (key.token, key.key.as_ref(), false),
-            (None, PartitionBound::After(key)) => (key.token, key.key.as_ref(), true),
-        };
-        let probe = Probe {
+        let from_token = |token| PartitionKey {
             token,
-            key,
-            clustering: if behind { BEHIND_ALL } else { &[] },
-            position: if behind { 0 } else { u64::MAX },
+            key: Bytes::new(),
         };
-        let first = self.memtable.shard_of(token);
+        let (key, behind) = match (&self.partition, &self.request.start) {
+            (Some(key), _) => (key.clone(), true),
+            (None, PartitionBound::Open) => (from_token(i64::MIN), false),
+            (None, PartitionBound::BeforeToken(token)) => (from_token(*token), false),
+            (None, PartitionBound::AfterToken(token)) => (from_token(token.checked_add(1)?), false),
+            (None, PartitionBound::Before(key)) => (key.clone(), false),
+            (None, PartitionBound::After(key)) => (key.clone(), true),
+        };
+        let first = self.memtable.shard_of(key.token);
         let shards = self.memtable.shards.get(first..)?;
-        shards.iter().find_map(|shard| shard.first_behind(&probe))
+        shards
+            .iter()
+            .find_map(|shard| shard.first_behind(&key, behind))
     }
 
     fn start_partition(&mut self, key: PartitionKey) -> Result<PartitionStart> {
@@ -131,32 +134,17 @@ impl MemtableSource {
         let Some(shard) = memtable.shards.get(memtable.shard_of(key.token)) else {
             return Deletion::NONE;
         };
-        if shard.deletions.is_empty() {
-            return Deletion::NONE;
-        }
         let mut whole = Deletion::NONE;
         let mut ranges = Vec::new();
-        for entry in shard.deletions.range(DeletionEntry::first_of(key)..) {
-            let entry = entry.key();
-            if entry.key != *key {
-                break;
-            }
-            if entry.position > self.position {
-                continue;
-            }
+        let slices = &self.request.slices;
+        shard.deletions_of(key, self.position, |entry| {
+            let reaches = |slice: &Slice| entry.start < slice.end && slice.start < entry.end;
             if entry.start.is_empty() {
                 whole = whole.max(entry.deletion);
-                continue;
+            } else if slices.iter().any(reaches) {
+                ranges.push(entry.range());
             }
-            let reaches = |slice: &Slice| entry.start < slice.end && slice.start < entry.end;
-            if self.request.slices.iter().any(reaches) {
-                ranges.push(RangeDeletion {
-                    start: entry.start.clone(),
-                    end: entry.end.clone(),
-                    deletion: entry.deletion,
-                });
-            }
-        }
+        });
         ranges.retain(|range| range.deletion > whole);
         if self.request.reversed {
             ranges.sort_by(|a, b| b.end.cmp(&a.end));
@@ -169,12 +157,7 @@ impl MemtableSource {
         let Some(shard) = self.memtable.shards.get(self.memtable.shard_of(key.token)) else {
             return Ok(None);
         };
-        let probe = Probe {
-            token: key.token,
-            key: &key.key,
-            clustering: &[],
-            position: self.position,
-        };
+        let probe = Entry::probe(key, &[], self.position);
         let mut merged: Option<Pending> = None;
         let mut next = shard.lower_bound(&probe);
         while let Some(entry) = next {
@@ -260,11 +243,9 @@ impl MemtableSource {
 
     /// Fetches a chunk of a slice; answers whether the slice is done.
     fn fill_forward(&mut self, shard: &Shard, key: &PartitionKey, slice: &Slice) -> Result<bool> {
-        let probe = Probe {
-            token: key.token,
-            key: &key.key,
-            clustering: self.last.as_deref().unwrap_or(&slice.start),
-            position: if self.last.is_some() { 0 } else { u64::MAX },
+        let probe = match &self.last {
+            Some(last) => Entry::probe(key, last, 0),
+            None => Entry::probe(key, &slice.start, u64::MAX),
         };
         let mut next = shard.lower_bound(&probe);
         let mut pending: Option<Pending> = None;
@@ -287,14 +268,9 @@ impl MemtableSource {
 
     /// As [`Self::fill_forward`], from the slice's end.
     fn fill_backward(&mut self, shard: &Shard, key: &PartitionKey, slice: &Slice) -> Result<bool> {
-        let probe = Probe {
-            token: key.token,
-            key: &key.key,
-            clustering: self.last.as_deref().unwrap_or(&slice.end),
-            position: u64::MAX,
-        };
-        let bound: Bound<&(dyn Place + '_)> = Bound::Excluded(&probe);
-        let mut next = shard.rows.upper_bound(bound);
+        let last = self.last.as_ref().unwrap_or(&slice.end);
+        let probe = Entry::probe(key, last, u64::MAX);
+        let mut next = shard.rows.upper_bound(Bound::Excluded(&probe));
         let mut pending: Option<Pending> = None;
         while let Some(entry) = next {
             let version = entry.key();
@@ -319,8 +295,23 @@ impl Source for MemtableSource {
         if self.started && self.partition.is_none() {
             return Ok(None);
         }
+        if !self.started
+            && let (PartitionBound::Before(first), PartitionBound::After(last)) =
+                (&self.request.start, &self.request.end)
+            && first == last
+        {
+            // No need to look whether it is there: nothing will come of it if not.
+            self.started = true;
+            self.only = true;
+            return self.start_partition(first.clone()).map(Some);
+        }
         self.started = true;
-        match self.seek_partition() {
+        let next = if self.only {
+            None
+        } else {
+            self.seek_partition()
+        };
+        match next {
             Some(key) if self.request.end.ends_behind(&key) => self.start_partition(key).map(Some),
             _ => {
                 self.partition = None;
@@ -351,7 +342,7 @@ impl Source for MemtableSource {
 }
 
 impl Entry {
-    fn is_in(&self, key: &PartitionKey) -> bool {
+    pub(super) fn is_in(&self, key: &PartitionKey) -> bool {
         self.token == key.token && self.key() == key.key.as_ref()
     }
 
@@ -362,7 +353,7 @@ impl Entry {
         }
     }
 
-    fn decode(&self, columns: &Projection) -> Result<Row> {
+    pub(super) fn decode(&self, columns: &Projection) -> Result<Row> {
         let clustering = match self.clustering() {
             [] => Bytes::new(),
             bytes => self.record.slice_ref(bytes),
@@ -371,42 +362,26 @@ impl Entry {
     }
 }
 
-impl DeletionEntry {
-    /// The place before everything of a partition.
-    pub(super) fn first_of(key: &PartitionKey) -> Self {
-        Self {
-            key: key.clone(),
-            start: Bytes::new(),
-            end: Bytes::new(),
-            position: 0,
-            deletion: Deletion {
-                timestamp: i64::MIN,
-                deleted_at_seconds: i64::MIN,
-            },
-        }
-    }
-}
-
 impl Shard {
-    fn lower_bound(
-        &self,
-        probe: &Probe<'_>,
-    ) -> Option<crossbeam_skiplist::map::Entry<'_, Entry, ()>> {
-        let bound: Bound<&(dyn Place + '_)> = Bound::Included(probe);
-        self.rows.lower_bound(bound)
+    fn lower_bound(&self, probe: &Entry) -> Option<crossbeam_skiplist::map::Entry<'_, Entry, ()>> {
+        self.rows.lower_bound(Bound::Included(probe))
     }
 
-    /// The first partition with anything at or behind `probe`.
-    fn first_behind(&self, probe: &Probe<'_>) -> Option<PartitionKey> {
-        let row = self.lower_bound(probe).map(|entry| entry.key().partition());
+    /// The first partition with anything that is not before `key`, or (`behind`) that is behind it.
+    fn first_behind(&self, key: &PartitionKey, behind: bool) -> Option<PartitionKey> {
+        let probe = if behind {
+            Entry::probe(key, BEHIND_ALL, 0)
+        } else {
+            Entry::probe(key, &[], u64::MAX)
+        };
+        let row = self
+            .lower_bound(&probe)
+            .map(|entry| entry.key().partition());
         if self.deletions.is_empty() {
             return row;
         }
-        let mut from = DeletionEntry::first_of(&PartitionKey {
-            token: probe.token,
-            key: Bytes::copy_from_slice(probe.key),
-        });
-        if !probe.clustering.is_empty() {
+        let mut from = DeletionEntry::first_of(key);
+        if behind {
             from.start = Bytes::from_static(BEHIND_ALL);
         }
         let deletion = self

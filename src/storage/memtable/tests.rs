@@ -5,6 +5,7 @@ use crate::schema::TableId;
 use crate::storage::cell::Liveness;
 use crate::storage::mutation::{Mutation, PartitionUpdate};
 use crate::storage::read::{PartitionBound, Projection, Slice};
+use crate::storage::record;
 use crate::storage::row::Row;
 use crate::storage::source::{Source, SourceItem, SourceRequest};
 use std::sync::Arc;
@@ -66,9 +67,10 @@ fn filled() -> Arc<Memtable> {
         let mutation = Mutation {
             updates: vec![update],
         };
-        let record = Record::encode(&mutation).unwrap();
-        let decoded = Record::decode(record.bytes.clone()).unwrap();
-        memtable.insert(position, &decoded, &decoded.updates[0]);
+        let mut bytes = Vec::new();
+        record::encode(&mutation, &mut bytes).unwrap();
+        let updates = record::decode(&Bytes::from(bytes.clone())).unwrap();
+        memtable.insert(position, &bytes, &updates[0]);
     }
     Arc::new(memtable)
 }

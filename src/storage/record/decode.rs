@@ -11,8 +11,8 @@ use crate::storage::record::{
 use crate::storage::row::{ColumnData, PathCell, RangeDeletion, Row, RowColumn, RowDeletion};
 use bytes::Bytes;
 
-/// Where the parts of a record lie.
-pub fn updates(record: &Bytes) -> Result<Vec<UpdateSpan>> {
+/// Where the parts of a record that the commit log gave back lie.
+pub fn decode(record: &Bytes) -> Result<Vec<UpdateSpan>> {
     let mut reader = Reader::new(record);
     let count = reader.count()?;
     let mut updates = Vec::new();

@@ -9,17 +9,20 @@ use crate::storage::record::{
 };
 use crate::storage::row::{ColumnData, PathCell, Row};
 
-/// A mutation's bytes and where its parts lie in them.
-pub fn mutation(mutation: &Mutation) -> Result<(Vec<u8>, Vec<UpdateSpan>)> {
+/// Writes a mutation's record to `out`, which is emptied first; answers where its parts lie.
+pub fn encode(mutation: &Mutation, out: &mut Vec<u8>) -> Result<Vec<UpdateSpan>> {
     let mut writer = Writer {
-        out: Vec::with_capacity(256),
+        out: std::mem::take(out),
     };
+    writer.out.clear();
     writer.varint(mutation.updates.len() as u64);
-    let mut updates = Vec::with_capacity(mutation.updates.len());
-    for update in &mutation.updates {
-        updates.push(writer.update(update)?);
-    }
-    Ok((writer.out, updates))
+    let updates = mutation
+        .updates
+        .iter()
+        .map(|it| writer.update(it))
+        .collect();
+    *out = writer.out;
+    updates
 }
 
 /// Appends a row's body.

@@ -1,7 +1,7 @@
 //! The one byte form of rows and mutations: encoded once, by the writer.
 //!
-//! A mutation's record goes into the commit log as it stands, and the memtable's entries are
-//! slices of the same bytes; a read decodes from them the columns that it wants.
+//! A mutation's record goes into the commit log as it stands, and the memtables get a copy of the
+//! same bytes; a read decodes from them the columns that it wants.
 //!
 //! ```text
 //! record    count ‖ update…
@@ -25,15 +25,14 @@
 mod decode;
 mod encode;
 
-pub use decode::decode_row;
-pub use encode::row_body;
+pub use decode::{decode, decode_row};
+pub use encode::{encode, row_body};
 
 use crate::error::{Error, Result};
 use crate::schema::TableId;
 use crate::storage::cell::Deletion;
-use crate::storage::mutation::Mutation;
 use crate::storage::row::RangeDeletion;
-use bytes::Bytes;
+use std::ops::Range;
 
 // Flags of a row's body. Persisted in the commit log: never change them.
 const MARKER: u8 = 1;
@@ -88,29 +87,12 @@ pub struct UpdateSpan {
     pub rows: Vec<RowSpan>,
 }
 
-/// A mutation's bytes and where its parts lie in them.
-#[derive(Clone, Debug)]
-pub struct Record {
-    /// The bytes, as the commit log keeps them.
-    pub bytes: Bytes,
-    /// The updates.
-    pub updates: Vec<UpdateSpan>,
-}
-
-impl Record {
-    /// Encodes a mutation.
-    pub fn encode(mutation: &Mutation) -> Result<Self> {
-        let (bytes, updates) = encode::mutation(mutation)?;
-        Ok(Self {
-            bytes: Bytes::from(bytes),
-            updates,
-        })
-    }
-
-    /// Finds the parts of a record that the commit log gave back.
-    pub fn decode(bytes: Bytes) -> Result<Self> {
-        let updates = decode::updates(&bytes)?;
-        Ok(Self { bytes, updates })
+impl UpdateSpan {
+    /// Where the bytes of its key and rows lie: from the key on.
+    pub fn extent(&self) -> Range<usize> {
+        let last = self.rows.last().map(|row| row.body_at + row.body_len);
+        let end = last.unwrap_or(self.key_at + self.key_len);
+        self.key_at as usize..end as usize
     }
 }
 
