@@ -1,4 +1,41 @@
 //! helenus: Cassandra's twin in one binary.
+//!
+//! A wide-column, log-structured database that speaks CQL: a commit log feeds in-memory memtables
+//! that are flushed to immutable, columnar SSTables, which tiered compaction merges and expires by
+//! TTL. As a library, [`Database`] is the front door; its page has a runnable example. As a program,
+//! `helenus` has a shell, bulk import and export, and tools ([`commands`]). The handbook is in
+//! [`manual`].
+//!
+//! It is not a cluster: there is no replication. It has no network server, no batch SQL, no
+//! lightweight transactions and no secondary indexes yet.
+//!
+//! # The life of an INSERT
+//!
+//! 1. [`Session::execute`] gets the text; `cql::parser::parse_statement` makes a syntax tree of it,
+//!    and `cql::bind::bind` holds that against the [`schema::Catalog`]: names become columns,
+//!    constants become wire bytes, markers become slots. The result is a `cql::plan::Plan`.
+//!    A [`Prepared`] statement keeps its plan and starts at step 2.
+//! 2. `cql::execute::execute` fills in the values and makes a [`storage::mutation::Mutation`], with
+//!    a timestamp from [`storage::Engine::next_timestamp`].
+//! 3. [`storage::Engine::apply`] checks it and encodes it, once. The same bytes go to
+//!    `storage::commitlog`, which gives them their place in the order of all writes, and into the
+//!    table's memtable.
+//! 4. The writer waits until its group of the log is synced. Then the INSERT is acknowledged.
+//! 5. Later `storage::background` flushes the memtable to an SSTable, an edit of
+//!    `storage::manifest` makes that SSTable part of the database, and the log gives up its space.
+//! 6. Later still `storage::compaction` merges it with others, and drops what has expired.
+//!
+//! # The life of a SELECT
+//!
+//! 1. Text becomes a plan, as above. The plan knows which partitions, which slices of their rows and
+//!    which columns are wanted, and in which direction.
+//! 2. [`storage::Engine::read`] takes the table as of now: its memtables and SSTables. Those whose
+//!    filter or range says no are left out.
+//! 3. Each is a `storage::source::Source`; `storage::merge` walks them side by side,
+//!    `storage::reconcile` decides between versions, `storage::live` leaves out what is deleted or
+//!    expired at the read's moment.
+//! 4. `cql::execute` filters, computes and limits; [`Rows::next`] pulls one row at a time, so a
+//!    LIMIT stops the whole chain.
 
 pub mod manual;
 
