@@ -6,6 +6,7 @@ use crate::storage::memtable::{Entry, Memtable};
 use crate::storage::read::Projection;
 use crate::storage::reconcile;
 use crate::storage::row::{PartitionKey, Row};
+use crossbeam_epoch as epoch;
 use std::ops::Bound;
 
 impl Memtable {
@@ -33,7 +34,8 @@ impl Memtable {
             });
         }
         let probe = Entry::probe(key, clustering, position);
-        let mut next = shard.rows.lower_bound(Bound::Included(&probe));
+        let guard = &epoch::pin();
+        let mut next = shard.rows.lower_bound(Bound::Included(&probe), guard);
         let is_version = |entry: &Entry| entry.is_in(key) && entry.clustering() == clustering;
         let Some(first) = next.filter(|entry| is_version(entry.key())) else {
             return Ok((deletion, None));

@@ -12,6 +12,7 @@ use crate::storage::record;
 use crate::storage::row::{PartitionKey, RangeDeletion, Row};
 use crate::storage::source::{PartitionStart, Source, SourceItem, SourceRequest};
 use bytes::Bytes;
+use crossbeam_epoch as epoch;
 use std::collections::VecDeque;
 use std::ops::Bound;
 use std::sync::Arc;
@@ -159,7 +160,8 @@ impl MemtableSource {
         };
         let probe = Entry::probe(key, &[], self.position);
         let mut merged: Option<Pending> = None;
-        let mut next = shard.lower_bound(&probe);
+        let guard = &epoch::pin();
+        let mut next = shard.rows.lower_bound(Bound::Included(&probe), guard);
         while let Some(entry) = next {
             let version = entry.key();
             if !version.is_in(key) || version.row.clustering_len != 0 {
@@ -247,7 +249,8 @@ impl MemtableSource {
             Some(last) => Entry::probe(key, last, 0),
             None => Entry::probe(key, &slice.start, u64::MAX),
         };
-        let mut next = shard.lower_bound(&probe);
+        let guard = &epoch::pin();
+        let mut next = shard.rows.lower_bound(Bound::Included(&probe), guard);
         let mut pending: Option<Pending> = None;
         while let Some(entry) = next {
             let version = entry.key();
@@ -270,7 +273,8 @@ impl MemtableSource {
     fn fill_backward(&mut self, shard: &Shard, key: &PartitionKey, slice: &Slice) -> Result<bool> {
         let last = self.last.as_ref().unwrap_or(&slice.end);
         let probe = Entry::probe(key, last, u64::MAX);
-        let mut next = shard.rows.upper_bound(Bound::Excluded(&probe));
+        let guard = &epoch::pin();
+        let mut next = shard.rows.upper_bound(Bound::Excluded(&probe), guard);
         let mut pending: Option<Pending> = None;
         while let Some(entry) = next {
             let version = entry.key();
@@ -363,10 +367,6 @@ impl Entry {
 }
 
 impl Shard {
-    fn lower_bound(&self, probe: &Entry) -> Option<crossbeam_skiplist::map::Entry<'_, Entry, ()>> {
-        self.rows.lower_bound(Bound::Included(probe))
-    }
-
     /// The first partition with anything that is not before `key`, or (`behind`) that is behind it.
     fn first_behind(&self, key: &PartitionKey, behind: bool) -> Option<PartitionKey> {
         let probe = if behind {
@@ -374,8 +374,10 @@ impl Shard {
         } else {
             Entry::probe(key, &[], u64::MAX)
         };
+        let guard = &epoch::pin();
         let row = self
-            .lower_bound(&probe)
+            .rows
+            .lower_bound(Bound::Included(&probe), guard)
             .map(|entry| entry.key().partition());
         if self.deletions.is_empty() {
             return row;
@@ -386,7 +388,7 @@ impl Shard {
         }
         let deletion = self
             .deletions
-            .lower_bound(Bound::Included(&from))
+            .lower_bound(Bound::Included(&from), guard)
             .map(|entry| entry.key().key.clone());
         match (row, deletion) {
             (Some(row), Some(deletion)) => Some(row.min(deletion)),
