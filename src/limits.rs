@@ -30,8 +30,12 @@ pub const IN_COMBINATIONS_MAX: usize = 10_000;
 /// The largest TTL, in seconds: twenty years, as Cassandra's `Attributes.MAX_TTL`.
 pub const TTL_SECONDS_MAX: i32 = 20 * 365 * 24 * 60 * 60;
 
-/// The longest name of a keyspace or table (Cassandra: `SchemaConstants.NAME_LENGTH`).
+/// The longest name of a keyspace (Cassandra: `SchemaConstants.NAME_LENGTH`).
 pub const NAME_LENGTH_MAX: usize = 48;
+
+/// The longest name of a table. Cassandra says 48 and takes what its file system takes, which with
+/// the table's id behind the name is this.
+pub const TABLE_NAME_LENGTH_MAX: usize = 222;
 
 /// The most columns of a table.
 pub const COLUMNS_MAX: usize = 4_096;

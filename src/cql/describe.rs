@@ -184,12 +184,8 @@ impl<'a> Describer<'a> {
                 self.keyspace_named(self.keyspace.unwrap_or(text))?
             }
         };
-        let found = keyspace
-            .tables
-            .get(text)
-            .map(|table| Element::Table(table))
-            .or_else(|| keyspace.types.get(text).map(|udt| Element::Type(udt)));
-        match found {
+        // A type needs DESCRIBE TYPE, as with Cassandra.
+        match keyspace.tables.get(text).map(|table| Element::Table(table)) {
             Some(element) => Ok(self.elements([element].into_iter())),
             None => Err(Error::invalid(format!(
                 "'{text}' not found in keyspace '{}'",
@@ -279,8 +275,14 @@ fn user_types(ty: &Type, names: &mut Vec<String>) {
     }
 }
 
+/// A list, each keyspace's elements by name without regard to quotes and case.
 fn list<'a>(elements: impl Iterator<Item = Element<'a>>) -> Rows {
-    let rows = elements.map(|element| texts(element.listed())).collect();
+    let mut listed: Vec<[String; 3]> = elements.map(|element| element.listed()).collect();
+    listed.sort_by_cached_key(|[keyspace, _, name]| {
+        let name = name.trim_matches('"');
+        (keyspace.clone(), name.to_ascii_lowercase(), name.to_owned())
+    });
+    let rows = listed.into_iter().map(texts).collect();
     Rows::from_vec(columns(&["keyspace_name", "type", "name"]), rows)
 }
 

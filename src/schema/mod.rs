@@ -7,9 +7,10 @@
 
 mod option_maps;
 mod options;
+mod replication;
 
-pub use option_maps::{DATA_CENTER, replication};
 pub use options::{OptionValue, TableOptions};
+pub use replication::{DATA_CENTER, replication};
 
 use crate::types::{Type, Udt};
 use serde::{Deserialize, Serialize};

@@ -1,4 +1,4 @@
-//! Options that are maps: `compaction`, `compression`, `caching`, and a keyspace's `replication`.
+//! Options that are maps: `compaction`, `compression` and `caching`.
 //!
 //! Each function takes the map as a statement gives it and answers it as it is stored and shown:
 //! classes by their full names, defaults filled in where Cassandra fills them in.
@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 
 type Map = BTreeMap<String, String>;
 
-fn full_class(package: &str, class: &str) -> String {
+pub(super) fn full_class(package: &str, class: &str) -> String {
     if class.contains('.') {
         class.to_owned()
     } else {
@@ -107,7 +107,7 @@ fn strategy_options(class: &str) -> Option<&'static [&'static [(&'static str, Ru
 pub fn compaction(given: &Map) -> Result<Map> {
     let Some(class) = given.get("class") else {
         return Err(Error::config(
-            "Missing sub-option 'class' for the 'compaction' option.",
+            "Missing sub-option 'class' for the 'compaction' option",
         ));
     };
     let full = full_class(COMPACTION_PACKAGE, class);
@@ -138,9 +138,12 @@ pub fn compaction(given: &Map) -> Result<Map> {
             unknown.join(", ")
         )));
     }
+    // The unified strategy has no thresholds.
+    let unified = short == "UnifiedCompactionStrategy";
     let mut stored = given.clone();
     stored.insert("class".to_owned(), full);
-    for (name, value) in [("max_threshold", "32"), ("min_threshold", "4")] {
+    let thresholds = [("max_threshold", "32"), ("min_threshold", "4")];
+    for (name, value) in thresholds.into_iter().filter(|_| !unified) {
         stored
             .entry(name.to_owned())
             .or_insert_with(|| value.to_owned());
@@ -169,7 +172,7 @@ fn check(name: &str, value: &str, rule: Rule) -> Result<()> {
             let number = number()?;
             if !(number > 0.0 && number.is_finite()) {
                 return Err(Error::config(format!(
-                    "{name} must be greater than 0, but was {number:?}"
+                    "{name} must be greater than 0, but was {number:.6}"
                 )));
             }
         }
@@ -183,23 +186,33 @@ fn check(name: &str, value: &str, rule: Rule) -> Result<()> {
         }
         Rule::Integer(least) => {
             let number: i64 = value.parse().map_err(|_| {
-                Error::config(format!("{value} is not a parsable int (base10) for {name}"))
+                Error::config(match name {
+                    "min_threshold" | "max_threshold" => format!(
+                        "Invalid value {value} for '{name}' compaction sub-option - must be an \
+                         integer"
+                    ),
+                    _ => format!("{value} is not a parsable int (base10) for {name}"),
+                })
             })?;
             if number < least {
                 return Err(Error::config(match least {
                     0 => format!("{name} must be non negative: {number}"),
-                    _ => {
-                        format!("{name} must be greater than or equal to {least}, but was {number}")
-                    }
+                    _ => match name {
+                        "compaction_window_size" => {
+                            format!("{number} must be greater than 1 for {name}")
+                        }
+                        "sstable_size_in_mb" => {
+                            format!("{name} must be larger than 0, but was {number}")
+                        }
+                        _ => format!("{name} must be greater than 0, but was {number}"),
+                    },
                 }));
             }
         }
         Rule::Words(words) => {
             if !words.iter().any(|word| word.eq_ignore_ascii_case(value)) {
-                return Err(Error::config(format!(
-                    "{value} is not valid for {name}: it must be one of {}",
-                    words.join(", ")
-                )));
+                return Err(Error::config(format!("{value} is not valid for {name}"))
+                    .with_hint(format!("It must be one of {}.", words.join(", "))));
             }
         }
     }
@@ -369,102 +382,12 @@ pub fn caching(given: &Map) -> Result<Map> {
                 _ => "only 'ALL', 'NONE', and integer values are allowed",
             };
             return Err(Error::config(format!(
-                "Invalid value for caching sub-option '{name}': {allowed}"
+                "Invalid value '{value}' for caching sub-option '{name}': {allowed}"
             )));
         }
         stored.insert(name.clone(), upper);
     }
     Ok(stored)
-}
-
-// ---- replication
-
-const LOCATOR_PACKAGE: &str = "org.apache.cassandra.locator";
-
-/// The one data centre, as `system.local` names it.
-pub const DATA_CENTER: &str = "datacenter1";
-
-/// Checks a keyspace's `replication`. All data is on this machine whatever the factors say; they
-/// are stored and shown.
-pub fn replication(keyspace: &str, given: &Map) -> Result<Map> {
-    let class = given.get("class").filter(|class| !class.is_empty());
-    let Some(class) = class else {
-        return Err(Error::config("Missing replication strategy class"));
-    };
-    let full = full_class(LOCATOR_PACKAGE, class);
-    let short = full
-        .strip_prefix(LOCATOR_PACKAGE)
-        .and_then(|rest| rest.strip_prefix('.'))
-        .unwrap_or_default();
-    let mut stored = match short {
-        "SimpleStrategy" => simple_strategy(keyspace, given)?,
-        "NetworkTopologyStrategy" => network_topology_strategy(given)?,
-        "LocalStrategy" => {
-            return Err(Error::config(
-                "Unable to use given strategy class: LocalStrategy is reserved for internal use.",
-            ));
-        }
-        _ => {
-            return Err(Error::config(format!(
-                "Unable to find replication strategy class '{full}'"
-            )));
-        }
-    };
-    stored.insert("class".to_owned(), full);
-    Ok(stored)
-}
-
-fn simple_strategy(keyspace: &str, given: &Map) -> Result<Map> {
-    let mut stored = Map::new();
-    for (name, value) in given.iter().filter(|(name, _)| *name != "class") {
-        if name != "replication_factor" {
-            return Err(Error::config(format!(
-                "Unrecognized strategy option {{{name}}} passed to SimpleStrategy for keyspace \
-                 {keyspace}"
-            )));
-        }
-        stored.insert(name.clone(), factor(value)?);
-    }
-    if stored.is_empty() {
-        return Err(Error::config(
-            "SimpleStrategy requires a replication_factor strategy option.",
-        ));
-    }
-    Ok(stored)
-}
-
-fn network_topology_strategy(given: &Map) -> Result<Map> {
-    let mut stored = Map::new();
-    for (name, value) in given.iter().filter(|(name, _)| *name != "class") {
-        let value = factor(value)?;
-        if name != "replication_factor" {
-            stored.insert(name.clone(), value);
-        }
-    }
-    // The factor for all data centres stands for those that are not named.
-    if let Some(value) = given.get("replication_factor") {
-        let value = factor(value)?;
-        stored.entry(DATA_CENTER.to_owned()).or_insert(value);
-    }
-    if stored.is_empty() {
-        return Err(Error::config(
-            "Configuration for at least one datacenter must be present",
-        ));
-    }
-    Ok(stored)
-}
-
-/// A replication factor: a number that is not negative.
-fn factor(value: &str) -> Result<String> {
-    match value.parse::<i64>() {
-        Ok(number) if number >= 0 && number <= i64::from(i32::MAX) => Ok(number.to_string()),
-        Ok(number) => Err(Error::config(format!(
-            "Replication factor must be non-negative; found {number}"
-        ))),
-        Err(_) => Err(Error::config(format!(
-            "Replication factor must be numeric; found {value}"
-        ))),
-    }
 }
 
 #[cfg(test)]
@@ -549,32 +472,5 @@ mod tests {
         );
         assert!(message(caching(&map(&[("keys", "5")]))).contains("only 'ALL' and 'NONE'"));
         assert!(message(caching(&map(&[("x", "5")]))).contains("Invalid caching sub-options"));
-    }
-
-    #[test]
-    fn replication_is_completed_and_checked() {
-        let given = map(&[("class", "SimpleStrategy"), ("replication_factor", "3")]);
-        let stored = replication("ks", &given).unwrap();
-        assert_eq!(
-            stored["class"],
-            "org.apache.cassandra.locator.SimpleStrategy"
-        );
-        assert_eq!(stored["replication_factor"], "3");
-        let given = map(&[
-            ("class", "NetworkTopologyStrategy"),
-            ("replication_factor", "2"),
-        ]);
-        assert_eq!(replication("ks", &given).unwrap()[DATA_CENTER], "2");
-        assert!(message(replication("ks", &map(&[]))).contains("Missing replication strategy"));
-        let bad = |name: &str, value: &str| {
-            message(replication(
-                "ks",
-                &map(&[("class", "SimpleStrategy"), (name, value)]),
-            ))
-        };
-        assert!(bad("dc1", "3").contains("Unrecognized strategy option {dc1}"));
-        assert!(bad("replication_factor", "x").contains("must be numeric"));
-        assert!(bad("replication_factor", "-1").contains("must be non-negative"));
-        assert!(message(replication("ks", &map(&[("class", "X")]))).contains("Unable to find"));
     }
 }

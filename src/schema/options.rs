@@ -124,7 +124,7 @@ impl TableOptions {
         for (name, value) in changes {
             if seen.contains(&name) {
                 return Err(Error::syntax(format!(
-                    "Multiple definition for property '{name}'"
+                    "Multiple definitions for property '{name}'"
                 )));
             }
             seen.push(name);
@@ -316,11 +316,7 @@ fn read_repair(text: &str) -> Result<String> {
 /// `MIN(…, …)` and `MAX(…, …)` of two of them.
 fn policy(name: &str, value: &OptionValue) -> Result<String> {
     let given = text(name, value)?;
-    let unsupported = || {
-        Error::config(format!(
-            "Specified speculative retry policy [{given}] is not supported"
-        ))
-    };
+    let unsupported = || Error::config(format!("Invalid value {given} for option '{name}'"));
     let upper = given.to_ascii_uppercase();
     for hybrid in ["MIN", "MAX"] {
         let inside = upper

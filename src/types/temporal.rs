@@ -96,22 +96,38 @@ impl Cursor<'_> {
         )
     }
 
-    /// `2011-02-03` as days since 1970.
-    fn date(&mut self) -> Option<i64> {
+    /// `2011-02-03` as days since 1970; `last_day` says whether the 31st of a shorter month is its
+    /// last day.
+    fn date(&mut self, last_day: bool) -> Option<i64> {
+        // Four digits, or more of them behind a sign.
         let negative = self.eat(b'-');
-        let year = self.number(4, 7)?;
+        let signed = negative || self.eat(b'+');
+        let digits = self.rest.iter().take_while(|byte| byte.is_ascii_digit());
+        let more = signed && digits.count() > 4;
+        if signed && !negative && !more {
+            return None;
+        }
+        let year = self.number(4, if more { 9 } else { 4 })?;
         let year = if negative { -year } else { year };
         if !self.eat(b'-') {
             return None;
         }
-        let month = u32::try_from(self.number(1, 2)?).ok()?;
+        let month = u32::try_from(self.number(2, 2)?).ok()?;
         if !self.eat(b'-') {
             return None;
         }
-        let day = u32::try_from(self.number(1, 2)?).ok()?;
-        let days = days_from_civil(year, month.max(1), day);
-        // A month or day that does not exist comes back as another one.
-        (civil_from_days(days) == (year, month, day)).then_some(days)
+        let day = u32::try_from(self.number(2, 2)?).ok()?;
+        if !(1..=12).contains(&month) || !(1..=31).contains(&day) {
+            return None;
+        }
+        let days = days_from_civil(year, month, day);
+        // A day that does not exist comes back as another one: of a shorter month, the last is
+        // taken where that is wanted.
+        let found = civil_from_days(days);
+        match found == (year, month, day) {
+            true => Some(days),
+            false => last_day.then(|| days - i64::from(found.2)),
+        }
     }
 
     /// `04:05`, with seconds and fraction where they are there, as nanoseconds.
@@ -122,6 +138,8 @@ impl Cursor<'_> {
         }
         let minutes = self.number(1, 2)?;
         let mut nanos = 0;
+        // `24:00` is the day's end; a time of its own ends before it.
+        let day_end = !seconds_needed && hours == 24 && minutes == 0;
         if self.eat(b':') {
             let seconds = self.number(1, 2)?;
             if seconds > 59 {
@@ -131,7 +149,8 @@ impl Cursor<'_> {
         } else if seconds_needed {
             return None;
         }
-        (hours < 24 && minutes < 60).then_some((hours * 60 + minutes) * 60_000_000_000 + nanos)
+        let valid = (hours < 24 && minutes < 60) || (day_end && nanos == 0);
+        valid.then_some((hours * 60 + minutes) * 60_000_000_000 + nanos)
     }
 
     fn fraction(&mut self) -> Option<i64> {
@@ -171,7 +190,8 @@ impl Cursor<'_> {
     }
 }
 
-fn is_integer(text: &str) -> bool {
+/// Whether `text` is digits, perhaps with a sign.
+pub fn is_integer(text: &str) -> bool {
     let digits = text.strip_prefix('-').unwrap_or(text);
     !digits.is_empty() && digits.bytes().all(|byte| byte.is_ascii_digit())
 }
@@ -184,7 +204,7 @@ pub fn parse_timestamp(text: &str) -> Option<i64> {
     let mut cursor = Cursor {
         rest: text.as_bytes(),
     };
-    let days = cursor.date()?;
+    let days = cursor.date(true)?;
     let nanos = match cursor.rest {
         [b'T' | b't', ..] | [b' ', b'0'..=b'9', ..] => {
             cursor.rest = &cursor.rest[1..];
@@ -218,7 +238,7 @@ pub fn parse_date(text: &str) -> Option<i32> {
     let mut cursor = Cursor {
         rest: text.as_bytes(),
     };
-    let days = cursor.date()?;
+    let days = cursor.date(false)?;
     if !cursor.rest.is_empty() {
         return None;
     }

@@ -83,7 +83,7 @@ fn scalar_bytes(ty: &Type, word: &str) -> Option<Vec<u8>> {
             let (months, days, nanos) = temporal::parse_duration(word)?;
             encode_duration(months, days, nanos)
         }
-        Type::Inet => match word.parse().ok()? {
+        Type::Inet => match parse_inet(word)? {
             IpAddr::V4(address) => address.octets().to_vec(),
             IpAddr::V6(address) => address.octets().to_vec(),
         },
@@ -94,17 +94,56 @@ fn scalar_bytes(ty: &Type, word: &str) -> Option<Vec<u8>> {
     })
 }
 
+/// An address, in the forms that Java reads: an IPv4 address may have leading zeros and fewer than
+/// four parts, the last of which then fills the rest; one within IPv6 is taken out of it.
+fn parse_inet(word: &str) -> Option<IpAddr> {
+    if let Ok(address) = word.parse::<IpAddr>() {
+        return Some(address.to_canonical());
+    }
+    let parts: Vec<u64> = word
+        .split('.')
+        .map(
+            |part| match part.bytes().all(|byte| byte.is_ascii_digit()) {
+                true => part.parse().ok(),
+                false => None,
+            },
+        )
+        .collect::<Option<_>>()?;
+    let (last, first) = parts.split_last()?;
+    if first.len() > 3 || first.iter().any(|part| *part > 255) {
+        return None;
+    }
+    let rest_bits = 32 - 8 * first.len() as u32;
+    if last >> rest_bits != 0 {
+        return None;
+    }
+    let high = first.iter().fold(0, |high, part| high << 8 | part);
+    let bits = u32::try_from(high << rest_bits | last).ok()?;
+    Some(IpAddr::V4(bits.into()))
+}
+
 fn unreadable(ty: &Type, word: &str) -> Error {
     let shown: String = word.chars().take(100).collect();
     Error::invalid(match ty {
         Type::Blob => format!("Unable to make blob from '{shown}': 0x and hex digits expected"),
-        Type::Date | Type::Timestamp => {
-            format!("Unable to coerce '{shown}' to a formatted date (long)")
+        Type::Date | Type::Time | Type::Timestamp if temporal::is_integer(word) => {
+            let (number, what) = match ty {
+                Type::Date => ("unsigned int", "date"),
+                Type::Time => ("long", "time"),
+                _ => ("long", "date"),
+            };
+            format!("Unable to make {number} (for {what}) from: '{shown}'")
         }
-        Type::Time => format!("Unable to coerce '{shown}' to a formatted time (long)"),
+        Type::Date => format!("Unable to coerce '{shown}' to a formatted date (long)"),
+        Type::Timestamp => format!("Unable to parse a date/time from '{shown}'"),
+        Type::Time => format!("(TimeType) Unable to coerce '{shown}' to a formatted time (long)"),
         Type::Duration => format!("Unable to convert '{shown}' to a duration"),
         Type::Inet => format!("Unable to make inet address from '{shown}'"),
         Type::Uuid | Type::TimeUuid => format!("Unable to make UUID from '{shown}'"),
+        Type::BigInt | Type::Counter => format!("Unable to make long from '{shown}'"),
+        Type::SmallInt => format!("Unable to make short from '{shown}'"),
+        Type::TinyInt => format!("Unable to make byte from '{shown}'"),
+        Type::Decimal => format!("unable to make BigDecimal from '{shown}'"),
         ty => format!("Unable to make {ty} from '{shown}'"),
     })
 }

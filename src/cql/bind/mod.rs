@@ -209,7 +209,8 @@ impl Binder<'_> {
     fn token_function(&self, call: &FunctionCall) -> Result<Scalar> {
         if call.arguments.len() != self.partition_types.len() {
             return Err(Error::invalid(format!(
-                "Invalid number of arguments for function token: {} expected but {} provided",
+                "Invalid number of arguments in call to function system.token: {} required but {} \
+                 provided",
                 self.partition_types.len(),
                 call.arguments.len()
             )));

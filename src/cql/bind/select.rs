@@ -348,8 +348,8 @@ fn order(table: &Table, select: &Select, fixed: &Fixed) -> Result<(bool, Vec<Col
             if !skippable {
                 return Err(placed(
                     Error::invalid(
-                        "Ordering by clustered columns must follow the declared order in the \
-                         PRIMARY KEY",
+                        "Order by currently only supports the ordering of columns following their \
+                         declared order in the PRIMARY KEY",
                     ),
                     by.column.position,
                 ));

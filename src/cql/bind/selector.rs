@@ -226,7 +226,13 @@ impl Binder<'_> {
         }
         let preferred = preferred_type(expr);
         match preferred {
-            Some(Type::BigInt) if *other == Type::Int => Type::BigInt,
+            // A number constant is an int, or what holds it, and the result widens: smallint + 1
+            // is an int, float + 0.5 a double.
+            Some(number @ (Type::Int | Type::BigInt | Type::VarInt | Type::Double))
+                if functions::is_numeric(other) =>
+            {
+                number
+            }
             _ if self.fit(expr, other) != Fit::No => other.clone(),
             Some(preferred) => preferred,
             None => other.clone(),
@@ -260,7 +266,10 @@ impl Binder<'_> {
         if let Some(keyspace) = &call.name.keyspace
             && keyspace.text != "system"
         {
-            return Err(Error::invalid(format!("Unknown function '{}'", call.name)));
+            return Err(Error::invalid(format!(
+                "Unknown function {} called",
+                call.name
+            )));
         }
         let name = call.name.name.text.as_str();
         if name == "token" && self.is_own_token(selection.table, call)? {
@@ -421,8 +430,9 @@ impl Binder<'_> {
             Type::Set { element, .. } => (Type::clone(element), Type::clone(element)),
             _ => {
                 return Err(Error::invalid(format!(
-                    "Element selection is only allowed on sets and maps, but {} is a {ty}",
-                    column_name(of)
+                    "Element selection is only allowed on sets and maps, but {} is a {}",
+                    column_name(of),
+                    kind_of(&ty)
                 )));
             }
         };
@@ -546,6 +556,15 @@ fn widens(known: &Type, wanted: &Type) -> bool {
         (known, wanted),
         (Type::Ascii, Type::Text) | (Type::TimeUuid, Type::Uuid) | (Type::Counter, Type::BigInt)
     )
+}
+
+/// A type without its elements': what is said of a thing that has none to select.
+fn kind_of(ty: &Type) -> String {
+    match ty {
+        Type::List { .. } => "list".to_owned(),
+        Type::Tuple(_) => "tuple".to_owned(),
+        ty => ty.to_string(),
+    }
 }
 
 fn no_field(column: &str, ty: &Type, field: &Name) -> Error {

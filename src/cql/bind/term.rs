@@ -179,8 +179,7 @@ impl Binder<'_> {
             } => (element, Some(usize::from(*dimensions))),
             ty => {
                 return Err(Error::invalid(format!(
-                    "Invalid list literal for {} of type {ty}",
-                    receiver.name
+                    "Unexpected receiver type '{ty}'; only list and vector are expected"
                 )));
             }
         };
@@ -197,7 +196,8 @@ impl Binder<'_> {
         }
         let name = format!("value({})", receiver.name);
         let inner = receiver.named(&name).of_type(element);
-        let terms = self.elements(items, &inner, "list", receiver)?;
+        let what = if vector.is_some() { "vector" } else { "list" };
+        let terms = self.elements(items, &inner, what, receiver)?;
         Ok(match vector {
             Some(_) => Term::Vector(receiver.ty.clone(), terms),
             None => Term::List(terms),
@@ -223,7 +223,10 @@ impl Binder<'_> {
                 )));
             }
             if matches!(item.kind, ExprKind::Literal(Literal::Null)) {
-                return Err(Error::invalid("null is not supported inside collections"));
+                let outside = if what == "vector" { what } else { "collection" };
+                return Err(Error::invalid(format!(
+                    "null is not supported inside {outside}s"
+                )));
             }
             terms.push(self.term(item, inner)?);
         }
@@ -240,9 +243,6 @@ impl Binder<'_> {
             }
             Type::Map { key, .. } if items.is_empty() => {
                 Ok(Term::Map(Type::clone(key), Vec::new()))
-            }
-            Type::Udt { udt, .. } if items.is_empty() => {
-                Ok(Term::Tuple(vec![Term::Constant(None); udt.fields.len()]))
             }
             ty => Err(Error::invalid(format!(
                 "Invalid set literal for {} of type {ty}",
@@ -360,7 +360,10 @@ impl Binder<'_> {
         if let Some(keyspace) = &call.name.keyspace
             && keyspace.text != "system"
         {
-            return Err(Error::invalid(format!("Unknown function '{}'", call.name)));
+            return Err(Error::invalid(format!(
+                "Unknown function {} called",
+                call.name
+            )));
         }
         if call.name.name.text == "token" {
             return self.token_function(call);
@@ -415,7 +418,7 @@ impl Binder<'_> {
             },
             ExprKind::Set(items) => match ty {
                 Type::Set { element, .. } => all(items, element),
-                Type::Map { .. } | Type::Udt { .. } => weak_if(items.is_empty()),
+                Type::Map { .. } => weak_if(items.is_empty()),
                 _ => Fit::No,
             },
             ExprKind::Map(entries) => {

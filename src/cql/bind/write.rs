@@ -102,7 +102,7 @@ impl Binder<'_> {
             });
             if clash {
                 return Err(placed(
-                    Error::invalid(format!(
+                    Error::syntax(format!(
                         "Multiple incompatible setting of column {}",
                         new.column.name
                     )),

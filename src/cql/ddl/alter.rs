@@ -72,9 +72,10 @@ impl Context<'_> {
                     drop_column(table, column, *if_exists, timestamp)?;
                 }
             }
-            AlterTableAction::Rename { if_exists, renames } => {
+            // Cassandra reads IF EXISTS here and then wants the column all the same.
+            AlterTableAction::Rename { renames, .. } => {
                 for (from, to) in renames {
-                    rename_column(table, from, to, *if_exists)?;
+                    rename_column(table, from, to)?;
                 }
             }
             AlterTableAction::Type { .. } => {
@@ -93,7 +94,7 @@ impl Context<'_> {
             }
             AlterTableAction::DropCompactStorage => {
                 return Err(Error::invalid(
-                    "Cannot DROP COMPACT STORAGE on table without COMPACT STORAGE",
+                    "DROP COMPACT STORAGE is disabled. Enable in cassandra.yaml to use.",
                 ));
             }
             AlterTableAction::With(properties) => alter_options(table, properties)?,
@@ -245,15 +246,12 @@ fn drop_column(table: &mut Table, name: &Name, if_exists: bool, timestamp: i64) 
     Ok(())
 }
 
-fn rename_column(table: &mut Table, from: &Name, to: &Name, if_exists: bool) -> Result<()> {
+fn rename_column(table: &mut Table, from: &Name, to: &Name) -> Result<()> {
     let place = |error: Error| error.at(from.position.line, from.position.column);
     let full_name = table.full_name();
     let Some(column) = table.column(&from.text) else {
-        if if_exists {
-            return Ok(());
-        }
         return Err(place(Error::invalid(format!(
-            "Column {from} was not found in table {full_name}"
+            "Undefined column name {from} in table {full_name}"
         ))));
     };
     let id = column.id;

@@ -1,7 +1,9 @@
 //! CREATE, ALTER and DROP KEYSPACE.
 
 use crate::cql::ast::{AlterKeyspace, CreateKeyspace, Drop, Property};
-use crate::cql::ddl::{Context, Decision, check_modifiable, check_name, event, option_values};
+use crate::cql::ddl::{
+    Context, Decision, SYSTEM_KEYSPACES, check_modifiable, check_name, event, option_values,
+};
 use crate::cql::result::{SchemaAction, SchemaEvent, SchemaTarget};
 use crate::error::{Error, ErrorKind, Result};
 use crate::schema::{Catalog, OptionValue, SchemaChange, replication};
@@ -24,7 +26,7 @@ fn settings(keyspace: &str, properties: &[Property]) -> Result<Settings> {
         };
         if again {
             return Err(Error::syntax(format!(
-                "Multiple definition for property '{name}'"
+                "Multiple definitions for property '{name}'"
             )));
         }
         match value {
@@ -53,7 +55,16 @@ impl Context<'_> {
         create: &CreateKeyspace,
     ) -> Result<Decision> {
         let name = &create.name.text;
-        check_modifiable(name)?;
+        if SYSTEM_KEYSPACES.contains(&name.as_str()) {
+            return Err(match name.as_str() {
+                // These two are ordinary keyspaces to Cassandra.
+                "system_auth" | "system_traces" => Error::new(
+                    ErrorKind::AlreadyExists,
+                    format!("Cannot add existing keyspace \"{name}\""),
+                ),
+                _ => Error::invalid(format!("System keyspace '{name}' is not user-modifiable")),
+            });
+        }
         check_name("Keyspace", "", name)?;
         let settings = settings(name, &create.properties)?;
         if catalog.keyspaces.contains_key(name) {

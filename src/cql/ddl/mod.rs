@@ -25,7 +25,7 @@ mod tests;
 use crate::cql::ast::{Drop, DropKind, Property, PropertyValue, QualifiedName, StatementKind};
 use crate::cql::result::{QueryResult, SchemaAction, SchemaEvent, SchemaTarget};
 use crate::error::{Error, ErrorKind, Result};
-use crate::limits::NAME_LENGTH_MAX;
+use crate::limits::{NAME_LENGTH_MAX, TABLE_NAME_LENGTH_MAX};
 use crate::schema::{Catalog, Keyspace, OptionValue, SchemaChange};
 use crate::storage::Engine;
 use std::sync::Arc;
@@ -173,11 +173,21 @@ fn check_name(kind: &str, prefix: &str, name: &str) -> Result<()> {
     let plain = name
         .bytes()
         .all(|byte| byte.is_ascii_alphanumeric() || byte == b'_');
-    if name.is_empty() || name.len() > NAME_LENGTH_MAX || !plain {
-        return Err(Error::config(format!(
+    let keyspace = kind == "Keyspace";
+    let most = if keyspace {
+        NAME_LENGTH_MAX
+    } else {
+        TABLE_NAME_LENGTH_MAX
+    };
+    if name.is_empty() || name.len() > most || !plain {
+        let rule = format!(
             "{prefix}{kind} name must not be empty, more than {NAME_LENGTH_MAX} characters long, \
-             or contain non-alphanumeric-underscore characters (got \"{name}\")"
-        )));
+             or contain non-alphanumeric-underscore characters"
+        );
+        return Err(match keyspace {
+            true => Error::invalid(format!("{rule} (got '{name}')")),
+            false => Error::config(format!("{rule} (got \"{name}\")")),
+        });
     }
     Ok(())
 }

@@ -215,8 +215,9 @@ fn custom(class: &str) -> Result<Type> {
         "UTF8Type" => Type::Text,
         "UUIDType" => Type::Uuid,
         _ => {
-            return Err(Error::config(format!(
-                "Unable to find abstract-type class '{class}'"
+            return Err(Error::syntax(format!(
+                "Error setting type {class}: Unable to find abstract-type class \
+                 'org.apache.cassandra.db.marshal.{class}'"
             )));
         }
     })

@@ -275,11 +275,13 @@ fn check_key(
             )),
             Some(ty) if ty.is_multi_cell() => {
                 let kind = match ty {
-                    Type::Udt { .. } => "user-defined type",
-                    _ => "collection type",
+                    Type::Udt { udt, .. } => {
+                        format!("user-defined type \"{}.{}\"", udt.keyspace, udt.name)
+                    }
+                    _ => format!("collection type {ty}"),
                 };
                 Some(format!(
-                    "Invalid non-frozen {kind} {ty} for PRIMARY KEY column '{name}'"
+                    "Invalid non-frozen {kind} for PRIMARY KEY column '{name}'"
                 ))
             }
             Some(Type::Counter) => Some(format!(
@@ -312,10 +314,17 @@ fn check_clustering_order(create: &CreateTable, clustering: &[Name]) -> Result<(
             )));
         }
     }
-    if order.len() > clustering.len() {
-        return Err(Error::invalid(
-            "Only clustering columns can be defined in CLUSTERING ORDER directive",
-        ));
+    let others: Vec<&str> = order
+        .iter()
+        .filter(|(name, _)| clustering.iter().all(|known| known.text != name.text))
+        .map(|(name, _)| name.text.as_str())
+        .collect();
+    if !others.is_empty() {
+        return Err(Error::invalid(format!(
+            "Only clustering key columns can be defined in CLUSTERING ORDER directive: [{}] are \
+             not clustering columns",
+            others.join(", ")
+        )));
     }
     for ((name, _), expected) in order.iter().zip(clustering) {
         if name.text == expected.text {

@@ -77,7 +77,10 @@ impl Context<'_> {
                 if_not_exists,
                 field,
                 ty,
-            } => add_field(&mut udt, keyspace, field, ty, *if_not_exists)?,
+            } => {
+                check_not_in_key(keyspace, &udt, field, ty)?;
+                add_field(&mut udt, keyspace, field, ty, *if_not_exists)?;
+            }
             AlterTypeAction::Rename { if_exists, renames } => {
                 for (from, to) in renames {
                     rename_field(&mut udt, from, to, *if_exists)?;
@@ -260,6 +263,31 @@ fn replaced_fields(udt: &Udt, new: &Arc<Udt>) -> Udt {
     }
 }
 
+/// Refuses a field more in a type that keys are made of: they are compared by all fields, so old
+/// values would change their place. (Cassandra refuses it for partition keys alone.)
+fn check_not_in_key(keyspace: &Keyspace, udt: &Udt, field: &Name, ty: &TypeExpr) -> Result<()> {
+    let name = &udt.name;
+    let tables = |part: fn(&Table) -> &[Column]| -> Vec<String> {
+        let tables = keyspace.tables.values();
+        let using = tables.filter(|table| part(table).iter().any(|c| mentions(&c.ty, name)));
+        using.map(|table| table.full_name()).collect()
+    };
+    let partition = tables(|table| &table.partition_key);
+    let (part, found) = match partition.is_empty() {
+        false => ("partition", partition),
+        true => ("clustering", tables(|table| &table.clustering)),
+    };
+    if found.is_empty() {
+        return Ok(());
+    }
+    Err(Error::invalid(format!(
+        "Cannot add new field {field} of type {ty} to user type {}.{name} as the type is being \
+         used in {part} key by the following tables: {}",
+        udt.keyspace,
+        found.join(", ")
+    )))
+}
+
 /// The changes that put `udt`'s new definition everywhere.
 fn with_new_definition(keyspace: &Keyspace, udt: Udt) -> Result<Vec<SchemaChange>> {
     let name = udt.name.clone();
@@ -275,19 +303,11 @@ fn with_new_definition(keyspace: &Keyspace, udt: Udt) -> Result<Vec<SchemaChange
         }
     }
     for table in keyspace.tables.values() {
-        let mentioned = |columns: &[Column]| columns.iter().any(|c| mentions(&c.ty, &name));
-        if mentioned(&table.partition_key) || mentioned(&table.clustering) {
-            // The values of a key are compared by all fields, so old ones would change their place.
-            return Err(Error::invalid(format!(
-                "Cannot alter user type '{}.{name}': it is used by the PRIMARY KEY of table {}",
-                keyspace.name, table.name
-            )));
-        }
         let dropped = table
             .dropped
             .values()
             .any(|d| mentions(&d.column.ty, &name));
-        if !mentioned(&table.statics) && !mentioned(&table.regulars) && !dropped {
+        if !table.columns().any(|c| mentions(&c.ty, &name)) && !dropped {
             continue;
         }
         let mut table = Table::clone(table);
@@ -296,8 +316,10 @@ fn with_new_definition(keyspace: &Keyspace, udt: Udt) -> Result<Vec<SchemaChange
             .values_mut()
             .map(|dropped| &mut dropped.column);
         for column in table
-            .statics
+            .partition_key
             .iter_mut()
+            .chain(&mut table.clustering)
+            .chain(&mut table.statics)
             .chain(&mut table.regulars)
             .chain(dropped)
         {

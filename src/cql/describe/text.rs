@@ -123,8 +123,20 @@ fn definition(column: &Column) -> String {
 /// The columns, with dropped ones where they are wanted, and the primary key.
 fn columns(table: &Table, with_dropped: bool) -> String {
     let single = table.partition_key.len() == 1 && table.clustering.is_empty();
-    let mut lines: Vec<String> = table
-        .columns()
+    // Columns of one cell stand before those of several, as in Cassandra.
+    let mut columns: Vec<&Column> = table.columns().collect();
+    let cells = |column: &&Column| {
+        let place = match column.kind {
+            ColumnKind::PartitionKey => 0,
+            ColumnKind::Clustering => 1,
+            ColumnKind::Static => 2,
+            ColumnKind::Regular => 3,
+        };
+        (place, place >= 2 && column.ty.is_multi_cell())
+    };
+    columns.sort_by_key(cells);
+    let mut lines: Vec<String> = columns
+        .into_iter()
         .map(|column| match column.kind {
             ColumnKind::PartitionKey if single => format!("{} PRIMARY KEY", definition(column)),
             _ => definition(column),

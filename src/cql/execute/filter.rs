@@ -1,12 +1,13 @@
 //! Conditions that are checked row by row.
 
 use crate::cql::ast::Operator;
-use crate::cql::evaluate::Context;
+use crate::cql::evaluate::{Context, term};
 use crate::cql::execute::cells::path_value;
 use crate::cql::execute::keys::restricting;
 use crate::cql::execute::view::RowView;
-use crate::cql::plan::{ColumnRef, Filter, FilterLeft};
-use crate::error::Result;
+use crate::cql::plan::{ColumnRef, Filter, FilterLeft, Slot};
+use crate::error::{Error, Result};
+use crate::schema::ColumnKind;
 use crate::types::{Type, collection};
 use bytes::Bytes;
 use std::cmp::Ordering;
@@ -39,8 +40,23 @@ impl BoundFilter {
             FilterLeft::Token => "partition key token".to_owned(),
         };
         let mut values = Vec::with_capacity(filter.right.len());
-        for term in &filter.right {
-            let value = restricting(term, &name, context)?;
+        let unkeyed = match &filter.left {
+            FilterLeft::Column(column) | FilterLeft::Entry(column, _) => {
+                matches!(column.kind, ColumnKind::Regular | ColumnKind::Static)
+            }
+            _ => false,
+        };
+        for of in &filter.right {
+            let is_null = unkeyed && matches!(term(of, context)?, Slot::Null);
+            if is_null && filter.operator == Operator::In {
+                continue;
+            }
+            if is_null {
+                return Err(Error::invalid(format!(
+                    "Unsupported null value for column {name}"
+                )));
+            }
+            let value = restricting(of, &name, context)?;
             if filter.listed {
                 let elements = collection::elements(&value)?;
                 values.extend(elements.into_iter().map(|e| value.slice_ref(e)));

@@ -106,7 +106,12 @@ fn timestamp(of: &Term, context: &Context<'_>) -> Result<Option<i64>> {
         Slot::Unset => Ok(None),
         Slot::Null => Err(Error::invalid("Invalid null value of timestamp")),
         Slot::Bytes(bytes) => match <[u8; 8]>::try_from(&*bytes).map(i64::from_be_bytes) {
-            Ok(i64::MIN) | Err(_) => Err(Error::invalid("Invalid timestamp value")),
+            Ok(i64::MIN) => Err(Error::invalid(format!(
+                "Out of bound timestamp, must be in [{}, {}]",
+                i64::MIN + 1,
+                i64::MAX
+            ))),
+            Err(_) => Err(Error::invalid("Invalid timestamp value")),
             Ok(micros) => Ok(Some(micros)),
         },
     }

@@ -159,7 +159,7 @@ fn compute(op: ArithmeticOp, left: &Number, right: &Number, to: &Type) -> Result
         }
         Type::Double => Ok(Number::Double(float(op, left.to_f64(), right.to_f64()))),
         Type::Decimal => {
-            let (left, right) = (left.to_decimal()?, right.to_decimal()?);
+            let (left, right) = (left.to_decimal_operand()?, right.to_decimal_operand()?);
             Ok(Number::Decimal(match op {
                 ArithmeticOp::Add => decimal::add(&left, &right)?,
                 ArithmeticOp::Subtract => decimal::subtract(&left, &right)?,
@@ -218,10 +218,14 @@ fn varint(op: ArithmeticOp, left: &BigInt, right: &BigInt) -> Result<BigInt> {
         ArithmeticOp::Add => left + right,
         ArithmeticOp::Subtract => left - right,
         ArithmeticOp::Multiply => left * right,
-        _ if right.sign() == Sign::NoSign => return Err(by_zero()),
+        _ if right.sign() == Sign::NoSign => return Err(by_zero_varint()),
         ArithmeticOp::Divide => left / right,
         ArithmeticOp::Modulo => left % right,
     })
+}
+
+fn by_zero_varint() -> Error {
+    Error::new(ErrorKind::FunctionFailure, "BigInteger divide by zero")
 }
 
 fn out_of_range() -> Error {
@@ -246,9 +250,14 @@ fn add_to_date(date: &[u8], duration: &[u8], sign: i64) -> Result<Option<Vec<u8>
     let (months, more_days, nanos) = signed_duration(duration, sign)?;
     if nanos != 0 {
         let text = crate::types::text::format(&Type::Duration, duration);
-        return Err(Error::invalid(format!(
-            "The duration must have a day precision. Was: {text}"
-        )));
+        return Err(Error::new(
+            ErrorKind::FunctionFailure,
+            format!(
+                "the operation 'date {} duration' failed: The duration must have a day precision. \
+                 Was: {text}",
+                if sign < 0 { '-' } else { '+' }
+            ),
+        ));
     }
     let days = temporal::add_months(i64::from(days), months) + more_days;
     let days = i32::try_from(days).map_err(|_| out_of_range())?;

@@ -212,13 +212,18 @@ pub fn arithmetic(op: ArithmeticOp, left: &Type, right: &Type) -> Result<Scalar>
     arithmetic::find(op, left, right)
 }
 
+/// Whether values of a type can be computed with.
+pub fn is_numeric(ty: &Type) -> bool {
+    number::NUMERIC.contains(ty)
+}
+
 /// `-operand`.
 pub fn negate(operand: &Type) -> Result<Scalar> {
     arithmetic::negation(operand)
 }
 
 fn unknown(name: &str) -> Error {
-    Error::invalid(format!("Unknown function '{name}'"))
+    Error::invalid(format!("Unknown function {name} called"))
 }
 
 #[cfg(test)]

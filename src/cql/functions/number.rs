@@ -92,6 +92,16 @@ impl Number {
     }
 
     /// As a decimal: floats by their shortest text. There is none for NaN and infinity.
+    /// As an operand of decimal arithmetic, in which Cassandra takes every number of fixed size by
+    /// its double: an int comes with one zero behind the point.
+    pub(super) fn to_decimal_operand(&self) -> Result<Decimal> {
+        match self {
+            Self::Integer(value) => Self::Double(*value as f64).to_decimal(),
+            Self::Float(value) => Self::Double(f64::from(*value)).to_decimal(),
+            _ => self.to_decimal(),
+        }
+    }
+
     pub(super) fn to_decimal(&self) -> Result<Decimal> {
         let parse = |text: String| {
             let text = if text.contains(['.', 'e']) {

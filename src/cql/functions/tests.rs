@@ -125,7 +125,7 @@ fn blobs() {
     );
     assert_eq!(
         message(call("blob_as_blob", &[Type::Blob], &["0x"])),
-        "Unknown function 'blob_as_blob'"
+        "Unknown function blob_as_blob called"
     );
 }
 
@@ -204,7 +204,10 @@ fn collections() {
 
 #[test]
 fn resolution() {
-    assert_eq!(message(call("nope", &[], &[])), "Unknown function 'nope'");
+    assert_eq!(
+        message(call("nope", &[], &[])),
+        "Unknown function nope called"
+    );
     assert_eq!(
         message(call("min_timeuuid", &[Type::Int], &["1"])),
         "Type error: a value of type int cannot be passed as argument 0 of function \
@@ -469,7 +472,10 @@ fn operators_refused() {
     );
     let date = arithmetic(Add, &Type::Date, &Type::Duration).unwrap();
     let error = message(run(&date, &["2012-01-01", "1h"]));
-    assert_eq!(error, "The duration must have a day precision. Was: 1h");
+    assert_eq!(
+        error,
+        "the operation 'date + duration' failed: The duration must have a day precision. Was: 1h"
+    );
     assert_eq!(
         run(&negate(&Type::Int).unwrap(), &["5"]).unwrap().unwrap(),
         "-5"

@@ -198,7 +198,20 @@ impl Parser<'_> {
                 return self.string().map(|text| Some(Literal::String(text)));
             }
             TokenKind::Integer => Literal::Integer(slice.to_owned()),
-            TokenKind::Float => Literal::Float(slice.to_owned()),
+            TokenKind::Float => {
+                // No constant is beyond the doubles, not even a decimal.
+                if slice.parse::<f64>().is_ok_and(f64::is_infinite) {
+                    let position = self.position();
+                    return Err(Error::syntax(format!(
+                        "Failed parsing statement: [{}] reason: NumberFormatException Character I \
+                         is neither a decimal digit number, decimal point, nor \"e\" notation \
+                         exponential mark.",
+                        super::shorten(self.lexer.text())
+                    ))
+                    .at(position.line, position.column));
+                }
+                Literal::Float(slice.to_owned())
+            }
             TokenKind::Duration => Literal::Duration(slice.to_owned()),
             TokenKind::Hex => Literal::Hex(slice.get(2..).unwrap_or_default().to_owned()),
             TokenKind::Uuid => match uuid::Uuid::try_parse(slice) {
@@ -394,7 +407,11 @@ impl Parser<'_> {
     fn cell_info(&mut self, info: CellInfo) -> Result<ExprKind> {
         self.advance()?;
         self.expect_symbol(Symbol::LeftParen)?;
-        let of = self.expression(Allow::Columns)?;
+        if !self.at_name() && !self.at_symbol(Symbol::Star) {
+            return Err(self.no_viable());
+        }
+        // A column or a part of one: nothing is computed in here.
+        let of = self.nested(|parser| parser.postfix(Allow::Columns))?;
         self.expect_symbol(Symbol::RightParen)?;
         Ok(ExprKind::CellInfo(info, Box::new(of)))
     }
@@ -404,6 +421,10 @@ impl Parser<'_> {
         self.expect_symbol(Symbol::LeftParen)?;
         let of = self.expression(Allow::Columns)?;
         self.expect("AS")?;
+        let known = crate::types::name::native_type(self.slice()).is_some();
+        if self.token.kind != TokenKind::Word || !known {
+            return Err(self.no_viable());
+        }
         let ty = self.type_expr()?;
         self.expect_symbol(Symbol::RightParen)?;
         Ok(ExprKind::Cast(Box::new(of), ty))

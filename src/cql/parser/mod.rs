@@ -35,7 +35,7 @@ pub fn parse_statement(text: &str) -> Result<Statement> {
     let kind = parser.statement()?;
     parser.eat_symbol(Symbol::Semicolon)?;
     if parser.token.kind != TokenKind::End {
-        return Err(parser.error_at("missing EOF at"));
+        return Err(parser.mismatched("EOF"));
     }
     Ok(Statement {
         kind,
@@ -54,8 +54,9 @@ struct Parser<'a> {
     recent: Recent,
 }
 
-/// How many tokens before the wrong one an error message quotes.
-const TOKENS_QUOTED: usize = 5;
+/// How many tokens before the wrong one an error message quotes. What separates two tokens is one
+/// too, as in Cassandra.
+const TOKENS_QUOTED: usize = 10;
 
 /// Where the last few tokens started: what an error message quotes must not cost a second look at
 /// the whole text, since some errors are only attempts.
@@ -144,6 +145,9 @@ impl<'a> Parser<'a> {
     fn advance(&mut self) -> Result<Token> {
         let next = self.lexer.next()?;
         self.recent.push(self.token.start);
+        if next.start > self.token.end {
+            self.recent.push(self.token.end);
+        }
         Ok(std::mem::replace(&mut self.token, next))
     }
 
@@ -280,36 +284,43 @@ impl<'a> Parser<'a> {
     }
 
     fn error_with(&self, what: &str, suffix: &str) -> Error {
+        let position = self.position();
+        if self.token.kind == TokenKind::End {
+            // Cassandra's parser knows no place for the end of the text; people do.
+            return Error::syntax(format!("line 0:-1 {what} '<EOF>'{suffix}"))
+                .at(position.line, position.column);
+        }
+        let slice = self.slice();
+        if self.token.kind == TokenKind::Unknown {
+            let text = format!("{position} no viable alternative at character '{slice}'");
+            return Error::syntax(text);
+        }
         let found = match self.token.kind {
-            TokenKind::End => "<EOF>".to_owned(),
-            _ => shorten(self.slice()),
+            TokenKind::QuotedName if slice.len() > 2 => names::unquoted(slice, '"'),
+            TokenKind::String => names::unquoted(slice, '\''),
+            _ => slice.to_owned(),
         };
         Error::syntax(format!(
-            "{} {what} '{found}'{suffix}{}",
-            self.position(),
+            "{position} {what} '{}'{suffix}{}",
+            shorten(&found),
             self.context()
         ))
     }
 
     /// The neighbourhood of the current token: ` (…FROM t [x]…)`.
     fn context(&self) -> String {
+        let text = self.lexer.text();
         let (oldest, cut) = self.recent.oldest();
         let start = oldest.unwrap_or(self.token.start);
-        let before = self
-            .lexer
-            .text()
-            .get(start..self.token.start)
-            .unwrap_or_default();
+        let before = text.get(start..self.token.start).unwrap_or_default();
         let dots = if cut { "..." } else { "" };
-        match self.token.kind {
-            TokenKind::End if before.is_empty() => String::new(),
-            TokenKind::End => format!(" ({dots}{}[<EOF>])", shorten_front(before)),
-            _ => format!(
-                " ({dots}{}[{}]...)",
-                shorten_front(before),
-                shorten(self.slice())
-            ),
-        }
+        let more = if self.token.end < text.trim_end().len() {
+            "..."
+        } else {
+            ""
+        };
+        let (before, token) = (shorten_front(before), shorten(self.slice()));
+        format!(" ({dots}{before}[{token}]{more})")
     }
 }
 

@@ -57,17 +57,18 @@ impl Parser<'_> {
         })
     }
 
-    /// `USING TIMESTAMP … AND TTL …`, the latter where `ttl` says that it may stand.
+    /// `USING TIMESTAMP … AND TTL …`, the latter where `ttl` says that it may stand. Of two alike
+    /// the last one counts.
     fn using(&mut self, ttl: bool) -> Result<Using> {
         let mut using = Using::default();
         if !self.eat("USING")? {
             return Ok(using);
         }
         loop {
-            if self.at("TIMESTAMP") && using.timestamp.is_none() {
+            if self.at("TIMESTAMP") {
                 self.advance()?;
                 using.timestamp = Some(self.integer_or_marker()?);
-            } else if ttl && self.at("TTL") && using.ttl.is_none() {
+            } else if ttl && self.at("TTL") {
                 self.advance()?;
                 using.ttl = Some(self.integer_or_marker()?);
             } else if ttl {
@@ -127,10 +128,9 @@ impl Parser<'_> {
         if self.at_name() && operator {
             let other = self.name()?;
             if other.text != column {
-                return Err(Error::syntax(format!(
-                    "{} Only expressions of the form X = X +<value> are supported.",
-                    other.position
-                )));
+                let message = "Only expressions of the form X = X +<value> are supported.";
+                let position = other.position;
+                return Err(Error::syntax(message).at(position.line, position.column));
             }
             return if self.eat_symbol(Symbol::Plus)? {
                 Ok(AssignmentKind::Add(self.term()?))
@@ -145,10 +145,9 @@ impl Parser<'_> {
         }
         let other = self.name()?;
         if other.text != column {
-            return Err(Error::syntax(format!(
-                "{} Only expressions of the form X = <value> + X are supported.",
-                other.position
-            )));
+            let message = "Only expressions of the form X = <value> + X are supported.";
+            let position = other.position;
+            return Err(Error::syntax(message).at(position.line, position.column));
         }
         Ok(AssignmentKind::Prepend(value))
     }

@@ -6,6 +6,11 @@ use crate::cql::parser::{Parser, name_of};
 use crate::error::{Error, Result};
 use crate::types::name::is_reserved;
 
+/// What a quoted text says without its quotes.
+pub(super) fn unquoted(slice: &str, quote: char) -> String {
+    unquote(slice, quote)
+}
+
 impl Parser<'_> {
     /// Whether `token` can be a name.
     pub(super) fn is_name(&self, token: &Token) -> bool {

@@ -227,7 +227,7 @@ impl Parser<'_> {
             let value = self.property_text()?;
             if entries.iter().any(|(known, _)| *known == key) {
                 return Err(Error::syntax(format!(
-                    "{position} Multiple definition for property '{key}'"
+                    "{position} Multiple definitions for property '{key}'"
                 )));
             }
             entries.push((key, value));

@@ -147,7 +147,7 @@ impl Parser<'_> {
                 self.expect_symbol(Symbol::RightParen)?;
                 columns
             }
-            false => self.comma_list(Self::column_definition)?,
+            false => vec![self.column_definition()?],
         };
         Ok(AlterTableAction::Add {
             if_not_exists,
@@ -164,7 +164,7 @@ impl Parser<'_> {
         let if_exists = self.if_exists()?;
         let columns = match self.at_symbol(Symbol::LeftParen) {
             true => self.names_in_parentheses()?,
-            false => self.comma_list(Self::name)?,
+            false => vec![self.name()?],
         };
         let mut timestamp = None;
         if self.eat("USING")? {

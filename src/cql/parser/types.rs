@@ -72,8 +72,17 @@ impl Parser<'_> {
     }
 
     fn dimensions(&mut self) -> Result<u64> {
+        let position = self.position();
+        let negative = self.eat_symbol(Symbol::Minus)?;
         if self.token.kind != TokenKind::Integer {
             return Err(self.mismatched("INTEGER"));
+        }
+        if negative {
+            return Err(Error::invalid(format!(
+                "vectors may only have positive dimensions; given -{}",
+                self.slice()
+            ))
+            .at(position.line, position.column));
         }
         // More than fits is refused later, by the same rule as any other number too large.
         let dimensions = self.slice().parse().unwrap_or(u64::MAX);

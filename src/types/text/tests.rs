@@ -187,13 +187,13 @@ fn refused() {
             "Unable to make int from '2147483648'",
         ),
         (Type::Int, "1.0", "Unable to make int from '1.0'"),
-        (Type::TinyInt, "", "Unable to make tinyint from ''"),
+        (Type::TinyInt, "", "Unable to make byte from ''"),
         (Type::Boolean, "yes", "Unable to make boolean from 'yes'"),
         (Type::Double, "inf", "Unable to make double from 'inf'"),
         (
             Type::Timestamp,
             "soon",
-            "Unable to coerce 'soon' to a formatted date (long)",
+            "Unable to parse a date/time from 'soon'",
         ),
         (Type::Ascii, "\u{e9}", "Invalid byte for ascii: -61"),
         (
