@@ -64,6 +64,11 @@ impl Engine {
         })
     }
 
+    #[cfg(test)]
+    pub(super) fn inner(&self) -> &Inner {
+        &self.inner
+    }
+
     /// The present catalog.
     pub fn catalog(&self) -> Arc<Catalog> {
         Arc::clone(&self.inner.state().catalog)

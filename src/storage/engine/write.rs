@@ -3,7 +3,7 @@
 //! The log's append gives the position; the insertion may then happen beside others. The caller
 //! acknowledges once the log says that the position is durable.
 
-use crate::error::{Error, ErrorKind, Result};
+use crate::error::{Error, Result};
 use crate::limits;
 use crate::storage::engine::core::{Inner, unknown_table};
 use crate::storage::mutation::{Mutation, PartitionUpdate};
@@ -14,6 +14,9 @@ use crate::storage::table::State;
 use std::cell::Cell;
 use std::sync::PoisonError;
 use std::sync::atomic::Ordering;
+
+/// In the log a record has the newest server timestamp before it, in bytes.
+const CLOCK_BYTES: usize = 8;
 
 /// A record's buffer that is larger is not kept, in bytes.
 const SCRATCH_BYTES_MAX: usize = 1 << 20;
@@ -100,7 +103,7 @@ fn validate(mutation: &Mutation, state: &State) -> Result<()> {
 
 /// Fails where a record is longer than the log takes.
 fn check_size(record: &[u8]) -> Result<()> {
-    let length = record.len();
+    let length = record.len() + CLOCK_BYTES;
     if length > limits::MUTATION_BYTES_MAX {
         return Err(Error::invalid(format!(
             "Mutation of {length} bytes is too large for the maximum size of {}",
@@ -167,11 +170,7 @@ impl Inner {
         let _gate = self.gate.read().unwrap_or_else(PoisonError::into_inner);
         self.check_open()?;
         let clock = self.timestamps.last().to_le_bytes();
-        let position = self.log.append(&[&clock, record]).inspect_err(|error| {
-            if error.kind == ErrorKind::Io {
-                self.trouble.note(error);
-            }
-        })?;
+        let position = self.log.append(&[&clock, record])?;
         self.insert(position, record, updates);
         self.applied.end(position);
         Ok(position)

@@ -157,3 +157,31 @@ fn bounds_hold() {
         ""
     );
 }
+
+#[test]
+fn heads_order_as_the_whole_bytes_do() {
+    let random = crate::random::Random::seeded(3);
+    let bytes = || -> Vec<u8> {
+        let length = random.below(12);
+        (0..length)
+            .map(|_| [0, 1, 0xFF][random.below(3) as usize])
+            .collect()
+    };
+    let entries: Vec<(Vec<u8>, Vec<u8>, u64)> = (0..400)
+        .map(|_| (bytes(), bytes(), random.below(2)))
+        .collect();
+    let probe = |(key, clustering, position): &(Vec<u8>, Vec<u8>, u64)| {
+        let key = PartitionKey {
+            token: 5,
+            key: Bytes::copy_from_slice(key),
+        };
+        Entry::probe(&key, clustering, *position)
+    };
+    for a in &entries {
+        for b in &entries {
+            let expected = (&a.0, &a.1, std::cmp::Reverse(a.2));
+            let expected = expected.cmp(&(&b.0, &b.1, std::cmp::Reverse(b.2)));
+            assert_eq!(probe(a).cmp(&probe(b)), expected, "{a:?} {b:?}");
+        }
+    }
+}

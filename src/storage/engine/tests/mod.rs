@@ -1,5 +1,7 @@
 //! Tests of the engine's front.
 
+mod durability;
+
 use super::*;
 use crate::clock::VirtualClock;
 use crate::config::Config;
@@ -46,23 +48,30 @@ fn table() -> Table {
     }
 }
 
-fn engine() -> (Engine, Arc<VirtualClock>) {
-    let clock = VirtualClock::shared(1_000 * SECOND);
-    let config = Config {
+fn config() -> Config {
+    Config {
         background: false,
         seed: Some(1),
         ..Config::default()
-    };
-    let engine = Engine::in_memory(config, clock.clone()).unwrap();
+    }
+}
+
+fn create(engine: &Engine, durable_writes: bool) {
     let changes = vec![
         SchemaChange::PutKeyspace {
             name: "k".to_owned(),
             replication: BTreeMap::new(),
-            durable_writes: true,
+            durable_writes,
         },
         SchemaChange::PutTable(Box::new(table())),
     ];
     engine.change_schema(|_| Ok(changes)).unwrap();
+}
+
+fn engine() -> (Engine, Arc<VirtualClock>) {
+    let clock = VirtualClock::shared(1_000 * SECOND);
+    let engine = Engine::in_memory(config(), clock.clone()).unwrap();
+    create(&engine, true);
     (engine, clock)
 }
 
