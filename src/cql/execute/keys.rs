@@ -232,6 +232,13 @@ impl Prefix {
         Bytes::from(bytes)
     }
 
+    /// The one row whose whole clustering it is.
+    fn row(&self) -> Slice {
+        let mut bytes = self.bytes.clone();
+        key::finish_clustering(&mut bytes);
+        Slice::row(Bytes::from(bytes))
+    }
+
     /// Every row that starts with it.
     pub fn slice(&self) -> Slice {
         Slice {
@@ -351,7 +358,7 @@ pub fn slices(
     parts: &[ClusteringPart],
     context: &Context<'_>,
 ) -> Result<Vec<Slice>> {
-    if parts.is_empty() {
+    if parts.is_empty() && !table.clustering.is_empty() {
         return Ok(vec![Slice::all()]);
     }
     let (prefixes, at) = prefixes(table, parts, context)?;
@@ -367,6 +374,7 @@ pub fn slices(
                 found.extend(intersection(&low, &high));
             }
         }
+        _ if columns.is_empty() => found.extend(prefixes.iter().map(Prefix::row)),
         _ => found.extend(prefixes.iter().map(Prefix::slice)),
     }
     Ok(joined(found))

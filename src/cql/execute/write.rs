@@ -269,7 +269,7 @@ impl Writer<'_> {
         let mut stream = view.read(ReadCommand {
             table: table.id,
             partitions: Partitions::Keys(vec![key.clone()]),
-            slices: clustering.map(row_slice).into_iter().collect(),
+            slices: clustering.cloned().map(Slice::row).into_iter().collect(),
             reversed: false,
             columns: Projection::Columns(columns),
             now_seconds: self.stamp.now_seconds,
@@ -300,20 +300,6 @@ impl Writer<'_> {
             }
         }
         Ok(found)
-    }
-}
-
-/// The slice that holds one row.
-fn row_slice(clustering: &Bytes) -> Slice {
-    let prefix = clustering
-        .split_last()
-        .map_or(&[][..], |(_, prefix)| prefix);
-    let (mut start, mut end) = (prefix.to_vec(), prefix.to_vec());
-    crate::types::key::bound_before(&mut start);
-    crate::types::key::bound_after(&mut end);
-    Slice {
-        start: start.into(),
-        end: end.into(),
     }
 }
 

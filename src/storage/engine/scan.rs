@@ -77,7 +77,7 @@ enum Spans {
         plain: bool,
     },
     Rows {
-        source: MemtableSource,
+        source: Box<MemtableSource>,
         key: Option<PartitionKey>,
     },
 }
@@ -221,7 +221,7 @@ impl ColumnStream {
                 columns: Projection::Columns(Vec::new()),
                 statics: false,
             };
-            let source = self.snapshot.memtable_source(memtable, &request);
+            let source = Box::new(self.snapshot.memtable_source(memtable, &request));
             self.lanes
                 .push(Lane::new(Spans::Rows { source, key: None })?);
         }

@@ -39,7 +39,8 @@ fn deletion(timestamp: i64) -> Deletion {
     }
 }
 
-fn rows(counter: bool) -> Vec<Row> {
+/// Several contents of a row: a simple column, a collection with and without a deletion.
+fn contents(counter: bool) -> Vec<Vec<RowColumn>> {
     let cell = |timestamp| match counter {
         true => Cell::plain(
             timestamp,
@@ -58,48 +59,43 @@ fn rows(counter: bool) -> Vec<Row> {
         original: None,
         cell: cell(timestamp),
     };
-    let mut columns = vec![Vec::new()];
+    let complex = |deletion, cells| column(1, ColumnData::Complex { deletion, cells });
+    let mut contents = vec![Vec::new()];
     for timestamp in [1, 3] {
-        columns.push(vec![column(0, ColumnData::Simple(cell(timestamp)))]);
-        columns.push(vec![column(
-            1,
-            ColumnData::Complex {
-                deletion: deletion(2),
-                cells: vec![element(b"p", timestamp + 2)],
-            },
+        contents.push(vec![column(0, ColumnData::Simple(cell(timestamp)))]);
+        contents.push(vec![complex(
+            deletion(2),
+            vec![element(b"p", timestamp + 2)],
         )]);
-        columns.push(vec![column(
-            1,
-            ColumnData::Complex {
-                deletion: Deletion::NONE,
-                cells: vec![element(b"p", timestamp), element(b"q", 2)],
-            },
-        )]);
+        let two = vec![element(b"p", timestamp), element(b"q", 2)];
+        contents.push(vec![complex(Deletion::NONE, two)]);
     }
-    let markers = [
-        Liveness::NONE,
-        Liveness {
-            timestamp: 2,
-            ..Liveness::NONE
-        },
-        Liveness {
-            timestamp: 3,
-            ttl_seconds: 5,
-            expiry_seconds: NOW,
-        },
-    ];
+    contents
+}
+
+fn rows(counter: bool) -> Vec<Row> {
+    let plain = |timestamp| Liveness {
+        timestamp,
+        ..Liveness::NONE
+    };
+    let expiring = Liveness {
+        timestamp: 3,
+        ttl_seconds: 5,
+        expiry_seconds: NOW,
+    };
+    let shadowable = RowDeletion {
+        deletion: Deletion::NONE,
+        shadowable: deletion(2),
+    };
     let deletions = [
         RowDeletion::NONE,
         RowDeletion::plain(deletion(1)),
         RowDeletion::plain(deletion(2)),
-        RowDeletion {
-            deletion: Deletion::NONE,
-            shadowable: deletion(2),
-        },
+        shadowable,
     ];
     let mut rows = Vec::new();
-    for (number, columns) in columns.iter().enumerate() {
-        for liveness in markers {
+    for (number, columns) in contents(counter).iter().enumerate() {
+        for liveness in [Liveness::NONE, plain(2), expiring] {
             for deletion in deletions {
                 let row = Row {
                     clustering: Bytes::from_static(b"8"),
