@@ -52,7 +52,12 @@ pub struct Args {
     format: String,
 
     /// The text of an absent value
-    #[arg(long, value_name = "TEXT", default_value = "")]
+    #[arg(
+        long,
+        value_name = "TEXT",
+        default_value = "",
+        allow_hyphen_values = true
+    )]
     null: String,
 
     /// What stands between fields: one character, or \t
@@ -95,7 +100,7 @@ impl Args {
 
 /// Runs the command: writes what `work` has found.
 pub fn run(args: &Args, (selection, output): (Selection, Output)) -> Result<()> {
-    let database = args.data.open()?;
+    let database = args.data.open_existing()?;
     let mut options = ExportOptions::new(selection, output);
     options.dialect = Dialect {
         delimiter: args.delimiter,

@@ -35,7 +35,12 @@ pub struct Args {
     format: String,
 
     /// The text of an absent value; none is written for it
-    #[arg(long, value_name = "TEXT", default_value = "")]
+    #[arg(
+        long,
+        value_name = "TEXT",
+        default_value = "",
+        allow_hyphen_values = true
+    )]
     null: String,
 
     /// What stands between fields: one character, or \t
@@ -54,7 +59,8 @@ pub struct Args {
     #[arg(long, value_name = "N", default_value_t = 100)]
     max_errors: u64,
 
-    /// Where bad rows go; beside the first file, with .bad added, unless given
+    /// Where bad rows go; beside the first file, with .bad added, unless given; for standard input
+    /// KEYSPACE.TABLE.bad in the working directory
     #[arg(long, value_name = "FILE")]
     bad_file: Option<PathBuf>,
 
@@ -69,7 +75,7 @@ pub struct Args {
 
 /// Runs the command.
 pub fn run(args: &Args) -> Result<()> {
-    let database = args.data.open()?;
+    let database = args.data.open_existing()?;
     let inputs = args.files.iter().cloned().map(Input::Path).collect();
     let (keyspace, table) = args.table.clone();
     let mut options = ImportOptions::new(keyspace, table, inputs);

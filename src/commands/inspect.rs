@@ -10,7 +10,7 @@ use std::path::PathBuf;
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
 Examples:
-  helenus inspect helenus-data/manifest-0000000001
+  helenus inspect helenus-data/manifest-000001
   helenus inspect --rows helenus-data/tables/17/0000000004.sst")]
 pub struct Args {
     /// The file; its kind is known from its first bytes

@@ -57,12 +57,28 @@ enum Command {
 /// The database that a command works on.
 #[derive(Debug, clap::Args)]
 struct DataDir {
-    /// The directory of the database; created if absent
+    /// The directory of the database; the shell creates it if absent
     #[arg(long, value_name = "DIR", default_value = DATA_DIR)]
     data_dir: PathBuf,
 }
 
 impl DataDir {
+    /// Opens a database that has to be there: an empty one has no table to work on.
+    #[expect(clippy::disallowed_methods, reason = "looks before anything is opened")]
+    fn open_existing(&self) -> Result<Database> {
+        let empty = match std::fs::read_dir(&self.data_dir) {
+            Ok(mut entries) => entries.next().is_none(),
+            Err(error) => error.kind() == std::io::ErrorKind::NotFound,
+        };
+        if empty {
+            let message = format!("{}: there is no database here", self.data_dir.display());
+            return Err(Error::invalid(message).with_hint(
+                "Name its directory with --data-dir, or make it with `helenus shell`.",
+            ));
+        }
+        self.open()
+    }
+
     fn open(&self) -> Result<Database> {
         Database::open(&self.data_dir).map_err(|error| match error.kind {
             ErrorKind::Locked => error
@@ -193,6 +209,9 @@ fn name_part(text: &str) -> Option<(String, &str)> {
 fn delimiter(text: &str) -> Result<u8, String> {
     match text.as_bytes() {
         b"\\t" | b"tab" => Ok(b'\t'),
+        b"\"" | b"\n" | b"\r" | b"\0" => {
+            Err("a quote or a line's end cannot stand between fields".to_owned())
+        }
         [one] if one.is_ascii() => Ok(*one),
         _ => Err("expected one ASCII character, or \\t".to_owned()),
     }
@@ -222,5 +241,6 @@ mod tests {
         assert_eq!(delimiter(";"), Ok(b';'));
         assert_eq!(delimiter("\\t"), Ok(b'\t'));
         assert!(delimiter("").is_err() && delimiter(";;").is_err() && delimiter("é").is_err());
+        assert!(delimiter("\"").is_err() && delimiter("\n").is_err());
     }
 }

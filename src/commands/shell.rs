@@ -27,7 +27,7 @@ pub struct Args {
     keyspace: Option<String>,
 
     /// Run these statements; -e and -f may be given several times and run in the order given
-    #[arg(short, long, value_name = "TEXT")]
+    #[arg(short, long, value_name = "TEXT", allow_hyphen_values = true)]
     execute: Vec<String>,
 
     /// Run the statements of this file; - is standard input

@@ -63,6 +63,9 @@ pub fn hint(
 }
 
 fn syntax(message: &str, statement: &str) -> Option<String> {
+    if let Some(open) = never_closed(statement) {
+        return Some(open);
+    }
     let pieces = meaning(statement);
     let first = pieces.first()?;
     let subquery = pieces
@@ -97,20 +100,38 @@ fn syntax(message: &str, statement: &str) -> Option<String> {
     None
 }
 
+/// Where the quote or comment was opened that swallowed the statement's end.
+fn never_closed(statement: &str) -> Option<String> {
+    let piece = words::pieces(statement).pop().filter(|piece| piece.open)?;
+    let mark = match piece.kind {
+        Kind::Comment => "comment /*",
+        Kind::Name => "quote \"",
+        _ if piece.text.starts_with('$') => "quote $$",
+        _ => "quote '",
+    };
+    let before = &statement[..piece.start];
+    let line = before.matches('\n').count() + 1;
+    let line_start = before.rfind('\n').map_or(0, |end| end + 1);
+    let column = before[line_start..].chars().count() + 1;
+    Some(format!(
+        "The {mark} at line {line}, column {column} of the statement is never closed."
+    ))
+}
+
 /// The line on which a new statement seems to begin in the middle of this one.
 fn missing_semicolon(pieces: &[Piece<'_>], statement: &str) -> Option<usize> {
     let starts = |piece: &&Piece<'_>| {
-        let line_start = statement[..piece.start]
-            .rfind('\n')
-            .map_or(0, |end| end + 1);
-        let leads = statement[line_start..piece.start].trim().is_empty();
         let statement_word = [
             "SELECT", "INSERT", "CREATE", "DROP", "ALTER", "TRUNCATE", "USE",
         ]
         .iter()
         .chain(["DESCRIBE", "BEGIN", "EXIT", "COPY"].iter())
         .any(|word| piece.is(word));
-        leads && statement_word
+        // Looking back for the line's start costs time, so the word comes first.
+        statement_word && {
+            let before = statement[..piece.start].trim_end_matches([' ', '\t', '\r']);
+            before.is_empty() || before.ends_with('\n')
+        }
     };
     if pieces.first().is_some_and(|piece| piece.is("BEGIN")) {
         return None;
@@ -350,6 +371,13 @@ mod tests {
         assert!(hinted(error(), "SELECT * FROM t\nSELECT * FROM u").contains("before line 2"));
         assert_eq!(hinted(error(), "SELECT * FROM t WHERE"), "");
         assert_eq!(hinted(error(), "BEGIN BATCH\nINSERT x\nAPPLY BATCH"), "");
+        let open = hinted(error(), "SELECT *\nFROM t WHERE a = 'it''s\n");
+        assert!(
+            open.contains("quote ' at line 2, column 18"),
+            "not so: {open}"
+        );
+        assert!(hinted(error(), "SELECT \"a FROM t").contains("quote \" at line 1, column 8"));
+        assert!(hinted(error(), "SELECT a /* FROM t").contains("comment /* at line 1"));
     }
 
     #[test]

@@ -86,6 +86,8 @@ pub struct Splitter {
     column: usize,
     start_line: usize,
     start_column: usize,
+    /// Where the last comment started.
+    comment_line: usize,
     /// Whether nothing was read yet.
     first: bool,
 }
@@ -105,6 +107,7 @@ impl Default for Splitter {
             column: 1,
             start_line: 1,
             start_column: 1,
+            comment_line: 1,
             first: true,
         }
     }
@@ -178,6 +181,13 @@ impl Splitter {
             self.end_word();
             return self.take(self.at);
         }
+        if last && self.state == State::BlockComment {
+            self.state = State::Plain;
+            return Err(Error::syntax(format!(
+                "the comment that starts on line {} is never closed with */",
+                self.comment_line
+            )));
+        }
         Ok(None)
     }
 
@@ -226,6 +236,7 @@ impl Splitter {
         };
         if let Some(comment) = comment {
             self.state = comment;
+            self.comment_line = self.line;
             self.consume(byte);
             self.consume(byte);
             return false;
@@ -431,6 +442,16 @@ mod tests {
             let answer = splitter.next().and_then(|_| splitter.finish());
             assert_eq!(answer.is_ok(), good, "{length}");
         }
+    }
+
+    #[test]
+    fn a_comment_that_is_never_closed_is_refused() {
+        let mut splitter = Splitter::default();
+        splitter.push(b"SELECT 1;\n\n/* half\nSELECT 2;\n");
+        assert!(splitter.next().unwrap().is_some());
+        assert!(splitter.next().unwrap().is_none());
+        let error = splitter.finish().unwrap_err();
+        assert!(error.message.contains("line 3"), "{}", error.message);
     }
 
     #[test]

@@ -33,6 +33,12 @@ pub struct CheckSummary {
 /// Prints what `file`, of any kind that the engine writes, holds; with its rows if asked for.
 pub fn inspect_file(file: &Path, rows: bool, out: &mut dyn fmt::Write) -> Result<()> {
     let shown = file.display().to_string();
+    if file.is_dir() {
+        return Err(Error::new(
+            ErrorKind::Io,
+            format!("{shown}: is a directory; `helenus check` reads a whole one"),
+        ));
+    }
     if !file.is_file() {
         return Err(Error::new(
             ErrorKind::Io,
@@ -79,10 +85,12 @@ fn kind_of(disk: &dyn Disk, path: &str) -> Result<FileKind> {
 pub fn check_directory(directory: &Path, tell: &mut dyn FnMut(&str)) -> Result<CheckSummary> {
     let shown = directory.display();
     if !directory.is_dir() {
-        return Err(Error::new(
-            ErrorKind::Io,
-            format!("{shown}: there is no such directory"),
-        ));
+        let words = if directory.exists() {
+            "is a file, not a data directory; `helenus inspect` reads one file"
+        } else {
+            "there is no such directory"
+        };
+        return Err(Error::new(ErrorKind::Io, format!("{shown}: {words}")));
     }
     let disk: Arc<dyn Disk> = Arc::new(RealDisk::open(directory)?);
     if manifest::current(disk.as_ref())?.is_none() {

@@ -4,6 +4,9 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::schema::{Column, ColumnKind, Table};
 use crate::transfer::csv::{Dialect, FieldSplitter};
 
+/// How many names of skipped columns are told.
+const SKIPPED_NAMES_MAX: usize = 20;
+
 /// A file's layout.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Layout {
@@ -96,6 +99,15 @@ impl Naming {
             return Ok((self.by_position(), None));
         }
         let wrong = |message: String| Error::new(ErrorKind::Input, format!("{file}: {message}"));
+        if let Some(at) = header.iter().position(|byte| *byte == b'\r')
+            && !header
+                .get(at..)
+                .is_some_and(|rest| rest.contains(&dialect.quote))
+        {
+            return Err(wrong(
+                "lines end in a carriage return alone: convert them to LF or CRLF".to_owned(),
+            ));
+        }
         let mut splitter = FieldSplitter::new(dialect);
         if !splitter.split(header) {
             return Err(wrong(
@@ -142,7 +154,17 @@ impl Naming {
             ));
         }
         let remark = (!skipped.is_empty()).then(|| {
-            let names = skipped.join(", ");
+            let mut names = skipped
+                .iter()
+                .take(SKIPPED_NAMES_MAX)
+                .map(|name| name.escape_debug().to_string())
+                .collect::<Vec<_>>()
+                .join(", ");
+            if let Some(more) = skipped.len().checked_sub(SKIPPED_NAMES_MAX)
+                && more > 0
+            {
+                names.push_str(&format!(" and {more} more"));
+            }
             format!(
                 "{file}: skipped, since {} has no such column: {names}",
                 self.table
@@ -187,6 +209,15 @@ mod tests {
         assert_eq!(error.message, "f: the key column c of ks.t is missing");
         let error = naming.by_header("f", b"k,c,K", &dialect).unwrap_err();
         assert_eq!(error.message, "f: the header names the column k twice");
+        let error = naming.by_header("f", b"k,c\r1,2\r", &dialect).unwrap_err();
+        assert!(
+            error.message.contains("carriage return"),
+            "{}",
+            error.message
+        );
+        let many = format!("k,c{}", ",x".repeat(1000));
+        let (_, remark) = naming.by_header("f", many.as_bytes(), &dialect).unwrap();
+        assert!(remark.unwrap().ends_with("x, x and 980 more"));
         assert_eq!(naming.by_position().sources, [Some(0), Some(1), Some(2)]);
     }
 

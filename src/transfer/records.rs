@@ -82,7 +82,10 @@ impl ChunkParser {
     ) -> Result<(), Blame> {
         let content = record.content();
         if !self.splitter.split(content) {
-            return Err((None, "a quoted field is not closed".to_owned()));
+            return Err((
+                None,
+                "a quoted field is not closed before the file's end".to_owned(),
+            ));
         }
         let (expected, found) = (layout.fields, self.splitter.len());
         if found != expected {

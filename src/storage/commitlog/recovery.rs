@@ -47,6 +47,13 @@ impl Recovery {
             last_number = last_number.max(number);
             if let Some(prefix) = read_prefix(disk.as_ref(), number)? {
                 prefixes.insert(number, prefix);
+            } else if state.sealed.contains_key(&number) {
+                // Only a segment that was written to is ever sealed.
+                return Err(Error::corrupt(
+                    &disk.display(&segment::path(number)),
+                    0,
+                    "the segment's prefix cannot be read, though the segment was in use",
+                ));
             } else {
                 unused.push(number);
             }

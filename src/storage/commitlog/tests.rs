@@ -302,6 +302,27 @@ fn valid_records_behind_a_torn_one_are_not_taken() {
 }
 
 #[test]
+fn a_sealed_segment_that_lost_its_start_is_damaged() {
+    let disk = SimulatedDisk::new();
+    let (_, log) = opened(&disk, &group(1 << 20)).unwrap();
+    append(&log, true).unwrap();
+    log.close().unwrap();
+    drop(log);
+    let path = segments(&disk).remove(0);
+    let whole = bytes_of(&disk, &path);
+    let zeros = vec![0; whole.len()];
+    for damaged in [&zeros[..], &whole[..1], &whole[..40], &whole[1..]] {
+        disk.overwrite(&path, damaged).unwrap();
+        let error = opened(&disk, &group(1 << 20)).unwrap_err();
+        assert_eq!(error.kind, ErrorKind::Corrupt, "{error}");
+        assert!(error.message.contains("0000000001.log"), "{error}");
+    }
+    disk.overwrite(&path, &whole).unwrap();
+    let (records, _) = opened(&disk, &group(1 << 20)).unwrap();
+    assert_eq!(prefix_length(&records), 1);
+}
+
+#[test]
 fn a_missing_segment_is_noticed_unless_it_was_reclaimed() {
     let (disk, log, last) = filled();
     let image = disk.crash_image(1);

@@ -26,8 +26,13 @@ impl RealDisk {
     /// The file system below `root`, which is created if absent.
     #[expect(clippy::disallowed_methods, reason = "the data directory's own door")]
     pub fn open(root: &Path) -> Result<Self> {
-        std::fs::create_dir_all(root)
-            .map_err(|error| Error::io(&root.display().to_string(), "create", &error))?;
+        let shown = root.display().to_string();
+        if root.is_file() {
+            return Err(Error::invalid(format!(
+                "{shown}: is a file, not a data directory"
+            )));
+        }
+        std::fs::create_dir_all(root).map_err(|error| Error::io(&shown, "create", &error))?;
         Ok(Self {
             root: root.to_owned(),
         })

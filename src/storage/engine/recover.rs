@@ -2,7 +2,7 @@
 
 use crate::clock::SharedClock;
 use crate::config::Config;
-use crate::error::{Error, Result};
+use crate::error::{Error, ErrorKind, Result};
 use crate::schema::TableId;
 use crate::storage::background::Bell;
 use crate::storage::cache::Cache;
@@ -128,7 +128,16 @@ impl Inner {
             .lock()
             .unwrap_or_else(PoisonError::into_inner);
         directory.take();
-        flushed.and(synced).and(written)
+        // Without room, what is acknowledged stays where it is: in the log, to be replayed.
+        let volatile = self.state().tables.values().any(|table| {
+            table
+                .memtables()
+                .any(|memtable| memtable.is_volatile() && !memtable.is_empty())
+        });
+        match flushed.and(synced).and(written) {
+            Err(error) if error.kind == ErrorKind::DiskFull && !volatile => Ok(()),
+            done => done,
+        }
     }
 }
 
