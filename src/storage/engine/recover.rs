@@ -32,7 +32,7 @@ pub(super) fn split_payload(payload: &Bytes) -> Result<(i64, Bytes)> {
     let mut rest = payload.clone();
     if rest.len() < 8 {
         return Err(Error::new(
-            crate::ErrorKind::Corrupt,
+            ErrorKind::Corrupt,
             "a record of the commit log is too short",
         ));
     }
