@@ -1,16 +1,16 @@
 //! The log-structured engine. Its one door is [`Engine`].
 //!
 //! **A write** is a [`Mutation`](mutation::Mutation). [`Engine::apply`] validates it, merges what
-//! it says twice, and encodes it once (`record`). The commit log appends the record and thereby gives
+//! it says twice, and encodes it once (`record`). The commit log appends the record and so gives
 //! it its position (`commitlog`); the memtables get a copy (`memtable`); the call returns when the
 //! log is synced that far. What must read before it writes does so in
 //! [`Engine::read_modify_write`], under the locks of its partitions, and sees what is appended.
 //!
 //! **A flush** sets memtables aside at a position, writes an SSTable a table (`sstable`), and adds
 //! them in one edit of the manifest (`manifest`), which also says how far replay may skip.
-//! Segments of the log that no table needs any more go. **Compaction** merges SSTables and purges what has
-//! been dead for long enough, with proof (`compaction`). **Bulk import** sorts outside of memory and
-//! writes SSTables straight (`ingest`).
+//! Segments of the log that no table needs any more go. **Compaction** merges SSTables and purges
+//! what has been dead for long enough, with proof (`compaction`). **Bulk import** sorts outside of
+//! memory and writes SSTables straight (`ingest`).
 //!
 //! **A read** takes the table's state (its memtables and files, pinned for as long as it reads) and
 //! a position, merges all sources that may know something (`source`, `merge`), reconciles versions
