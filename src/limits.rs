@@ -9,8 +9,9 @@ pub const STATEMENT_BYTES_MAX: usize = 16 << 20;
 /// How deep literals, types and parentheses may nest.
 pub const NESTING_MAX: usize = 64;
 
-/// How many operators one expression may chain.
-pub const OPERATORS_MAX: usize = 1_000;
+/// How many operators one expression may chain. Each makes its tree a level deeper, and what walks
+/// the tree must fit a thread's stack.
+pub const OPERATORS_MAX: usize = 100;
 
 /// The longest serialized partition key, in bytes (Cassandra: an unsigned short).
 pub const KEY_BYTES_MAX: usize = 65_535;

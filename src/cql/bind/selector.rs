@@ -1,6 +1,6 @@
 //! What SELECT answers: each selector bound to a computation, with its type and its name.
 
-use crate::cql::ast::{CellInfo, Expr, ExprKind, FunctionCall, Name};
+use crate::cql::ast::{ArithmeticOp, CellInfo, Expr, ExprKind, FunctionCall, Name, TypeExpr};
 use crate::cql::bind::term::{preferred_type, same_type};
 use crate::cql::bind::{Binder, Receiver, column, placed, show};
 use crate::cql::functions::{self, Aggregate, Arguments, Fit};
@@ -107,47 +107,16 @@ impl Binder<'_> {
                 Ok((Selected::Aggregate(at), Type::BigInt))
             }
             ExprKind::CellInfo(info, of) => self.cell_info(selection, *info, of),
-            ExprKind::Cast(of, ty) => {
-                let to = self.resolve_type(ty)?;
-                let (inner, from) = self.selector(selection, of, None)?;
-                if same_type(&from, &to) {
-                    return Ok((inner, to));
-                }
-                let function = functions::cast(&from, &to)?;
-                Ok((Selected::Call(Arc::new(function), vec![inner]), to))
-            }
-            ExprKind::TypeHint(ty, inner) => {
-                let ty = self.resolve_type(ty)?;
-                let (selected, found) = self.selector(selection, inner, Some(&ty))?;
-                if !same_type(&found, &ty) {
-                    return Err(Error::invalid(format!(
-                        "Cannot assign value {} to {} of type {ty}",
-                        show::expr(inner),
-                        show::expr(expr)
-                    )));
-                }
-                Ok((selected, ty))
-            }
+            ExprKind::Cast(of, ty) => self.cast(selection, of, ty),
+            ExprKind::TypeHint(ty, inner) => self.hinted(selection, expr, ty, inner),
             ExprKind::Element(of, key) => self.element(selection, of, key),
             ExprKind::Slice(of, from, to) => {
                 self.slice(selection, of, from.as_deref(), to.as_deref())
             }
             ExprKind::Field(of, field) => self.field(selection, of, field),
-            ExprKind::Negate(inner) => {
-                let (inner, ty) = self.selector(selection, inner, wanted)?;
-                let function = functions::negate(&ty)?;
-                let returns = function.returns.clone();
-                Ok((Selected::Call(Arc::new(function), vec![inner]), returns))
-            }
+            ExprKind::Negate(inner) => self.negated(selection, inner, wanted),
             ExprKind::Arithmetic(op, left, right) => {
-                let ((left, left_ty), (right, right_ty)) =
-                    self.pair(selection, left, right, wanted)?;
-                let function = functions::arithmetic(*op, &left_ty, &right_ty)?;
-                let returns = function.returns.clone();
-                Ok((
-                    Selected::Call(Arc::new(function), vec![left, right]),
-                    returns,
-                ))
+                self.operation(selection, *op, (left, right), wanted)
             }
             ExprKind::Tuple(items)
                 if items.len() == 1 && !matches!(wanted, Some(Type::Tuple(_))) =>
@@ -164,6 +133,64 @@ impl Binder<'_> {
             }
             _ => self.selected_term(selection.table, expr, wanted),
         }
+    }
+
+    // Expressions nest, so each form is bound by a function of its own: small frames.
+
+    fn cast(&mut self, selection: &mut Selection<'_>, of: &Expr, ty: &TypeExpr) -> Result<Typed> {
+        let to = self.resolve_type(ty)?;
+        let (inner, from) = self.selector(selection, of, None)?;
+        if same_type(&from, &to) {
+            return Ok((inner, to));
+        }
+        let function = functions::cast(&from, &to)?;
+        Ok((Selected::Call(Arc::new(function), vec![inner]), to))
+    }
+
+    fn hinted(
+        &mut self,
+        selection: &mut Selection<'_>,
+        expr: &Expr,
+        ty: &TypeExpr,
+        inner: &Expr,
+    ) -> Result<Typed> {
+        let ty = self.resolve_type(ty)?;
+        let (selected, found) = self.selector(selection, inner, Some(&ty))?;
+        if !same_type(&found, &ty) {
+            let shown = show::expr(expr);
+            return Err(Error::invalid(format!(
+                "Cannot assign value {shown} to {shown} of type {ty}"
+            )));
+        }
+        Ok((selected, ty))
+    }
+
+    fn negated(
+        &mut self,
+        selection: &mut Selection<'_>,
+        inner: &Expr,
+        wanted: Option<&Type>,
+    ) -> Result<Typed> {
+        let (inner, ty) = self.selector(selection, inner, wanted)?;
+        let function = functions::negate(&ty)?;
+        let returns = function.returns.clone();
+        Ok((Selected::Call(Arc::new(function), vec![inner]), returns))
+    }
+
+    fn operation(
+        &mut self,
+        selection: &mut Selection<'_>,
+        op: ArithmeticOp,
+        (left, right): (&Expr, &Expr),
+        wanted: Option<&Type>,
+    ) -> Result<Typed> {
+        let ((left, left_ty), (right, right_ty)) = self.pair(selection, left, right, wanted)?;
+        let function = functions::arithmetic(op, &left_ty, &right_ty)?;
+        let returns = function.returns.clone();
+        Ok((
+            Selected::Call(Arc::new(function), vec![left, right]),
+            returns,
+        ))
     }
 
     /// A literal or marker, which needs a type from outside.

@@ -117,7 +117,7 @@ pub(super) fn multiply(left: &Decimal, right: &Decimal) -> Result<Decimal> {
 
 pub(super) fn divide(left: &Decimal, right: &Decimal) -> Result<Decimal> {
     if is_zero(&right.unscaled) {
-        return Err(failed("/ by zero"));
+        return Err(failed("BigInteger divide by zero"));
     }
     let (left_scale, right_scale) = (i64::from(left.scale), i64::from(right.scale));
     let first_digit = (precision(left) - left_scale) - (precision(right) - right_scale);
@@ -162,13 +162,26 @@ pub(super) fn divide_to_scale(
 
 pub(super) fn remainder(left: &Decimal, right: &Decimal) -> Result<Decimal> {
     if is_zero(&right.unscaled) {
-        return Err(failed("/ by zero"));
+        return Err(failed("Division by zero"));
     }
+    // What the quotient, without its trailing zeros, does not need of the scale is not shown.
+    let finer = i64::from(right.scale) - i64::from(left.scale);
     let (left, right, scale) = align(left, right)?;
-    Ok(Decimal {
-        unscaled: left % right,
-        scale,
-    })
+    let (mut quotient, unscaled) = (&left / &right, left % right);
+    let ten = BigInt::from(10);
+    let mut dropped = 0;
+    while dropped < finer && is_zero(&(&quotient % &ten)) {
+        if is_zero(&quotient) {
+            dropped = finer;
+            break;
+        }
+        quotient /= &ten;
+        dropped += 1;
+    }
+    new(
+        unscaled / power_of_ten(dropped)?,
+        i64::from(scale) - dropped,
+    )
 }
 
 /// To a whole number, ties away from zero.

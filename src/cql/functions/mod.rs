@@ -223,7 +223,7 @@ pub fn negate(operand: &Type) -> Result<Scalar> {
 }
 
 fn unknown(name: &str) -> Error {
-    Error::invalid(format!("Unknown function {name} called"))
+    Error::invalid(format!("Unknown function '{name}'"))
 }
 
 #[cfg(test)]

@@ -118,8 +118,14 @@ impl Number {
         };
         match self {
             Self::Integer(value) => Ok(decimal::whole(*value)),
-            Self::Float(value) => parse(float_text(*value)),
-            Self::Double(value) => parse(double_text(*value)),
+            Self::Float(value) => match is_plain(f64::from(*value)) {
+                true => parse(float_text(*value)),
+                false => parse(scientific(format!("{value:e}"))),
+            },
+            Self::Double(value) => match is_plain(*value) {
+                true => parse(double_text(*value)),
+                false => parse(scientific(format!("{value:e}"))),
+            },
             Self::Varint(value) => Ok(decimal::whole(value.clone())),
             Self::Decimal(value) => Ok(value.clone()),
         }
@@ -159,6 +165,20 @@ impl Number {
             Type::Decimal => checked(to, self.to_decimal()?.to_bytes())?,
             _ => return Err(Error::internal(format!("{to} is no numeric type"))),
         })
+    }
+}
+
+/// Whether Java writes a number without an exponent: a decimal gets its scale by that.
+fn is_plain(value: f64) -> bool {
+    let size = value.abs();
+    !value.is_finite() || size == 0.0 || (1e-3..1e7).contains(&size)
+}
+
+/// `3e9` as Java writes it, `3.0e9`: two digits, so that the decimal is 30E+8.
+fn scientific(text: String) -> String {
+    match text.split_once('e') {
+        Some((digits, exponent)) if !digits.contains('.') => format!("{digits}.0e{exponent}"),
+        _ => text,
     }
 }
 

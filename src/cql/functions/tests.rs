@@ -125,7 +125,7 @@ fn blobs() {
     );
     assert_eq!(
         message(call("blob_as_blob", &[Type::Blob], &["0x"])),
-        "Unknown function blob_as_blob called"
+        "Unknown function 'blob_as_blob'"
     );
 }
 
@@ -204,10 +204,7 @@ fn collections() {
 
 #[test]
 fn resolution() {
-    assert_eq!(
-        message(call("nope", &[], &[])),
-        "Unknown function nope called"
-    );
+    assert_eq!(message(call("nope", &[], &[])), "Unknown function 'nope'");
     assert_eq!(
         message(call("min_timeuuid", &[Type::Int], &["1"])),
         "Type error: a value of type int cannot be passed as argument 0 of function \
