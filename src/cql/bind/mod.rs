@@ -10,6 +10,7 @@
 //! | `operation` | what SET and DELETE do to a column |
 //! | `select`, `selector` | SELECT |
 
+mod computed;
 mod operation;
 mod relation;
 mod restriction;
