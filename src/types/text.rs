@@ -1,9 +1,9 @@
 //! Values as people and CSV files write them, both ways.
 //!
 //! A scalar stands as it is, without quotes; collections, tuples and user types are CQL literals.
-//! [`format()`] and then [`parse`] gives the same bytes for every value that is in the form in which
-//! values are kept (sets sorted, varints without padding, one NaN). Zero bytes of a type that has
-//! no such value are the empty text.
+//! [`format()`] and then [`parse`] gives the same bytes for every value that is in the form in
+//! which values are kept (sets sorted, varints without padding, one NaN). Zero bytes of a type that
+//! has no such value are the empty text.
 
 use crate::error::{Error, Result};
 use crate::types::codec::encode_duration;
