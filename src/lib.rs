@@ -2,9 +2,9 @@
 //!
 //! A wide-column, log-structured database that speaks CQL: a commit log feeds in-memory memtables
 //! that are flushed to immutable, columnar SSTables, which tiered compaction merges and expires by
-//! TTL. As a library, [`Database`] is the front door; its page has a runnable example. As a program,
-//! `helenus` has a shell, bulk import and export, and tools ([`commands`]). The handbook is in
-//! [`manual`].
+//! TTL. As a library, [`Database`] is the front door; its page has a runnable example. As a
+//! program, `helenus` has a shell, bulk import and export, and tools ([`commands`]). The handbook
+//! is in [`manual`].
 //!
 //! It is not a cluster: there is no replication. It has no network server, no batch SQL, no
 //! lightweight transactions and no secondary indexes yet.
@@ -27,8 +27,8 @@
 //!
 //! # The life of a SELECT
 //!
-//! 1. Text becomes a plan, as above. The plan knows which partitions, which slices of their rows and
-//!    which columns are wanted, and in which direction.
+//! 1. Text becomes a plan, as above. The plan knows which partitions, which slices of their rows
+//!    and which columns are wanted, and in which direction.
 //! 2. [`storage::Engine::read`] takes the table as of now: its memtables and SSTables. Those whose
 //!    filter or range says no are left out.
 //! 3. Each is a `storage::source::Source`; `storage::merge` walks them side by side,

@@ -5,6 +5,7 @@
 //! opens the database itself, and compares. Each writer numbers its rows in order, so the check is
 //! exact: a partition holds rows 0, 1, 2, … without a gap, all acknowledged ones, and at most the
 //! one more that was under way.
+#![expect(clippy::unwrap_used, reason = "a failure here is the test's")]
 
 use helenus::clock::SystemClock;
 use helenus::config::Config;
@@ -71,6 +72,10 @@ fn as_victim() -> Option<(String, String)> {
 }
 
 /// Lets the victim live for `micros` after its first line, kills it, and answers its lines.
+#[expect(
+    clippy::disallowed_methods,
+    reason = "reads the victim's lines beside; the moment of the kill is real time"
+)]
 fn kill_after(mut child: Child, micros: u64) -> Vec<String> {
     let stdout = BufReader::new(child.stdout.take().unwrap());
     let (first, began) = std::sync::mpsc::channel();

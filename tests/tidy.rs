@@ -2,6 +2,7 @@
 //!
 //! The rules stand in the manual (architecture and decisions). A rule that is not checked is not a
 //! rule; a planted fault of each kind is checked at the end, so that this test cannot go blind.
+#![expect(clippy::unwrap_used, reason = "a failure here is the test's")]
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};

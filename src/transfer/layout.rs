@@ -153,24 +153,25 @@ impl Naming {
                  with --no-header",
             ));
         }
-        let remark = (!skipped.is_empty()).then(|| {
-            let mut names = skipped
-                .iter()
-                .take(SKIPPED_NAMES_MAX)
-                .map(|name| name.escape_debug().to_string())
-                .collect::<Vec<_>>()
-                .join(", ");
-            if let Some(more) = skipped.len().checked_sub(SKIPPED_NAMES_MAX)
-                && more > 0
-            {
-                names.push_str(&format!(" and {more} more"));
-            }
-            format!(
-                "{file}: skipped, since {} has no such column: {names}",
-                self.table
-            )
-        });
+        let remark = (!skipped.is_empty()).then(|| self.remark(file, &skipped));
         Ok((layout, remark))
+    }
+
+    /// What is told of fields that no column takes.
+    fn remark(&self, file: &str, skipped: &[String]) -> String {
+        let mut names = skipped
+            .iter()
+            .take(SKIPPED_NAMES_MAX)
+            .map(|name| name.escape_debug().to_string())
+            .collect::<Vec<_>>()
+            .join(", ");
+        if let Some(more) = skipped.len().checked_sub(SKIPPED_NAMES_MAX)
+            && more > 0
+        {
+            names.push_str(&format!(" and {more} more"));
+        }
+        let table = &self.table;
+        format!("{file}: skipped, since {table} has no such column: {names}")
     }
 
     /// The column that a header's text names: as it stands, or as CQL folds unquoted names.

@@ -84,7 +84,7 @@ pub fn config(seed: u64) -> Config {
         commitlog_segment_bytes: 64 << 10,
         memtable_flush_bytes: 256 << 10,
         memtable_shards: 3,
-        block_bytes: if seed % 2 == 0 { 256 } else { 4 << 10 },
+        block_bytes: if seed.is_multiple_of(2) { 256 } else { 4 << 10 },
         background: false,
         seed: Some(seed),
         ..Config::default()
