@@ -14,6 +14,9 @@ use helenus::config::Config;
 use helenus::shell::{Format, run_script};
 use std::path::{Path, PathBuf};
 
+/// The versions that were ever released.
+const VERSIONS: &[&str] = &["v1"];
+
 const NOW_MICROS: i64 = 1_700_000_000_000_000;
 
 /// Written, then flushed into an SSTable.
@@ -122,7 +125,7 @@ fn old_files_open() {
     if std::env::var_os("HELENUS_MAKE_FORMAT").is_some() {
         make(&folder().join("v1"));
     }
-    for version in ["v1"] {
+    for version in VERSIONS {
         let working = tempfile::tempdir().unwrap();
         copy(&folder().join(version), working.path());
         let printed = run(&open(working.path()), READ);
