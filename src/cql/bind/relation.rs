@@ -35,10 +35,8 @@ pub enum Demand {
         /// The upper bound.
         upper: Option<Bound>,
     },
-    /// To contain these elements.
-    Contains(Vec<(Operator, Term)>),
-    /// To have these entries.
-    Entries(Vec<(Term, Term)>),
+    /// What a collection must hold: by CONTAINS (KEY), and by `m[key] = value`.
+    Contains(Vec<(Operator, Term)>, Vec<(Term, Term)>),
 }
 
 impl Restriction {
@@ -54,7 +52,7 @@ impl Restriction {
 
     /// Whether it asks what a collection contains.
     pub fn is_contains(&self) -> bool {
-        matches!(self.demand, Demand::Contains(_) | Demand::Entries(_))
+        matches!(self.demand, Demand::Contains(..))
     }
 }
 
@@ -152,7 +150,7 @@ impl Binder<'_> {
                 let (part, ty) = contained(&column, operator)?;
                 let name = format!("{part}({})", column.name);
                 let term = self.term(value(right)?, &receiver.named(&name).of_type(&ty))?;
-                Demand::Contains(vec![(operator, term)])
+                Demand::Contains(vec![(operator, term)], Vec::new())
             }
             (operator, right) => {
                 let term = self.term(value(right)?, &receiver)?;
@@ -207,7 +205,7 @@ impl Binder<'_> {
         Ok(Restriction {
             columns: vec![column],
             tuple: false,
-            demand: Demand::Entries(vec![(key, value)]),
+            demand: Demand::Contains(Vec::new(), vec![(key, value)]),
         })
     }
 

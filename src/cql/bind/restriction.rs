@@ -411,15 +411,12 @@ fn merge(old: &mut Restriction, new: Restriction) -> Result<()> {
             "Column \"{common}\" cannot be restricted by both an equality and an inequality \
              relation"
         ))),
-        (Demand::Contains(demands), Demand::Contains(more)) => {
-            demands.extend(more);
+        (Demand::Contains(held, entries), Demand::Contains(more_held, more_entries)) => {
+            held.extend(more_held);
+            entries.extend(more_entries);
             Ok(())
         }
-        (Demand::Entries(entries), Demand::Entries(more)) => {
-            entries.extend(more);
-            Ok(())
-        }
-        (Demand::Contains(_) | Demand::Entries(_), _) => Err(Error::invalid(format!(
+        (Demand::Contains(..), _) => Err(Error::invalid(format!(
             "Collection column {common} can only be restricted by CONTAINS, CONTAINS KEY, or \
              map-entry equality"
         ))),
@@ -477,7 +474,7 @@ fn clustering_parts(restrictions: Vec<Restriction>) -> (Vec<ClusteringPart>, Vec
             (Demand::InListed(term), true) => {
                 ClusteringPart::Tuple(width, TupleChoice::Listed(term))
             }
-            (Demand::Contains(_) | Demand::Entries(_), _) => continue,
+            (Demand::Contains(..), _) => continue,
         });
     }
     (parts, rest)
@@ -549,20 +546,16 @@ fn filters(restriction: Restriction) -> Vec<Filter> {
             }
             found
         }
-        Demand::Contains(demands) => demands
-            .into_iter()
-            .map(|(operator, term)| one(left(columns), operator, vec![term]))
-            .collect(),
-        Demand::Entries(entries) => entries
-            .into_iter()
-            .filter_map(|(key, value)| {
-                let column = columns.first()?.clone();
-                Some(one(
-                    FilterLeft::Entry(column, key),
-                    Operator::Eq,
-                    vec![value],
-                ))
-            })
-            .collect(),
+        Demand::Contains(held, entries) => {
+            let column = columns.first().cloned();
+            let held = held
+                .into_iter()
+                .map(|(operator, term)| one(left(columns), operator, vec![term]));
+            let entries = entries.into_iter().filter_map(|(key, value)| {
+                let left = FilterLeft::Entry(column.clone()?, key);
+                Some(one(left, Operator::Eq, vec![value]))
+            });
+            held.chain(entries).collect()
+        }
     }
 }
