@@ -52,10 +52,13 @@ fn measure(open: &dyn Fn(&std::path::Path) -> Box<dyn Side>, count: u64) -> Vec<
     drop(single);
     let mut side = open(&folder.path().join("batches"));
     rates.push(rate(|| {
-        work.chunks(BATCH_ROWS).for_each(|rows| side.write_batch(rows));
+        work.chunks(BATCH_ROWS)
+            .for_each(|rows| side.write_batch(rows));
         count
     }));
-    let expected = work.iter().fold(0u64, |sum, row| sum.wrapping_add(row.checksum()));
+    let expected = work
+        .iter()
+        .fold(0u64, |sum, row| sum.wrapping_add(row.checksum()));
     let expected_count: i64 = work.iter().map(|row| row.count).sum();
     drop(work);
     side.settle();
@@ -65,7 +68,13 @@ fn measure(open: &dyn Fn(&std::path::Path) -> Box<dyn Side>, count: u64) -> Vec<
     let hot = partitions.min(1_000);
     let points: Vec<(u64, u64, u64)> = (0..POINT_READS)
         .map(|number| (mix(number) % hot, mix(number ^ 77) % ROWS_A_PARTITION))
-        .map(|(partition, n)| (partition, n, row(partition * ROWS_A_PARTITION + n).checksum()))
+        .map(|(partition, n)| {
+            (
+                partition,
+                n,
+                row(partition * ROWS_A_PARTITION + n).checksum(),
+            )
+        })
         .collect();
     let read = || {
         for (partition, n, expected) in &points {
@@ -108,14 +117,28 @@ fn median(mut values: Vec<f64>) -> f64 {
 type Open = Box<dyn Fn(&std::path::Path) -> Box<dyn Side>>;
 
 fn main() {
-    let mut arguments = std::env::args().skip(1).map(|argument| argument.parse().expect("number"));
+    let mut arguments = std::env::args()
+        .skip(1)
+        .map(|argument| argument.parse().expect("number"));
     let count: u64 = arguments.next().unwrap_or(1_000_000);
     let rounds: u64 = arguments.next().unwrap_or(3);
-    assert!(count >= ROWS_A_PARTITION && count % ROWS_A_PARTITION == 0, "rows: a multiple of 200");
+    assert!(
+        count >= ROWS_A_PARTITION && count % ROWS_A_PARTITION == 0,
+        "rows: a multiple of 200"
+    );
     let sides: [(&str, Open); 3] = [
-        ("fjall", Box::new(|path| Box::new(FjallSide::open(path, CACHE_BYTES)))),
-        ("Engine", Box::new(|path| Box::new(EngineSide::open(path, CACHE_BYTES)))),
-        ("execute", Box::new(|path| Box::new(PreparedSide::open(path, CACHE_BYTES)))),
+        (
+            "fjall",
+            Box::new(|path| Box::new(FjallSide::open(path, CACHE_BYTES))),
+        ),
+        (
+            "Engine",
+            Box::new(|path| Box::new(EngineSide::open(path, CACHE_BYTES))),
+        ),
+        (
+            "execute",
+            Box::new(|path| Box::new(PreparedSide::open(path, CACHE_BYTES))),
+        ),
     ];
     let mut results = vec![Vec::new(); sides.len()];
     for round in 1..=rounds {

@@ -12,9 +12,13 @@ pub struct FjallSide {
 
 impl FjallSide {
     pub fn open(path: &Path, cache_bytes: u64) -> Self {
-        let database = Database::builder(path).cache_size(cache_bytes).open().expect("opens");
-        let items =
-            database.keyspace("events", KeyspaceCreateOptions::default).expect("keyspace opens");
+        let database = Database::builder(path)
+            .cache_size(cache_bytes)
+            .open()
+            .expect("opens");
+        let items = database
+            .keyspace("events", KeyspaceCreateOptions::default)
+            .expect("keyspace opens");
         Self { database, items }
     }
 }
@@ -67,12 +71,10 @@ fn checksum(value: &[u8]) -> u64 {
 }
 
 impl Side for FjallSide {
-    fn name(&self) -> &'static str {
-        "fjall"
-    }
-
     fn write(&mut self, row: &EventRow) {
-        self.items.insert(key(&row.sensor, row.moment), encode(row)).expect("inserts");
+        self.items
+            .insert(key(&row.sensor, row.moment), encode(row))
+            .expect("inserts");
     }
 
     fn write_batch(&mut self, rows: &[EventRow]) {
@@ -89,7 +91,10 @@ impl Side for FjallSide {
     }
 
     fn get(&self, partition: u64, n: u64) -> Option<u64> {
-        let value = self.items.get(key(&sensor(partition), moment(n))).expect("reads")?;
+        let value = self
+            .items
+            .get(key(&sensor(partition), moment(n)))
+            .expect("reads")?;
         Some(checksum(&value))
     }
 

@@ -10,8 +10,7 @@ use helenus::session::{Prepared, Session};
 use helenus::storage::cell::{Cell, Deletion, Liveness, NEVER, NO_TTL};
 use helenus::storage::mutation::{Mutation, PartitionUpdate};
 use helenus::storage::read::{
-    PartitionBound, Partitions, Projection, ReadCommand, ReadItem, ScanCommand, Slice,
-    VectorValues,
+    PartitionBound, Partitions, Projection, ReadCommand, ReadItem, ScanCommand, Slice, VectorValues,
 };
 use helenus::storage::row::{ColumnData, PartitionKey, Row, RowColumn};
 use helenus::types::{Type, key, token};
@@ -21,7 +20,9 @@ use std::sync::{Arc, Mutex};
 
 const NOW_SECONDS: i64 = 1_800_000_000;
 
-const COLUMNS: [&str; 8] = ["count", "level", "value", "drift", "valid", "state", "note", "seen"];
+const COLUMNS: [&str; 8] = [
+    "count", "level", "value", "drift", "valid", "state", "note", "seen",
+];
 
 fn open(path: &Path, cache_bytes: u64) -> (Database, Arc<Table>) {
     let config = Config {
@@ -45,7 +46,12 @@ fn open(path: &Path, cache_bytes: u64) -> (Database, Arc<Table>) {
             &[],
         )
         .expect("table");
-    let table = database.engine().catalog().table("b", "events").expect("is there").clone();
+    let table = database
+        .engine()
+        .catalog()
+        .table("b", "events")
+        .expect("is there")
+        .clone();
     (database, table)
 }
 
@@ -88,11 +94,18 @@ pub struct EngineSide {
 impl EngineSide {
     pub fn open(path: &Path, cache_bytes: u64) -> Self {
         let (database, table) = open(path, cache_bytes);
-        let ids: Vec<ColumnId> =
-            COLUMNS.iter().map(|name| table.column(name).expect("is there").id).collect();
+        let ids: Vec<ColumnId> = COLUMNS
+            .iter()
+            .map(|name| table.column(name).expect("is there").id)
+            .collect();
         let mut by_id: Vec<usize> = (0..ids.len()).collect();
         by_id.sort_by_key(|at| ids[*at]);
-        Self { database, table, ids, by_id }
+        Self {
+            database,
+            table,
+            ids,
+            by_id,
+        }
     }
 
     fn key(&self, sensor: &str) -> PartitionKey {
@@ -104,8 +117,13 @@ impl EngineSide {
 
     fn clustering(moment: i64) -> Vec<u8> {
         let mut bytes = Vec::with_capacity(10);
-        key::encode_component(&Type::BigInt, false, Some(&moment.to_be_bytes()), &mut bytes)
-            .expect("encodes");
+        key::encode_component(
+            &Type::BigInt,
+            false,
+            Some(&moment.to_be_bytes()),
+            &mut bytes,
+        )
+        .expect("encodes");
         bytes
     }
 
@@ -115,7 +133,11 @@ impl EngineSide {
         let mut clustering = Self::clustering(row.moment);
         key::finish_clustering(&mut clustering);
         let mut written = Row::new(clustering.into());
-        written.liveness = Liveness { timestamp, ttl_seconds: NO_TTL, expiry_seconds: NEVER };
+        written.liveness = Liveness {
+            timestamp,
+            ttl_seconds: NO_TTL,
+            expiry_seconds: NEVER,
+        };
         written.columns = self
             .by_id
             .iter()
@@ -172,31 +194,36 @@ impl EngineSide {
 }
 
 impl Side for EngineSide {
-    fn name(&self) -> &'static str {
-        "Engine"
-    }
-
     fn write(&mut self, row: &EventRow) {
-        let mutation = Mutation { updates: vec![self.update(row)] };
+        let mutation = Mutation {
+            updates: vec![self.update(row)],
+        };
         self.database.engine().apply(mutation).expect("writes");
     }
 
     fn write_batch(&mut self, rows: &[EventRow]) {
         let updates = rows.iter().map(|row| self.update(row)).collect();
-        self.database.engine().apply(Mutation { updates }).expect("writes");
+        self.database
+            .engine()
+            .apply(Mutation { updates })
+            .expect("writes");
     }
 
     fn settle(&mut self) {
-        self.database.engine().flush(Some(self.table.id)).expect("flushes");
-        self.database.engine().compact(self.table.id).expect("compacts");
+        self.database
+            .engine()
+            .flush(Some(self.table.id))
+            .expect("flushes");
+        self.database
+            .engine()
+            .compact(self.table.id)
+            .expect("compacts");
     }
 
     fn get(&self, partition: u64, n: u64) -> Option<u64> {
-        let prefix = Self::clustering(moment(n));
-        let (mut start, mut end) = (prefix.clone(), prefix);
-        key::bound_before(&mut start);
-        key::bound_after(&mut end);
-        let slice = Slice { start: start.into(), end: end.into() };
+        let mut clustering = Self::clustering(moment(n));
+        key::finish_clustering(&mut clustering);
+        let slice = Slice::row(clustering.into());
         let keys = Partitions::Keys(vec![self.key(&sensor(partition))]);
         let (seen, sum) = self.read(self.command(keys, slice), usize::MAX);
         (seen == 1).then_some(sum)
@@ -205,13 +232,19 @@ impl Side for EngineSide {
     fn slice(&self, partition: u64, from: u64, rows: usize) -> (usize, u64) {
         let mut start = Self::clustering(moment(from));
         key::bound_before(&mut start);
-        let slice = Slice { start: start.into(), end: Slice::all().end };
+        let slice = Slice {
+            start: start.into(),
+            end: Slice::all().end,
+        };
         let keys = Partitions::Keys(vec![self.key(&sensor(partition))]);
         self.read(self.command(keys, slice), rows)
     }
 
     fn scan(&self) -> (usize, u64) {
-        let all = Partitions::Range { start: PartitionBound::Open, end: PartitionBound::Open };
+        let all = Partitions::Range {
+            start: PartitionBound::Open,
+            end: PartitionBound::Open,
+        };
         self.read(self.command(all, Slice::all()), usize::MAX)
     }
 
@@ -258,7 +291,10 @@ impl PreparedSide {
         let mut session = side.database.session();
         let mut prepare = |cql: &str| session.prepare(cql).expect("prepares");
         let columns = COLUMNS.join(", ");
-        let batch = format!("BEGIN UNLOGGED BATCH {}APPLY BATCH", format!("{INSERT}; ").repeat(100));
+        let batch = format!(
+            "BEGIN UNLOGGED BATCH {}APPLY BATCH",
+            format!("{INSERT}; ").repeat(100)
+        );
         Self {
             insert: prepare(INSERT),
             batch: prepare(&batch),
@@ -277,7 +313,10 @@ impl PreparedSide {
 
     fn rows(&self, statement: &Prepared, values: &[BindValue]) -> Rows {
         let mut session = self.session.lock().expect("not poisoned");
-        match session.execute_prepared(statement, values).expect("executes") {
+        match session
+            .execute_prepared(statement, values)
+            .expect("executes")
+        {
             QueryResult::Rows(rows) => rows,
             other => panic!("expected rows, not {other:?}"),
         }
@@ -286,9 +325,10 @@ impl PreparedSide {
     fn sum(mut rows: Rows) -> (usize, u64) {
         let (mut seen, mut sum) = (0, 0u64);
         while let Some(row) = rows.next().expect("reads") {
-            sum = sum.wrapping_add(checksum(row.iter().map(|value| {
-                value.as_ref().expect("no nulls here")
-            })));
+            sum = sum.wrapping_add(checksum(
+                row.iter()
+                    .map(|value| value.as_ref().expect("no nulls here")),
+            ));
             seen += 1;
         }
         (seen, sum)
@@ -306,20 +346,20 @@ fn bound(row: &EventRow) -> impl Iterator<Item = BindValue> {
 }
 
 impl Side for PreparedSide {
-    fn name(&self) -> &'static str {
-        "execute"
-    }
-
     fn write(&mut self, row: &EventRow) {
         let values: Vec<BindValue> = bound(row).collect();
         let session = self.session.get_mut().expect("not poisoned");
-        session.execute_prepared(&self.insert, &values).expect("writes");
+        session
+            .execute_prepared(&self.insert, &values)
+            .expect("writes");
     }
 
     fn write_batch(&mut self, rows: &[EventRow]) {
         let values: Vec<BindValue> = rows.iter().flat_map(bound).collect();
         let session = self.session.get_mut().expect("not poisoned");
-        session.execute_prepared(&self.batch, &values).expect("writes");
+        session
+            .execute_prepared(&self.batch, &values)
+            .expect("writes");
     }
 
     fn settle(&mut self) {
@@ -328,8 +368,10 @@ impl Side for PreparedSide {
 
     fn get(&self, partition: u64, n: u64) -> Option<u64> {
         let key = Bytes::from(sensor(partition));
-        let values =
-            [BindValue::Bytes(key), BindValue::Bytes(Bytes::copy_from_slice(&moment(n).to_be_bytes()))];
+        let values = [
+            BindValue::Bytes(key),
+            BindValue::Bytes(Bytes::copy_from_slice(&moment(n).to_be_bytes())),
+        ];
         let (seen, sum) = Self::sum(self.rows(&self.get, &values));
         (seen == 1).then_some(sum)
     }
@@ -346,7 +388,10 @@ impl Side for PreparedSide {
     fn scan_column(&self) -> (usize, i64) {
         let mut rows = self.rows(&self.scan_column, &[]);
         let row = rows.next().expect("reads").expect("one row");
-        let (count, sum) = (row[0].as_ref().expect("a count"), row[1].as_ref().expect("a sum"));
+        let (count, sum) = (
+            row[0].as_ref().expect("a count"),
+            row[1].as_ref().expect("a sum"),
+        );
         let integer = |bytes: &Bytes| i64::from_be_bytes(bytes.as_ref().try_into().expect("8"));
         (integer(count) as usize, integer(sum))
     }

@@ -3,8 +3,9 @@
 /// Rows a partition.
 pub const ROWS_A_PARTITION: u64 = 200;
 
-const WORDS: [&str; 8] =
-    ["ok", "warning", "failed", "retrying", "idle", "starting", "stopping", "unknown"];
+const WORDS: [&str; 8] = [
+    "ok", "warning", "failed", "retrying", "idle", "starting", "stopping", "unknown",
+];
 
 /// One row.
 #[derive(Clone, Debug)]

@@ -3,8 +3,6 @@
 use crate::rows::EventRow;
 
 pub trait Side {
-    /// The side's name in the table.
-    fn name(&self) -> &'static str;
     /// Writes one row.
     fn write(&mut self, row: &EventRow);
     /// Writes rows as one batch.

@@ -10,13 +10,21 @@ use std::time::Instant;
 /// The resident memory of this process, in KiB, as the kernel tells it.
 fn resident_kib() -> u64 {
     let status = std::fs::read_to_string("/proc/self/status").expect("runs on Linux");
-    let line = status.lines().find(|line| line.starts_with("VmRSS:")).expect("is told");
-    line.split_whitespace().nth(1).and_then(|number| number.parse().ok()).expect("a number")
+    let line = status
+        .lines()
+        .find(|line| line.starts_with("VmRSS:"))
+        .expect("is told");
+    line.split_whitespace()
+        .nth(1)
+        .and_then(|number| number.parse().ok())
+        .expect("a number")
 }
 
 fn main() {
     let temporary = tempfile::tempdir().expect("a temporary folder");
-    let directory = std::env::args().nth(1).map_or(temporary.path().join("empty"), Into::into);
+    let directory = std::env::args()
+        .nth(1)
+        .map_or(temporary.path().join("empty"), Into::into);
     let before = resident_kib();
     let began = Instant::now();
     let database = Database::open(&directory).expect("opens");
