@@ -61,6 +61,9 @@ pub struct Error {
     pub position: Option<(u32, u32)>,
 }
 
+/// How the error of an output that was closed ends.
+const READER_GONE: &str = ": was closed by its reader";
+
 impl Error {
     /// An error of `kind` with its message.
     pub fn new(kind: ErrorKind, message: impl Into<String>) -> Self {
@@ -101,12 +104,21 @@ impl Error {
             error.kind(),
             std::io::ErrorKind::StorageFull | std::io::ErrorKind::QuotaExceeded
         );
+        if error.kind() == std::io::ErrorKind::BrokenPipe {
+            return Self::new(ErrorKind::Io, format!("{file}{READER_GONE}"));
+        }
         let kind = if full {
             ErrorKind::DiskFull
         } else {
             ErrorKind::Io
         };
         Self::new(kind, format!("{file}: cannot {doing}: {error}"))
+    }
+
+    /// Whether it says that nobody reads the output any more: `helenus export … | head` is no
+    /// failure that a person wants to hear of.
+    pub fn is_reader_gone(&self) -> bool {
+        self.kind == ErrorKind::Io && self.message.ends_with(READER_GONE)
     }
 
     /// A defect of helenus itself.

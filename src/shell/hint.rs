@@ -301,7 +301,8 @@ pub fn is_system(keyspace: &str) -> bool {
 /// The candidate that is written most like `name`, if any is close.
 pub fn nearest<'a>(name: &str, candidates: impl Iterator<Item = &'a str>) -> Option<&'a str> {
     let name: Vec<char> = name.to_lowercase().chars().take(64).collect();
-    let bound = (name.len() / 3).clamp(1, 3);
+    // A single letter is like every other one.
+    let bound = (name.len() / 3).clamp(usize::from(name.len() > 1), 3);
     candidates
         .map(|candidate| {
             let other: Vec<char> = candidate.to_lowercase().chars().take(64).collect();
@@ -347,6 +348,7 @@ mod tests {
         assert_eq!(nearest("Airline", names.into_iter()), Some("airlines"));
         assert_eq!(nearest("planes", names.into_iter()), None);
         assert_eq!(nearest("", names.into_iter()), None);
+        assert_eq!(nearest("x", ["a", "b"].into_iter()), None);
     }
 
     #[test]

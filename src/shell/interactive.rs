@@ -341,7 +341,7 @@ fn pager() -> Result<Box<dyn FnMut() -> bool + Send>> {
     let mut editor: Editor<(), DefaultHistory> =
         Editor::with_config(config).map_err(|error| terminal_error(&error))?;
     Ok(Box::new(move || {
-        match editor.readline("---MORE--- (Enter for more, q to stop) ") {
+        match editor.readline("---MORE--- (Enter for more, q and Enter to stop) ") {
             Ok(answer) => !answer.trim_start().starts_with(['q', 'Q', 'n', 'N']),
             Err(_) => false,
         }

@@ -3,13 +3,10 @@
 //! A COPY to STDOUT writes from threads of its own, so the shell's output can be cloned and
 //! shared. A reader that goes away (`helenus shell … | head`) is no failure worth a message.
 
-use crate::error::{Error, ErrorKind};
+use crate::error::Error;
 use std::fs::File;
 use std::io::{self, BufWriter, Write};
 use std::sync::{Arc, Mutex, PoisonError};
-
-/// What an error says when nobody reads the output any more.
-const CLOSED: &str = "standard output was closed";
 
 /// A shared output.
 #[derive(Clone)]
@@ -96,14 +93,10 @@ pub struct Captured {
 
 /// The error for a failed write to the shell's output.
 pub fn closed(error: &io::Error) -> Error {
-    if error.kind() == io::ErrorKind::BrokenPipe {
-        Error::new(ErrorKind::Io, CLOSED)
-    } else {
-        Error::io("standard output", "write", error)
-    }
+    Error::io("standard output", "write", error)
 }
 
 /// Whether it says that nobody reads the output any more.
 pub fn is_closed(error: &Error) -> bool {
-    error.kind == ErrorKind::Io && error.message == CLOSED
+    error.is_reader_gone()
 }

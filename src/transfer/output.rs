@@ -1,6 +1,6 @@
 //! What an export writes: a file that is there whole or not at all, or a stream.
 
-use crate::error::{Error, Result};
+use crate::error::{Error, ErrorKind, Result};
 use crate::transfer::Output;
 use flate2::Compression;
 use flate2::write::GzEncoder;
@@ -37,12 +37,26 @@ impl Sink {
                 stream: Stream::Writer(Box::new(std::io::stdout())),
                 file: None,
             }),
-            Output::Path(path) => Self::create(path),
+            Output::Path(path) => Self::create(std::fs::canonicalize(&path).unwrap_or(path)),
         }
     }
 
     fn create(path: PathBuf) -> Result<Self> {
         let name = path.to_string_lossy().into_owned();
+        if path.is_dir() {
+            return Err(Error::new(
+                ErrorKind::Io,
+                format!("{name}: is a directory, not a file"),
+            ));
+        }
+        if path.exists() && !path.is_file() {
+            // A device or a pipe keeps its place: it is written to and not replaced.
+            return Ok(Self {
+                stream: Stream::Writer(Box::new(append(&path, &name)?)),
+                name,
+                file: None,
+            });
+        }
         let mut temporary = path.clone().into_os_string();
         temporary.push(format!(".{}.tmp", std::process::id()));
         let temporary = PathBuf::from(temporary);
@@ -111,6 +125,15 @@ fn create(path: &Path, name: &str) -> Result<File> {
     clippy::disallowed_methods,
     reason = "the user's file, not the database's"
 )]
+fn append(path: &Path, name: &str) -> Result<File> {
+    let file = std::fs::OpenOptions::new().append(true).open(path);
+    file.map_err(|error| Error::io(name, "open", &error))
+}
+
+#[expect(
+    clippy::disallowed_methods,
+    reason = "the user's file, not the database's"
+)]
 fn rename(from: &Path, to: &Path) -> std::io::Result<()> {
     std::fs::rename(from, to)
 }
@@ -122,4 +145,35 @@ fn rename(from: &Path, to: &Path) -> std::io::Result<()> {
 fn remove(path: &Path) {
     // It may be gone already; there is nobody left to tell.
     let _ = std::fs::remove_file(path);
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    #[expect(clippy::disallowed_methods, reason = "looks at what an export wrote")]
+    fn what_is_no_file_is_not_replaced() {
+        let folder = tempfile::tempdir().unwrap();
+        let error = Sink::open(Output::Path(folder.path().to_owned())).err();
+        assert!(error.unwrap().message.contains("is a directory"));
+
+        let (target, link) = (
+            folder.path().join("target.csv"),
+            folder.path().join("link.csv"),
+        );
+        std::fs::write(&target, "old").unwrap();
+        std::os::unix::fs::symlink(&target, &link).unwrap();
+        let mut sink = Sink::open(Output::Path(link.clone())).unwrap();
+        sink.write(b"new").unwrap();
+        assert_eq!(std::fs::read(&target).unwrap(), b"old");
+        sink.finish().unwrap();
+        assert_eq!(std::fs::read(&target).unwrap(), b"new");
+        assert!(std::fs::symlink_metadata(&link).unwrap().is_symlink());
+
+        let mut sink = Sink::open(Output::Path(PathBuf::from("/dev/null"))).unwrap();
+        sink.write(b"nothing").unwrap();
+        sink.finish().unwrap();
+        assert!(!Path::new("/dev/null").is_file());
+    }
 }
