@@ -94,10 +94,17 @@ pub fn check_directory(directory: &Path, tell: &mut dyn FnMut(&str)) -> Result<C
     }
     let disk: Arc<dyn Disk> = Arc::new(RealDisk::open(directory)?);
     if manifest::current(disk.as_ref())?.is_none() {
-        return Err(Error::new(
-            ErrorKind::Io,
-            format!("{shown}: there is no database here"),
-        ));
+        let data =
+            !(disk.list("tables")?.is_empty() && disk.list(commitlog::DIRECTORY)?.is_empty());
+        let (kind, words) = if data {
+            (
+                ErrorKind::Corrupt,
+                "there are tables or commit-log segments, but the manifest that names them is gone",
+            )
+        } else {
+            (ErrorKind::Io, "there is no database here")
+        };
+        return Err(Error::new(kind, format!("{shown}: {words}")));
     }
     let _lock = disk.lock()?;
     let mut check = Check {
