@@ -74,7 +74,6 @@ EXPAND ON
 SELECT * FROM things;
 SELECT p, d, ttl(a), writetime(b) FROM things;
 SELECT * FROM hits;
-DESCRIBE TABLE things;
 ";
 
 fn folder() -> PathBuf {
