@@ -188,9 +188,19 @@ fn read_prefix(disk: &dyn Disk, number: u64) -> Result<Option<Prefix>> {
     }
 }
 
-/// Every segment names the one before it, so a missing one is noticed: only segments whose records
-/// are all in SSTables may be.
+/// Every segment names the one before it, and the manifest those that were sealed, so a missing one
+/// is noticed: only segments whose records are all in SSTables may be.
 fn check_chain(disk: &dyn Disk, prefixes: &BTreeMap<u64, Prefix>, state: &State) -> Result<()> {
+    let kept = state.sealed.range(state.log_first_segment..);
+    for (sealed, length) in kept {
+        if !prefixes.contains_key(sealed) {
+            return Err(Error::corrupt(
+                &disk.display(&segment::path(*sealed)),
+                0,
+                format!("the file is missing; it was sealed at {length} bytes and is still needed"),
+            ));
+        }
+    }
     for prefix in prefixes.values() {
         let missing = prefix.previous != 0 && !prefixes.contains_key(&prefix.previous);
         if missing && prefix.previous_sequence > state.log_reclaimed_through {

@@ -320,6 +320,14 @@ fn a_sealed_segment_that_lost_its_start_is_damaged() {
     disk.overwrite(&path, &whole).unwrap();
     let (records, _) = opened(&disk, &group(1 << 20)).unwrap();
     assert_eq!(prefix_length(&records), 1);
+    disk.remove(&path).unwrap();
+    let error = opened(&disk, &group(1 << 20)).unwrap_err();
+    assert_eq!(error.kind, ErrorKind::Corrupt, "{error}");
+    assert!(
+        error
+            .message
+            .contains("0000000001.log: damaged at offset 0: the file is missing")
+    );
 }
 
 #[test]

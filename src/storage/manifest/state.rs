@@ -34,6 +34,8 @@ pub struct State {
     pub sealed: BTreeMap<u64, u64>,
     /// Records up to here may be gone from the commit log.
     pub log_reclaimed_through: u64,
+    /// Segments of the commit log below this one may be gone.
+    pub log_first_segment: u64,
     /// The number that the next file gets.
     pub next_file_id: u64,
 }
@@ -84,6 +86,7 @@ impl State {
             }
             Edit::LogReclaimed { through, segment } => {
                 self.log_reclaimed_through = self.log_reclaimed_through.max(*through);
+                self.log_first_segment = self.log_first_segment.max(*segment);
                 self.sequence_floor = self.sequence_floor.max(*through);
                 // The last one stays, so that no number is ever used again.
                 let last = self.sealed.last_key_value().map(|(last, _)| *last);
@@ -169,7 +172,7 @@ impl State {
         }
         edits.push(Edit::LogReclaimed {
             through: self.log_reclaimed_through,
-            segment: 0,
+            segment: self.log_first_segment,
         });
         edits.push(Edit::SequenceFloor(self.sequence_floor));
         edits.push(Edit::TimestampFloor(self.timestamp_floor));
