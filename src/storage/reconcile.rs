@@ -136,13 +136,19 @@ pub fn merge_rows(counter: bool, a: Row, b: Row) -> Row {
     row
 }
 
-fn merge_columns(counter: bool, a: Vec<RowColumn>, b: Vec<RowColumn>) -> Vec<RowColumn> {
+/// Two sorted lists as one; `combine` decides where both have an entry.
+fn merge_sorted<T>(
+    a: Vec<T>,
+    b: Vec<T>,
+    compare: impl Fn(&T, &T) -> Ordering,
+    combine: impl Fn(T, T) -> T,
+) -> Vec<T> {
     let mut merged = Vec::with_capacity(a.len().max(b.len()));
     let mut left = a.into_iter().peekable();
     let mut right = b.into_iter().peekable();
     loop {
         let order = match (left.peek(), right.peek()) {
-            (Some(a), Some(b)) => a.id.cmp(&b.id),
+            (Some(a), Some(b)) => compare(a, b),
             (Some(_), None) => Ordering::Less,
             (None, Some(_)) => Ordering::Greater,
             (None, None) => return merged,
@@ -152,14 +158,23 @@ fn merge_columns(counter: bool, a: Vec<RowColumn>, b: Vec<RowColumn>) -> Vec<Row
             Ordering::Greater => merged.extend(right.next()),
             Ordering::Equal => {
                 if let (Some(a), Some(b)) = (left.next(), right.next()) {
-                    merged.push(RowColumn {
-                        id: a.id,
-                        data: merge_data(counter, a.data, b.data),
-                    });
+                    merged.push(combine(a, b));
                 }
             }
         }
     }
+}
+
+fn merge_columns(counter: bool, a: Vec<RowColumn>, b: Vec<RowColumn>) -> Vec<RowColumn> {
+    merge_sorted(
+        a,
+        b,
+        |a, b| a.id.cmp(&b.id),
+        |a, b| RowColumn {
+            id: a.id,
+            data: merge_data(counter, a.data, b.data),
+        },
+    )
 }
 
 fn merge_data(counter: bool, a: ColumnData, b: ColumnData) -> ColumnData {
@@ -189,28 +204,16 @@ fn merge_data(counter: bool, a: ColumnData, b: ColumnData) -> ColumnData {
 }
 
 fn merge_paths(counter: bool, a: Vec<PathCell>, b: Vec<PathCell>) -> Vec<PathCell> {
-    let mut merged = Vec::with_capacity(a.len().max(b.len()));
-    let mut left = a.into_iter().peekable();
-    let mut right = b.into_iter().peekable();
-    loop {
-        let order = match (left.peek(), right.peek()) {
-            (Some(a), Some(b)) => a.path.cmp(&b.path),
-            (Some(_), None) => Ordering::Less,
-            (None, Some(_)) => Ordering::Greater,
-            (None, None) => return merged,
-        };
-        match order {
-            Ordering::Less => merged.extend(left.next()),
-            Ordering::Greater => merged.extend(right.next()),
-            Ordering::Equal => {
-                if let (Some(a), Some(b)) = (left.next(), right.next()) {
-                    let order = compare_cells(counter, &a.cell, &b.cell)
-                        .then_with(|| a.original.cmp(&b.original));
-                    merged.push(if order.is_lt() { b } else { a });
-                }
-            }
-        }
-    }
+    merge_sorted(
+        a,
+        b,
+        |a, b| a.path.cmp(&b.path),
+        |a, b| {
+            let order =
+                compare_cells(counter, &a.cell, &b.cell).then_with(|| a.original.cmp(&b.original));
+            if order.is_lt() { b } else { a }
+        },
+    )
 }
 
 /// Drops from a row what a deletion above it, or its own plain one, covers. The row's own deletion
