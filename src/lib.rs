@@ -61,6 +61,8 @@ pub mod database;
 
 pub mod transfer;
 
+pub mod server;
+
 pub mod shell;
 
 pub mod commands;

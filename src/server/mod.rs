@@ -1,0 +1,4 @@
+//! The network server.
+
+pub mod logging;
+pub mod metrics;
