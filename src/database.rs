@@ -44,6 +44,7 @@
 use crate::clock::{SharedClock, SystemClock};
 use crate::config::Config;
 use crate::cql::result::{BindValue, QueryResult};
+use crate::cql::virtual_tables::Registry;
 use crate::error::Result;
 use crate::random::Random;
 use crate::session::{Prepared, Session, Shared};
@@ -97,6 +98,11 @@ impl Database {
     /// The engine below.
     pub fn engine(&self) -> &Engine {
         self.shared.engine()
+    }
+
+    /// Who knows what of the system's tables: the layers above register there.
+    pub fn virtual_tables(&self) -> &Registry {
+        self.shared.virtual_tables()
     }
 
     /// A new conversation, with a keyspace of its own.

@@ -52,3 +52,12 @@ pub const PAGE_BYTES_MAX: usize = 512 << 20;
 
 /// The longest varint, and the longest unscaled part of a decimal, in bytes.
 pub const NUMBER_BYTES_MAX: usize = 16_384;
+
+/// What all traces of requests may take together, in bytes: over it the oldest go.
+pub const TRACES_BYTES_MAX: usize = 16 << 20;
+
+/// What one trace may take, in bytes: past it no more events are noted.
+pub const TRACE_BYTES_MAX: usize = 256 << 10;
+
+/// The longest text in a trace, in bytes; what is longer is cut.
+pub const TRACE_TEXT_BYTES_MAX: usize = 16 << 10;

@@ -14,7 +14,7 @@ pub use text::{create_keyspace, create_table, create_type};
 use crate::cql::ast::{Describe, DescribeTarget, QualifiedName};
 use crate::cql::ddl::SYSTEM_KEYSPACES;
 use crate::cql::result::{ColumnSpec, RowValues, Rows};
-use crate::cql::virtual_tables::{CLUSTER_NAME, PARTITIONER, TOKEN};
+use crate::cql::virtual_tables::{NodeFacts, PARTITIONER, TOKEN};
 use crate::error::{Error, Result};
 use crate::schema::{Catalog, Keyspace, Table};
 use crate::types::name::quote_identifier;
@@ -55,9 +55,15 @@ impl Element<'_> {
 
 /// What DESCRIBE answers over `catalog`, the system's keyspaces included (see
 /// [`CatalogView`](crate::cql::virtual_tables::CatalogView)); `keyspace` is the session's.
-pub fn describe(catalog: &Catalog, keyspace: Option<&str>, describe: &Describe) -> Result<Rows> {
+pub fn describe(
+    catalog: &Catalog,
+    facts: &NodeFacts,
+    keyspace: Option<&str>,
+    describe: &Describe,
+) -> Result<Rows> {
     let describer = Describer {
         catalog,
+        facts,
         keyspace,
         internals: describe.internals,
     };
@@ -101,6 +107,7 @@ pub fn describe(catalog: &Catalog, keyspace: Option<&str>, describe: &Describe) 
 
 struct Describer<'a> {
     catalog: &'a Catalog,
+    facts: &'a NodeFacts,
     keyspace: Option<&'a str>,
     internals: bool,
 }
@@ -198,7 +205,7 @@ impl<'a> Describer<'a> {
         let mut specs = columns(&["cluster", "partitioner", "snitch"]).to_vec();
         let partitioner = PARTITIONER.rsplit('.').next().unwrap_or(PARTITIONER);
         let mut row = texts([
-            CLUSTER_NAME.to_owned(),
+            self.facts.cluster_name.clone(),
             partitioner.to_owned(),
             "SimpleSnitch".to_owned(),
         ]);

@@ -11,4 +11,5 @@ pub mod lexer;
 pub mod parser;
 pub mod plan;
 pub mod result;
+pub mod trace;
 pub mod virtual_tables;

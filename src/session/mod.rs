@@ -18,7 +18,7 @@ use crate::cql::describe::describe;
 use crate::cql::execute::{self, Execution};
 use crate::cql::plan::Slot;
 use crate::cql::result::{BindValue, QueryResult};
-use crate::cql::virtual_tables::CatalogView;
+use crate::cql::virtual_tables::{CatalogView, Registry};
 use crate::cql::{ddl, parser};
 use crate::error::{Error, ErrorKind, Result};
 use crate::limits;
@@ -40,17 +40,24 @@ pub struct Shared {
 impl Shared {
     /// What sessions with `engine` share; `random` is where `now()` and `uuid()` come from.
     pub fn new(engine: Engine, random: Random) -> Self {
+        let random = Arc::new(random);
+        let registry = Registry::new(engine.clock(), Arc::clone(&random));
         Self {
             engine,
             statements: Arc::default(),
-            random: Arc::new(random),
-            catalog: Arc::default(),
+            random,
+            catalog: Arc::new(CatalogView::new(registry)),
         }
     }
 
     /// The engine.
     pub fn engine(&self) -> &Engine {
         &self.engine
+    }
+
+    /// Who knows what of the system's tables: the layers above register there.
+    pub fn virtual_tables(&self) -> &Registry {
+        self.catalog.registry()
     }
 
     /// Executes a prepared statement that is stopped by `interrupt`.
@@ -90,7 +97,8 @@ impl Shared {
     fn unbound(&self, statement: &Statement, keyspace: Option<&str>) -> Result<QueryResult> {
         if let StatementKind::Describe(target) = &statement.kind {
             let catalog = self.catalog.of(&self.engine)?;
-            return describe(&catalog, keyspace, target).map(QueryResult::Rows);
+            let facts = self.catalog.registry().node_facts();
+            return describe(&catalog, &facts, keyspace, target).map(QueryResult::Rows);
         }
         ddl::execute(&self.engine, keyspace, &statement.kind)
     }

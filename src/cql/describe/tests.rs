@@ -6,7 +6,7 @@ use crate::config::Config;
 use crate::cql::ast::StatementKind;
 use crate::cql::ddl::execute;
 use crate::cql::parser::{parse_statement, split_statements};
-use crate::cql::virtual_tables::CatalogView;
+use crate::cql::virtual_tables::{CatalogView, NodeFacts};
 use crate::storage::Engine;
 
 const SCHEMA: &str = "
@@ -46,7 +46,8 @@ fn described(engine: &Engine, keyspace: Option<&str>, text: &str) -> Result<Vec<
         panic!("{text} is no DESCRIBE");
     };
     let catalog = CatalogView::default().of(engine)?;
-    let rows = describe(&catalog, keyspace, &target)?.collect()?;
+    let facts = NodeFacts::default();
+    let rows = describe(&catalog, &facts, keyspace, &target)?.collect()?;
     Ok(rows
         .iter()
         .map(|row| {

@@ -319,7 +319,6 @@ fn virtual_items(
     table: &Table,
     command: &ReadCommand,
 ) -> Result<Vec<ReadItem>> {
-    let catalog = execution.catalog.of(engine)?;
-    let rows = virtual_tables::rows(engine, &catalog, table)?;
+    let rows = virtual_tables::rows(engine, &execution.catalog, table)?;
     virtual_tables::items(table, rows, command)
 }

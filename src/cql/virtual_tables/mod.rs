@@ -15,14 +15,17 @@
 mod declare;
 mod items;
 mod node;
+mod registry;
 mod schema_rows;
+mod tracing;
 
 #[cfg(test)]
 mod tests;
 
 pub use declare::VIRTUAL_KEYSPACES;
 pub use items::items;
-pub use node::{CLUSTER_NAME, PARTITIONER, TOKEN};
+pub use node::{CQL_VERSION, PARTITIONER, RELEASE_VERSION, TOKEN};
+pub use registry::{NamedValues, NodeFacts, Registry, VirtualRows};
 
 use crate::cql::result::RowValues;
 use crate::error::{Error, Result};
@@ -52,6 +55,7 @@ pub fn filters_freely(table: &Table) -> bool {
 #[derive(Debug, Default)]
 pub struct CatalogView {
     cached: Mutex<Option<Pair>>,
+    registry: Registry,
 }
 
 /// A catalog of the engine, and the same with the system's keyspaces.
@@ -62,6 +66,19 @@ struct Pair {
 }
 
 impl CatalogView {
+    /// A view whose tables' rows are told by `registry`.
+    pub fn new(registry: Registry) -> Self {
+        Self {
+            cached: Mutex::default(),
+            registry,
+        }
+    }
+
+    /// Who knows what of the system's tables.
+    pub fn registry(&self) -> &Registry {
+        &self.registry
+    }
+
     /// The present catalog of `engine` with the system's keyspaces.
     pub fn of(&self, engine: &Engine) -> Result<Arc<Catalog>> {
         let stored = engine.catalog();
@@ -94,17 +111,54 @@ fn with_system(stored: &Catalog) -> Result<Catalog> {
     Ok(whole)
 }
 
+/// What computing the rows of a table needs.
+struct Sources<'a> {
+    engine: &'a Engine,
+    catalog: &'a Catalog,
+    registry: &'a Registry,
+}
+
 /// The rows of a virtual table, in the order of tokens and clustering: for each column of
 /// [`Table::columns`], in that order, its wire bytes.
-pub fn rows(engine: &Engine, catalog: &Catalog, table: &Table) -> Result<Vec<RowValues>> {
-    let mut rows = match (table.keyspace.as_str(), table.name.as_str()) {
-        ("system", "local") => node::local(engine, table)?,
-        ("system_schema" | "system_virtual_schema", _) => schema_rows::rows(catalog, table)?,
-        ("system_views", "settings") => node::settings(table)?,
-        _ => Vec::new(),
+pub fn rows(engine: &Engine, view: &CatalogView, table: &Table) -> Result<Vec<RowValues>> {
+    let registry = view.registry();
+    let catalog = view.of(engine)?;
+    let sources = Sources {
+        engine,
+        catalog: &catalog,
+        registry,
+    };
+    let mut rows = match registry.provider(table) {
+        Some(provider) => provider
+            .rows(engine, table)?
+            .iter()
+            .map(|values| row(table, values))
+            .collect::<Result<_>>()?,
+        None => own_rows(&sources, table)?,
     };
     rows.sort_by(|a, b| compare_rows(table, a, b));
     Ok(rows)
+}
+
+/// The rows of a table for which nobody registered.
+fn own_rows(sources: &Sources<'_>, table: &Table) -> Result<Vec<RowValues>> {
+    match (table.keyspace.as_str(), table.name.as_str()) {
+        ("system", "local") => node::local(sources, table),
+        ("system_schema" | "system_virtual_schema", _) => schema_rows::rows(sources.catalog, table),
+        ("system_views", "settings") => node::settings(table),
+        ("system_traces", _) => tracing::rows(sources, table),
+        _ => Ok(Vec::new()),
+    }
+}
+
+/// Empties a virtual table, if that can be done.
+pub fn truncate(view: &CatalogView, table: &str) {
+    let traces = view.registry().traces();
+    match table {
+        "sessions" => traces.truncate_sessions(),
+        "events" => traces.truncate_events(),
+        _ => {}
+    }
 }
 
 /// A row of `table` with these values by column name; the other columns are null.

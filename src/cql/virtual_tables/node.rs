@@ -1,12 +1,10 @@
 //! What the node tells of itself: `system.local` and `system_views.settings`.
 
 use crate::cql::result::RowValues;
-use crate::cql::virtual_tables::row;
+use crate::cql::virtual_tables::{Sources, row};
 use crate::error::Result;
-use crate::schema::{DATA_CENTER, Table};
-use crate::storage::Engine;
+use crate::schema::Table;
 use crate::types::Value;
-use std::net::{IpAddr, Ipv4Addr};
 use uuid::Uuid;
 
 /// The cluster's name.
@@ -21,9 +19,8 @@ pub const RELEASE_VERSION: &str = "5.0.0";
 const NATIVE_PROTOCOL_VERSION: &str = "5";
 /// The one token: a single node owns the whole ring whatever it is.
 pub const TOKEN: &str = "0";
-const RACK: &str = "rack1";
-const STORAGE_PORT: i32 = 7000;
-const NATIVE_PORT: i32 = 9042;
+/// The rack's name.
+pub const RACK: &str = "rack1";
 
 fn text(text: &str) -> Value {
     Value::Text(text.to_owned())
@@ -37,29 +34,33 @@ fn named_uuid(name: [u8; 8], number: u64) -> Uuid {
     uuid::Builder::from_custom_bytes(bytes).into_uuid()
 }
 
-pub fn local(engine: &Engine, table: &Table) -> Result<Vec<RowValues>> {
-    let loopback = Value::Inet(IpAddr::V4(Ipv4Addr::LOCALHOST));
-    let schema_version = named_uuid(*b"helenus/", engine.catalog().version);
+/// `system.local`.
+pub fn local(sources: &Sources<'_>, table: &Table) -> Result<Vec<RowValues>> {
+    let facts = sources.registry.node_facts();
+    let listen = Value::Inet(facts.listen_address);
+    let storage_port = Value::Int(i32::from(facts.storage_port));
+    let generation = i32::try_from(facts.started_at_seconds).unwrap_or(i32::MAX);
+    let schema_version = named_uuid(*b"helenus/", sources.engine.catalog().version);
     let local = row(
         table,
         &[
             ("key", text("local")),
             ("bootstrapped", text("COMPLETED")),
-            ("broadcast_address", loopback.clone()),
-            ("broadcast_port", Value::Int(STORAGE_PORT)),
-            ("cluster_name", text(CLUSTER_NAME)),
+            ("broadcast_address", listen.clone()),
+            ("broadcast_port", storage_port.clone()),
+            ("cluster_name", text(&facts.cluster_name)),
             ("cql_version", text(CQL_VERSION)),
-            ("data_center", text(DATA_CENTER)),
-            ("gossip_generation", Value::Int(0)),
+            ("data_center", text(&facts.data_center)),
+            ("gossip_generation", Value::Int(generation)),
             ("host_id", Value::Uuid(named_uuid(*b"helenus-", 0))),
-            ("listen_address", loopback.clone()),
-            ("listen_port", Value::Int(STORAGE_PORT)),
+            ("listen_address", listen),
+            ("listen_port", storage_port),
             ("native_protocol_version", text(NATIVE_PROTOCOL_VERSION)),
             ("partitioner", text(PARTITIONER)),
-            ("rack", text(RACK)),
+            ("rack", text(&facts.rack)),
             ("release_version", text(RELEASE_VERSION)),
-            ("rpc_address", loopback),
-            ("rpc_port", Value::Int(NATIVE_PORT)),
+            ("rpc_address", Value::Inet(facts.rpc_address)),
+            ("rpc_port", Value::Int(i32::from(facts.rpc_port))),
             ("schema_version", Value::Uuid(schema_version)),
             ("tokens", Value::Set(vec![text(TOKEN)])),
             ("helenus_version", text(env!("CARGO_PKG_VERSION"))),
@@ -68,6 +69,7 @@ pub fn local(engine: &Engine, table: &Table) -> Result<Vec<RowValues>> {
     Ok(vec![local])
 }
 
+/// `system_views.settings`.
 pub fn settings(table: &Table) -> Result<Vec<RowValues>> {
     [
         ("cluster_name", CLUSTER_NAME),

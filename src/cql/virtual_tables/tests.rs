@@ -22,10 +22,11 @@ fn engine(statements: &[&str]) -> Engine {
 
 /// The rows of a table, shown as CQL literals.
 fn shown(engine: &Engine, keyspace: &str, table: &str, columns: &[&str]) -> Vec<String> {
-    let catalog = CatalogView::default().of(engine).unwrap();
+    let view = CatalogView::default();
+    let catalog = view.of(engine).unwrap();
     let table = catalog.table(keyspace, table).unwrap();
     assert!(is_virtual(table));
-    rows(engine, &catalog, table)
+    rows(engine, &view, table)
         .unwrap()
         .iter()
         .map(|row| {
@@ -40,7 +41,8 @@ fn shown(engine: &Engine, keyspace: &str, table: &str, columns: &[&str]) -> Vec<
 #[test]
 fn all_declarations_are_read() {
     let engine = engine(&[]);
-    let catalog = CatalogView::default().of(&engine).unwrap();
+    let view = CatalogView::default();
+    let catalog = view.of(&engine).unwrap();
     let names: Vec<&str> = catalog.keyspaces.keys().map(String::as_str).collect();
     assert_eq!(
         names,
@@ -59,7 +61,7 @@ fn all_declarations_are_read() {
     // Every one can be read, and tells itself apart.
     for table in catalog.tables.values() {
         assert!(is_virtual(table));
-        for row in rows(&engine, &catalog, table).unwrap() {
+        for row in rows(&engine, &view, table).unwrap() {
             assert_eq!(row.len(), table.columns().count());
             for (column, value) in table.columns().zip(&row) {
                 if let Some(value) = value {
