@@ -7,6 +7,11 @@
 //! one more that was under way.
 #![expect(clippy::unwrap_used, reason = "a failure here is the test's")]
 
+#[path = "support/served.rs"]
+mod served;
+#[path = "kill/server.rs"]
+mod server;
+
 use helenus::clock::SystemClock;
 use helenus::config::Config;
 use helenus::cql::result::BindValue;
