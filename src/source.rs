@@ -14,6 +14,7 @@
 
 mod collections;
 mod rows;
+pub mod statement;
 mod values;
 
 pub use collections::{collection_value, column_value, replace_collection};

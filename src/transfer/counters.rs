@@ -5,12 +5,12 @@
 
 use crate::cql::result::BindValue;
 use crate::database::Database;
-use crate::error::{Error, Result};
-use crate::schema::{Column, ColumnKind, Table};
+use crate::error::Result;
+use crate::schema::{Column, Table};
 use crate::session::{Prepared, Session};
+use crate::source::statement::{self, check_counters};
 use crate::source::{RowSink, ValueBatch, WriteOptions};
 use crate::storage::IngestSummary;
-use crate::types::name::quote_identifier;
 use std::collections::HashMap;
 use std::sync::Arc;
 
@@ -31,16 +31,7 @@ impl CounterSink {
         columns: &[Column],
         options: &WriteOptions,
     ) -> Result<Self> {
-        if options.ttl_seconds.is_some_and(|ttl| ttl != 0) {
-            return Err(Error::invalid(
-                "Cannot provide custom TTL for counter updates",
-            ));
-        }
-        if options.timestamp_micros.is_some() {
-            return Err(Error::invalid(
-                "Cannot provide custom timestamp for counter updates",
-            ));
-        }
+        check_counters(options)?;
         Ok(Self {
             session: database.session(),
             table: Arc::clone(table),
@@ -55,30 +46,7 @@ impl CounterSink {
         if let Some(known) = self.statements.get(&present) {
             return Ok(known.clone());
         }
-        let (mut sets, mut wheres) = (Vec::new(), Vec::new());
-        for (column, _) in self
-            .columns
-            .iter()
-            .zip(&present)
-            .filter(|(_, present)| **present)
-        {
-            let name = quote_identifier(&column.name);
-            match column.kind {
-                ColumnKind::PartitionKey | ColumnKind::Clustering => {
-                    wheres.push(format!("{name} = ?"));
-                }
-                ColumnKind::Static | ColumnKind::Regular => {
-                    sets.push(format!("{name} = {name} + ?"));
-                }
-            }
-        }
-        let text = format!(
-            "UPDATE {}.{} SET {} WHERE {}",
-            quote_identifier(&self.table.keyspace),
-            quote_identifier(&self.table.name),
-            sets.join(", "),
-            wheres.join(" AND ")
-        );
+        let text = statement::counter_update(&self.table, &self.columns, &present);
         let prepared = self.session.prepare(&text)?;
         self.statements.insert(present, prepared.clone());
         Ok(prepared)
@@ -88,32 +56,13 @@ impl CounterSink {
 impl RowSink for CounterSink {
     fn add(&mut self, batch: ValueBatch) -> Result<()> {
         let batch = batch.freeze();
-        let is_key = |column: &Column| {
-            matches!(
-                column.kind,
-                ColumnKind::PartitionKey | ColumnKind::Clustering
-            )
-        };
         for row in 0..batch.rows() {
-            let given: Vec<(bool, _)> = self
-                .columns
-                .iter()
-                .enumerate()
-                .map(|(at, column)| (is_key(column), batch.bytes(row, at)))
-                .collect();
-            // Keys alone add nothing.
-            if !given.iter().any(|(key, value)| !key && value.is_some()) {
+            let given = statement::counter_values(&self.columns, |at| batch.bytes(row, at));
+            let Some((present, values)) = given else {
                 continue;
-            }
-            let present = given.iter().map(|(_, value)| value.is_some()).collect();
-            let statement = self.statement(present)?;
-            let values = |keys: bool| {
-                let wanted = given.iter().filter(move |(key, _)| *key == keys);
-                wanted
-                    .filter_map(|(_, value)| value.clone())
-                    .map(BindValue::Bytes)
             };
-            let values: Vec<BindValue> = values(false).chain(values(true)).collect();
+            let statement = self.statement(present)?;
+            let values: Vec<BindValue> = values.into_iter().map(BindValue::Bytes).collect();
             self.session.execute_prepared(&statement, &values)?;
             self.rows += 1;
         }

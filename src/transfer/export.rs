@@ -2,14 +2,13 @@
 
 use crate::clock::SharedClock;
 use crate::cql::ddl::SYSTEM_KEYSPACES;
-use crate::database::Database;
 use crate::error::{Error, ErrorKind, Result};
 use crate::schema::{Column, ColumnId, Table};
 use crate::source::{TableSource, TokenRange};
 use crate::transfer::csv::RecordWriter;
 use crate::transfer::output::Sink;
 use crate::transfer::progress::Progress;
-use crate::transfer::{ExportOptions, ExportSummary, Selection};
+use crate::transfer::{ExportOptions, ExportSummary, Selection, Site};
 use crate::types::name::quote_identifier;
 use bytes::Bytes;
 use std::sync::Arc;
@@ -18,8 +17,6 @@ use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 
 /// How many parts the ring is scanned in.
 const PARTS: u32 = 64;
-/// The most threads that scan.
-const SCANNERS_MAX: usize = 4;
 /// How much text is handed over at once, in bytes.
 const PIECE_BYTES: usize = 256 << 10;
 /// How many pieces may wait behind a scanner.
@@ -34,9 +31,9 @@ struct Piece {
 }
 
 /// Exports a table or a query's rows.
-pub fn export(database: &Database, options: ExportOptions) -> Result<ExportSummary> {
+pub fn export(site: &dyn Site, options: ExportOptions) -> Result<ExportSummary> {
     options.dialect.check()?;
-    let clock = database.engine().clock();
+    let clock = site.clock();
     match &options.selection {
         Selection::Table {
             keyspace,
@@ -52,20 +49,20 @@ pub fn export(database: &Database, options: ExportOptions) -> Result<ExportSumma
             };
             let (keyspace, table) = (quote_identifier(keyspace), quote_identifier(table));
             let text = format!("SELECT {names} FROM {keyspace}.{table}");
-            export_query(database, None, &text, options, clock)
+            export_query(site, None, &text, options, clock)
         }
         Selection::Table {
             keyspace,
             table,
             columns,
         } => {
-            let table = database.engine().table(keyspace, table)?;
+            let table = site.tables().table(keyspace, table)?;
             let columns = choose(&table, columns.as_deref())?;
-            export_table(database, &table, &columns, options, clock)
+            export_table(site, &table, &columns, options, clock)
         }
         Selection::Query { keyspace, text } => {
             let (keyspace, text) = (keyspace.clone(), text.clone());
-            export_query(database, keyspace.as_deref(), &text, options, clock)
+            export_query(site, keyspace.as_deref(), &text, options, clock)
         }
     }
 }
@@ -137,7 +134,7 @@ impl Writing {
 }
 
 fn export_table(
-    database: &Database,
+    site: &dyn Site,
     table: &Arc<Table>,
     columns: &[Column],
     options: ExportOptions,
@@ -152,11 +149,10 @@ fn export_table(
     let mut writing = Writing::start(options, table.full_name(), &writer, &names, clock)?;
     let scanners = match rows_max {
         Some(_) => 1,
-        None => std::thread::available_parallelism()
-            .map_or(1, |cores| cores.get().clamp(1, SCANNERS_MAX)),
+        None => site.scanners(),
     };
     let scan = Scan {
-        source: database.engine(),
+        source: site.tables(),
         table,
         ids: &ids,
         writer: &writer,
@@ -261,17 +257,13 @@ impl Scan<'_> {
 }
 
 fn export_query(
-    database: &Database,
+    site: &dyn Site,
     keyspace: Option<&str>,
     text: &str,
     options: ExportOptions,
     clock: SharedClock,
 ) -> Result<ExportSummary> {
-    let mut session = database.session();
-    if let Some(keyspace) = keyspace {
-        session.execute(&format!("USE \"{}\"", keyspace.replace('"', "\"\"")), &[])?;
-    }
-    let mut rows = session.execute(text, &[])?.into_rows();
+    let mut rows = site.query(keyspace, text)?;
     if rows.columns().is_empty() {
         return Err(Error::invalid(
             "the query answers no rows: only a SELECT can be exported",

@@ -1,20 +1,18 @@
 //! The import: reading, parsing and writing, each on a thread of its own, in input order.
 
 use crate::cql::ddl::check_modifiable;
-use crate::database::Database;
 use crate::error::{Error, ErrorKind, Result};
 use crate::limits::TTL_SECONDS_MAX;
 use crate::schema::{Column, ColumnId, Table};
-use crate::source::{RowSink, TableSource, ValueBatch, WriteOptions};
+use crate::source::{RowSink, ValueBatch, WriteOptions};
 use crate::storage::IngestSummary;
-use crate::transfer::counters::CounterSink;
 use crate::transfer::csv::{ChunkReader, Dialect, ValueStyle};
 use crate::transfer::input::Inputs;
 use crate::transfer::layout::Naming;
 use crate::transfer::progress::Progress;
 use crate::transfer::records::{ChunkParser, Job, Parsed};
 use crate::transfer::rejects::Rejects;
-use crate::transfer::{ImportOptions, ImportSummary, Input};
+use crate::transfer::{ImportOptions, ImportSummary, Input, Site};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, sync_channel};
@@ -46,13 +44,12 @@ struct Pass<'a> {
     cancel: &'a AtomicBool,
 }
 
-/// Imports files into a table: all rows or none.
-pub fn import(database: &Database, options: ImportOptions) -> Result<ImportSummary> {
+/// Imports files into a table: all rows or none, unless `site` is not atomic.
+pub fn import(site: &dyn Site, options: ImportOptions) -> Result<ImportSummary> {
     options.dialect.check()?;
     check_stamp(&options)?;
     check_modifiable(&options.keyspace)?;
-    let engine = database.engine();
-    let table = engine.table(&options.keyspace, &options.table)?;
+    let table = site.tables().table(&options.keyspace, &options.table)?;
     let naming = Naming::new(&table, options.columns.as_deref(), &options.skip_columns)?;
     let columns = naming.columns().to_vec();
     let again: Option<Vec<Input>> = options.inputs.iter().map(reopen).collect();
@@ -81,15 +78,16 @@ pub fn import(database: &Database, options: ImportOptions) -> Result<ImportSumma
         cancel: &options.cancel,
     };
     let label = table.full_name();
-    let mut progress = Progress::start(&label, inputs.bytes, options.progress, engine.clock());
-    let mut rejects = Rejects::new(bad_file, options.errors_max);
+    let mut progress = Progress::start(&label, inputs.bytes, options.progress, site.clock());
+    let all_or_none = site.is_atomic() && !table.is_counter();
+    let mut rejects = Rejects::new(bad_file, options.errors_max, all_or_none);
     let mut inputs = inputs;
     let mut sink: Box<dyn RowSink> = if table.is_counter() {
-        let sink = CounterSink::new(database, &table, &columns, &write)?;
+        let sink = site.counters(&table, &columns, &write)?;
         // Increments cannot be taken back: look first whether all will be well.
         match again {
             Some(again) => {
-                let mut trial = Rejects::new(rejects.path(), options.errors_max);
+                let mut trial = Rejects::new(rejects.path(), options.errors_max, true);
                 let mut nothing = NoSink;
                 pass.run(inputs, reading(), &mut nothing, &mut trial, &mut progress)?;
                 inputs = Inputs::resolve(again)?;
@@ -99,10 +97,10 @@ pub fn import(database: &Database, options: ImportOptions) -> Result<ImportSumma
                  error stays"
             )),
         }
-        Box::new(sink)
+        sink
     } else {
         let ids: Vec<ColumnId> = columns.iter().map(|column| column.id).collect();
-        engine.write(&table, &ids, &write)?
+        site.tables().write(&table, &ids, &write)?
     };
     let read = pass.run(inputs, reading(), &mut *sink, &mut rejects, &mut progress)?;
     let written = sink.finish()?;
@@ -233,7 +231,7 @@ impl Pass<'_> {
         for turn in results.iter().cycle() {
             let parsed = loop {
                 if self.cancel.load(Ordering::Relaxed) {
-                    let message = "the import was stopped: nothing was imported";
+                    let message = format!("the import was stopped: {}", to.rejects.outcome());
                     return Err(Error::new(ErrorKind::Cancelled, message));
                 }
                 match turn.recv_timeout(PATIENCE) {

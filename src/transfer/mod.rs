@@ -31,12 +31,14 @@ mod output;
 mod progress;
 mod records;
 mod rejects;
+mod site;
 
 #[cfg(test)]
 mod testing;
 
 pub use export::export;
 pub use import::import;
+pub use site::Site;
 
 use crate::transfer::csv::{Dialect, ValueStyle};
 use std::fmt;

@@ -24,6 +24,8 @@ pub(super) struct Reject {
 pub(super) struct Rejects {
     path: PathBuf,
     errors_max: u64,
+    /// Whether nothing is imported where there are too many.
+    all_or_none: bool,
     count: u64,
     first: Option<String>,
     files: Option<(BufWriter<File>, BufWriter<File>)>,
@@ -31,10 +33,11 @@ pub(super) struct Rejects {
 
 impl Rejects {
     /// Rejected rows go to `path`, their reasons beside it.
-    pub(super) fn new(path: PathBuf, errors_max: u64) -> Self {
+    pub(super) fn new(path: PathBuf, errors_max: u64, all_or_none: bool) -> Self {
         Self {
             path,
             errors_max,
+            all_or_none,
             count: 0,
             first: None,
             files: None,
@@ -104,6 +107,15 @@ impl Rejects {
         PathBuf::from(name)
     }
 
+    /// What a run that ends early has done.
+    pub(super) fn outcome(&self) -> &'static str {
+        if self.all_or_none {
+            "nothing was imported"
+        } else {
+            "rows that came before are written"
+        }
+    }
+
     fn too_many(&self) -> Error {
         let (rows, first) = (
             self.path.display(),
@@ -114,13 +126,14 @@ impl Rejects {
         } else {
             "more rows were"
         };
+        let outcome = self.outcome();
         let message = format!(
-            "nothing was imported: {rejected} rejected than the {} allowed (--max-errors); the \
+            "{outcome}: {rejected} rejected than the {} allowed (--max-errors); the \
              first: {first}",
             self.errors_max
         );
         let message = match self.errors_max {
-            0 => format!("nothing was imported: a row was rejected (--max-errors 0): {first}"),
+            0 => format!("{outcome}: a row was rejected (--max-errors 0): {first}"),
             _ => message,
         };
         Error::new(ErrorKind::Input, message).with_hint(format!(

@@ -12,13 +12,11 @@ pub use options::CopyOptions;
 pub use parse::{CopyStatement, Direction, is_copy, parse};
 
 use crate::cql::ddl::SYSTEM_KEYSPACES;
-use crate::database::Database;
 use crate::error::{Error, Result};
 use crate::schema::Table;
-use crate::source::TableSource;
 use crate::transfer::{
-    ExportOptions, ExportSummary, ImportOptions, ImportSummary, Input, Output, Selection, export,
-    import,
+    ExportOptions, ExportSummary, ImportOptions, ImportSummary, Input, Output, Selection, Site,
+    export, import,
 };
 use std::fmt;
 use std::io::{Read, Write};
@@ -67,7 +65,7 @@ impl fmt::Display for CopySummary {
 }
 
 /// Runs a COPY given as text, with or without its semicolon.
-pub fn run(database: &Database, text: &str, context: CopyContext) -> Result<CopySummary> {
+pub fn run(site: &dyn Site, text: &str, context: CopyContext) -> Result<CopySummary> {
     let mut statement = parse(text)?;
     let keyspace = statement
         .keyspace
@@ -84,12 +82,12 @@ pub fn run(database: &Database, text: &str, context: CopyContext) -> Result<Copy
     let by_name = statement.direction == Direction::From && options.header;
     let virtual_table = SYSTEM_KEYSPACES.contains(&keyspace.as_str());
     if statement.columns.is_none() && !by_name && !virtual_table {
-        let table = database.engine().table(&keyspace, &statement.table)?;
+        let table = site.tables().table(&keyspace, &statement.table)?;
         statement.columns = Some(columns(&table));
     }
     match statement.direction {
-        Direction::From => copy_from(database, statement, keyspace, options, context),
-        Direction::To => copy_to(database, statement, keyspace, options, context),
+        Direction::From => copy_from(site, statement, keyspace, options, context),
+        Direction::To => copy_to(site, statement, keyspace, options, context),
     }
 }
 
@@ -110,7 +108,7 @@ fn columns(table: &Table) -> Vec<String> {
 }
 
 fn copy_from(
-    database: &Database,
+    site: &dyn Site,
     statement: CopyStatement,
     keyspace: String,
     options: CopyOptions,
@@ -139,11 +137,11 @@ fn copy_from(
         cancel: context.cancel,
         ..ImportOptions::new(keyspace, statement.table, inputs)
     };
-    import(database, import_options).map(CopySummary::Imported)
+    import(site, import_options).map(CopySummary::Imported)
 }
 
 fn copy_to(
-    database: &Database,
+    site: &dyn Site,
     mut statement: CopyStatement,
     keyspace: String,
     options: CopyOptions,
@@ -170,5 +168,5 @@ fn copy_to(
         cancel: context.cancel,
         ..ExportOptions::new(selection, output)
     };
-    export(database, export_options).map(CopySummary::Exported)
+    export(site, export_options).map(CopySummary::Exported)
 }
