@@ -51,6 +51,8 @@ pub mod schema;
 
 pub mod storage;
 
+pub mod access;
+
 pub mod source;
 
 pub mod cql;

@@ -61,3 +61,47 @@ pub const TRACE_BYTES_MAX: usize = 256 << 10;
 
 /// The longest text in a trace, in bytes; what is longer is cut.
 pub const TRACE_TEXT_BYTES_MAX: usize = 16 << 10;
+
+/// The most connections of clients.
+pub const CONNECTIONS_MAX: usize = 16_384;
+
+/// The most connections of clients from one address: behind a proxy all have the same.
+pub const CONNECTIONS_PER_ADDRESS_MAX: usize = CONNECTIONS_MAX;
+
+/// The largest frame that is taken unless set otherwise, in bytes (Cassandra:
+/// `native_transport_max_frame_size`).
+pub const FRAME_BYTES_MAX: usize = 16 << 20;
+
+/// The largest frame of a client that has not shown yet that it is one, in bytes.
+pub const HANDSHAKE_FRAME_BYTES_MAX: usize = 64 << 10;
+
+/// The most requests of one connection that are not answered: what a stream id can tell apart.
+pub const STREAMS_MAX: usize = 32_768;
+
+/// The most requests of one connection that worker threads have or shall have; over it the
+/// connection is not read.
+pub const WORKING_PER_CONNECTION_MAX: usize = 1_024;
+
+/// The bytes of one connection's requests that worker threads have or shall have; over it the
+/// connection is not read.
+pub const IN_FLIGHT_BYTES_PER_CONNECTION_MAX: usize = 32 << 20;
+
+/// The bytes of all connections' requests that worker threads have or shall have; one more is
+/// answered OVERLOADED.
+pub const IN_FLIGHT_BYTES_MAX: usize = 64 << 20;
+
+/// The answers that one connection may keep unsent, in bytes; over it the connection is not read.
+pub const OUTPUT_BYTES_PER_CONNECTION_MAX: usize = 1 << 20;
+
+/// The answers of all connections that may be unsent, in bytes; over it requests that need a
+/// worker thread are answered OVERLOADED.
+pub const OUTPUT_BYTES_MAX: usize = 64 << 20;
+
+/// The most requests that wait for a worker thread.
+pub const QUEUED_REQUESTS_MAX: usize = 4_096;
+
+/// The most threads that do what must wait.
+pub const WORKERS_MAX: usize = 32;
+
+/// The most events that wait to be sent to one connection; one more closes it.
+pub const QUEUED_EVENTS_MAX: usize = 1_024;

@@ -1,4 +1,73 @@
 //! The network server.
 
+pub mod connection;
+pub mod control;
+pub mod listener;
 pub mod logging;
 pub mod metrics;
+pub mod options;
+pub mod peer;
+pub mod state;
+
+use crate::database::Database;
+use crate::error::{Error, Result};
+use crate::server::control::Control;
+use crate::server::options::ServerOptions;
+use crate::server::state::State;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use tokio::runtime::Runtime;
+
+/// A running server.
+#[derive(Debug)]
+pub struct Server {
+    runtime: Runtime,
+    control: Control,
+    state: Arc<State>,
+}
+
+impl Server {
+    /// Starts to serve `database`.
+    pub fn start(database: Database, options: ServerOptions) -> Result<Self> {
+        let mut builder = tokio::runtime::Builder::new_multi_thread();
+        if let Some(threads) = options.network_threads {
+            builder.worker_threads(threads.max(1));
+        }
+        let runtime = builder
+            .thread_name("network")
+            .enable_all()
+            .build()
+            .map_err(|error| Error::io("the network's threads", "start", &error))?;
+        let state = Arc::new(State::new(database, options));
+        let control = Control::new(Arc::clone(&state));
+        runtime.block_on(control.enable_binary())?;
+        Ok(Self {
+            runtime,
+            control,
+            state,
+        })
+    }
+
+    /// Where CQL is served.
+    pub fn local_addr(&self) -> SocketAddr {
+        let address = self.state.cql_address();
+        address.unwrap_or(self.state.options.listen)
+    }
+
+    /// Where metrics and administration are served, if they are.
+    pub fn http_addr(&self) -> Option<SocketAddr> {
+        self.state.http_address()
+    }
+
+    /// What administration may see and do.
+    pub fn control(&self) -> &Control {
+        &self.control
+    }
+
+    /// Finishes what was accepted, and closes the ports and the database.
+    pub fn stop(self) -> Result<()> {
+        self.runtime.block_on(self.control.disable_binary());
+        self.runtime.shutdown_background();
+        self.state.database.close()
+    }
+}

@@ -144,6 +144,9 @@ fn the_server_loses_nothing_that_it_acknowledged() {
     }
     for (writer, next) in next.iter().enumerate() {
         let rows = next.load(Ordering::SeqCst);
-        assert!(rows > 100, "writer {writer} wrote {rows} rows in all cycles");
+        assert!(
+            rows > 100,
+            "writer {writer} wrote {rows} rows in all cycles"
+        );
     }
 }

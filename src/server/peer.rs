@@ -1,0 +1,193 @@
+//! The connections that are open, and what others may do with one.
+//!
+//! A connection is one task that owns its socket and its buffers. Others have of it a [`Peer`]:
+//! they put messages into its mailbox (answers of worker threads, events, the wish that it ends)
+//! and wake it. All open ones stand in [`Peers`], which also bounds their number.
+
+use crate::error::{Error, ErrorKind, Result};
+use std::collections::HashMap;
+use std::net::{IpAddr, SocketAddr};
+use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use tokio::sync::Notify;
+
+/// What is known of a client.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct PeerFacts {
+    /// The protocol's version; 0 until it is known.
+    pub protocol_version: u8,
+    /// The keyspace of unqualified names.
+    pub keyspace: Option<Arc<str>>,
+    /// The user who logged in.
+    pub user: Option<String>,
+    /// What the client said of itself when it started: its STARTUP options.
+    pub options: Vec<(String, String)>,
+}
+
+impl PeerFacts {
+    /// A STARTUP option.
+    pub fn option(&self, name: &str) -> Option<&str> {
+        let found = self.options.iter().find(|(known, _)| known == name);
+        found.map(|(_, value)| value.as_str())
+    }
+}
+
+/// How a connection shall end.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Ending {
+    /// Not yet.
+    Open,
+    /// It reads nothing more, answers what it accepted, and ends.
+    Graceful,
+    /// At once.
+    Now,
+}
+
+/// An open connection, as others see it.
+#[derive(Debug)]
+pub struct Peer {
+    /// Its number; never used again.
+    pub id: u64,
+    /// The client's address.
+    pub address: SocketAddr,
+    /// The server's address that the client connected to.
+    pub local_address: SocketAddr,
+    /// When it was opened, in microseconds of the monotonic clock.
+    pub opened_at_micros: i64,
+    /// Its requests so far.
+    pub requests: AtomicU64,
+    /// Whether it has started (and logged in, where that is asked for).
+    pub ready: AtomicBool,
+    /// The kinds of events that it wants: a bit each.
+    pub events: AtomicU8,
+    ending: AtomicU8,
+    facts: Mutex<PeerFacts>,
+    /// Wakes the connection's task.
+    pub bell: Notify,
+}
+
+impl Peer {
+    /// What is known of the client.
+    pub fn facts(&self) -> PeerFacts {
+        self.lock_facts().clone()
+    }
+
+    /// Changes what is known of the client.
+    pub fn update_facts(&self, change: impl FnOnce(&mut PeerFacts)) {
+        change(&mut self.lock_facts());
+    }
+
+    fn lock_facts(&self) -> MutexGuard<'_, PeerFacts> {
+        self.facts.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Asks the connection to end.
+    pub fn end(&self, how: Ending) {
+        self.ending.fetch_max(how as u8, Ordering::SeqCst);
+        self.bell.notify_one();
+    }
+
+    /// Whether and how it shall end.
+    pub fn ending(&self) -> Ending {
+        match self.ending.load(Ordering::SeqCst) {
+            0 => Ending::Open,
+            1 => Ending::Graceful,
+            _ => Ending::Now,
+        }
+    }
+}
+
+#[derive(Debug, Default)]
+struct Open {
+    peers: HashMap<u64, Arc<Peer>>,
+    per_address: HashMap<IpAddr, usize>,
+    next_id: u64,
+}
+
+/// The open connections.
+#[derive(Debug)]
+pub struct Peers {
+    open: Mutex<Open>,
+    max: usize,
+    per_address_max: usize,
+    /// Rung when one is closed.
+    pub closed: Notify,
+}
+
+impl Peers {
+    /// At most `max` connections, and of one address at most `per_address_max`.
+    pub fn new(max: usize, per_address_max: usize) -> Self {
+        Self {
+            open: Mutex::default(),
+            max,
+            per_address_max,
+            closed: Notify::new(),
+        }
+    }
+
+    /// Takes in a connection, unless there are too many.
+    pub fn admit(
+        &self,
+        address: SocketAddr,
+        local_address: SocketAddr,
+        now_micros: i64,
+    ) -> Result<Arc<Peer>> {
+        let mut open = self.lock();
+        let own = open.per_address.get(&address.ip()).copied().unwrap_or(0);
+        if open.peers.len() >= self.max || own >= self.per_address_max {
+            let held = match open.peers.len() >= self.max {
+                true => format!("{} connections are open already", self.max),
+                false => format!("{own} connections are open already from {}", address.ip()),
+            };
+            return Err(Error::new(ErrorKind::Overloaded, held));
+        }
+        let id = open.next_id;
+        open.next_id += 1;
+        let peer = Arc::new(Peer {
+            id,
+            address,
+            local_address,
+            opened_at_micros: now_micros,
+            requests: AtomicU64::new(0),
+            ready: AtomicBool::new(false),
+            events: AtomicU8::new(0),
+            ending: AtomicU8::new(0),
+            facts: Mutex::default(),
+            bell: Notify::new(),
+        });
+        open.peers.insert(id, Arc::clone(&peer));
+        *open.per_address.entry(address.ip()).or_default() += 1;
+        Ok(peer)
+    }
+
+    /// Strikes out a connection that has ended.
+    pub fn leave(&self, peer: &Peer) {
+        let mut open = self.lock();
+        if open.peers.remove(&peer.id).is_some()
+            && let Some(count) = open.per_address.get_mut(&peer.address.ip())
+        {
+            *count -= 1;
+            if *count == 0 {
+                open.per_address.remove(&peer.address.ip());
+            }
+        }
+        drop(open);
+        self.closed.notify_waiters();
+    }
+
+    /// The open connections, in the order in which they were opened.
+    pub fn all(&self) -> Vec<Arc<Peer>> {
+        let mut all: Vec<_> = self.lock().peers.values().cloned().collect();
+        all.sort_by_key(|peer| peer.id);
+        all
+    }
+
+    /// How many are open.
+    pub fn count(&self) -> usize {
+        self.lock().peers.len()
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Open> {
+        self.open.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
