@@ -50,7 +50,6 @@ use crate::random::Random;
 use crate::session::{Prepared, Session, Shared};
 use crate::storage::Engine;
 use std::path::Path;
-use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, Mutex, PoisonError};
 
 /// A database: one data directory, or one kept in memory. Cheap to clone, shared by threads.
@@ -59,8 +58,6 @@ pub struct Database {
     shared: Shared,
     /// The keyspace of the database's own conversation.
     keyspace: Arc<Mutex<Option<String>>>,
-    /// Never set: the database's own conversation is not interrupted.
-    interrupt: Arc<AtomicBool>,
 }
 
 impl Database {
@@ -91,7 +88,6 @@ impl Database {
         Self {
             shared: Shared::new(engine, random),
             keyspace: Arc::default(),
-            interrupt: Arc::default(),
         }
     }
 
@@ -103,6 +99,11 @@ impl Database {
     /// Who knows what of the system's tables: the layers above register there.
     pub fn virtual_tables(&self) -> &Registry {
         self.shared.virtual_tables()
+    }
+
+    /// What all conversations share: the door for who serves many clients.
+    pub fn shared(&self) -> &Shared {
+        &self.shared
     }
 
     /// A new conversation, with a keyspace of its own.
@@ -131,8 +132,7 @@ impl Database {
         statement: &Prepared,
         values: &[BindValue],
     ) -> Result<QueryResult> {
-        self.shared
-            .execute_prepared(statement, values, &self.interrupt)
+        Session::with(self.shared.clone(), None).execute_prepared(statement, values)
     }
 
     /// Finishes background work, syncs, and releases the directory.

@@ -27,8 +27,25 @@ pub enum ErrorKind {
     FunctionFailure,
     /// A prepared statement is not known (any more): prepare it again. (Cassandra: 0x2500.)
     Unprepared,
+    /// Bytes that are no message, or not allowed now. (Cassandra: ProtocolException, 0x000A.)
+    Protocol,
+    /// Name or password are wrong. (Cassandra: AuthenticationException, 0x0100.)
+    BadCredentials,
     /// Too much at once: try again later. (Cassandra: OverloadedException, 0x1001.)
     Overloaded,
+    /// There is no node that could answer: a server's word. (Cassandra: 0x1000.)
+    Unavailable,
+    /// The server starts still, or stops already. (Cassandra: IsBootstrappingException, 0x1002.)
+    IsBootstrapping,
+    /// A table could not be emptied. (Cassandra: TruncateException, 0x1003.)
+    TruncateFailed,
+    /// A write took too long; it may be done or not. (Cassandra: WriteTimeoutException, 0x1100.)
+    WriteTimeout,
+    /// A read took too long. (Cassandra: ReadTimeoutException, 0x1200.)
+    ReadTimeout,
+    /// It would have to wait, for a file or for others, where that is not allowed. Nothing has
+    /// been changed: do it again where waiting is.
+    WouldBlock,
     /// The disk is full: reads go on, writes resume when there is room.
     DiskFull,
     /// Bytes on disk are not those that were written. Names file and offset.
@@ -59,6 +76,9 @@ pub struct Error {
     /// Where in the statement, where that is known: the line from 1, the character from 0. The
     /// message does not repeat it, except in a syntax error, where Cassandra's words do.
     pub position: Option<(u32, u32)>,
+    /// What is there already ([`ErrorKind::AlreadyExists`]): keyspace and table; the latter is
+    /// empty where it is the keyspace.
+    pub names: Option<Box<(String, String)>>,
 }
 
 /// How the error of an output that was closed ends.
@@ -72,7 +92,15 @@ impl Error {
             message: message.into(),
             hint: None,
             position: None,
+            names: None,
         }
+    }
+
+    /// A keyspace or table that is to be created is there already.
+    pub fn already_exists(message: impl Into<String>, keyspace: &str, table: &str) -> Self {
+        let mut error = Self::new(ErrorKind::AlreadyExists, message);
+        error.names = Some(Box::new((keyspace.to_owned(), table.to_owned())));
+        error
     }
 
     /// A syntax error.

@@ -105,3 +105,24 @@ pub const WORKERS_MAX: usize = 32;
 
 /// The most events that wait to be sent to one connection; one more closes it.
 pub const QUEUED_EVENTS_MAX: usize = 1_024;
+
+/// How much memory prepared statements may take, in bytes.
+pub const PREPARED_BYTES_MAX: usize = 32 << 20;
+
+/// A page of a result that has grown to this many bytes ends, however few rows it has.
+pub const RESULT_PAGE_BYTES: usize = 8 << 20;
+
+/// The largest answer to a SELECT that is not paged, and the largest row, in bytes.
+pub const RESULT_BYTES_MAX: usize = 128 << 20;
+
+/// A batch over several partitions that is larger, in bytes, draws a warning (Cassandra:
+/// `batch_size_warn_threshold`).
+pub const BATCH_WARN_BYTES: usize = 5 << 10;
+
+/// A batch over several partitions that is larger, in bytes, is refused (Cassandra:
+/// `batch_size_fail_threshold`).
+pub const BATCH_FAIL_BYTES: usize = 50 << 10;
+
+/// An unlogged batch over more partitions draws a warning (Cassandra:
+/// `unlogged_batch_across_partitions_warn_threshold`).
+pub const UNLOGGED_BATCH_WARN_PARTITIONS: usize = 10;

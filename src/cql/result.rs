@@ -4,8 +4,9 @@
 //! a long result is there at once, and a reader who stops early costs nothing more.
 
 use crate::error::{Error, Result};
+use crate::limits;
 use crate::types::{Type, Value};
-use bytes::Bytes;
+use bytes::{BufMut, Bytes, BytesMut};
 use std::fmt;
 use std::sync::Arc;
 
@@ -87,12 +88,57 @@ pub type RowValues = Vec<Option<Bytes>>;
 pub trait RowSource: Send {
     /// The next row, or none at the end.
     fn next(&mut self) -> Result<Option<RowValues>>;
+
+    /// Appends the next row's values as `[bytes]`; false at the end.
+    fn encode(&mut self, out: &mut BytesMut) -> Result<bool> {
+        let Some(values) = self.next()? else {
+            return Ok(false);
+        };
+        for value in &values {
+            put_value(value.as_deref(), out);
+        }
+        Ok(true)
+    }
+
+    /// Where to go on behind the last row handed out; none where nothing follows.
+    fn paging_state(&mut self) -> Result<Option<Bytes>> {
+        Ok(None)
+    }
+}
+
+/// Appends a value as `[bytes]`.
+pub fn put_value(value: Option<&[u8]>, out: &mut BytesMut) {
+    match value {
+        Some(value) => {
+            // No value is longer than `limits::VALUE_BYTES_MAX`.
+            out.put_i32(i32::try_from(value.len()).unwrap_or(i32::MAX));
+            out.put_slice(value);
+        }
+        None => out.put_i32(-1),
+    }
+}
+
+fn too_large() -> Error {
+    Error::invalid(format!(
+        "The result is larger than {} bytes: read it in pages, or select less",
+        limits::RESULT_BYTES_MAX
+    ))
+}
+
+/// A page of rows, as [`Rows::encode_page`] wrote it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Page {
+    /// How many rows it has.
+    pub rows: u32,
+    /// With what the next page is asked for; none behind the last.
+    pub paging_state: Option<Bytes>,
 }
 
 /// A stream of rows.
 pub struct Rows {
     columns: Arc<[ColumnSpec]>,
     source: Box<dyn RowSource>,
+    page_size: Option<usize>,
 }
 
 impl fmt::Debug for Rows {
@@ -114,7 +160,46 @@ impl RowSource for Listed {
 impl Rows {
     /// Rows pulled from `source`.
     pub fn new(columns: Arc<[ColumnSpec]>, source: Box<dyn RowSource>) -> Self {
-        Self { columns, source }
+        Self {
+            columns,
+            source,
+            page_size: None,
+        }
+    }
+
+    /// The same rows in pages of `page_size`, if `source` can be paged.
+    #[must_use]
+    pub fn paged(mut self, page_size: Option<usize>) -> Self {
+        self.page_size = page_size;
+        self
+    }
+
+    /// The columns, shared.
+    pub fn shared_columns(&self) -> Arc<[ColumnSpec]> {
+        Arc::clone(&self.columns)
+    }
+
+    /// Appends the next page's rows, each value as the native protocol's `[bytes]`: its length in
+    /// four bytes and the value, -1 for null.
+    pub fn encode_page(&mut self, out: &mut BytesMut) -> Result<Page> {
+        let start = out.len();
+        let rows_max = self.page_size.unwrap_or(usize::MAX);
+        let mut rows = 0_u32;
+        while (rows as usize) < rows_max && self.source.encode(out)? {
+            rows += 1;
+            let length = out.len() - start;
+            if self.page_size.is_some() && length >= limits::RESULT_PAGE_BYTES {
+                break;
+            }
+            if length > limits::RESULT_BYTES_MAX {
+                return Err(too_large());
+            }
+        }
+        let paging_state = match self.page_size {
+            Some(_) => self.source.paging_state()?,
+            None => None,
+        };
+        Ok(Page { rows, paging_state })
     }
 
     /// Rows that are there already.

@@ -3,28 +3,39 @@
 //! A statement's text is parsed, bound against the catalog, and executed; a prepared one is only
 //! executed. Schema statements go to [`ddl`], everything else through
 //! [`bind`] and [`execute`].
+//!
+//! Who serves many clients holds a [`Shared`] and no session: [`Shared::prepare`] and
+//! [`Shared::adhoc`] make a [`Prepared`], [`Shared::run`] executes it with [`RequestOptions`].
 
+mod batch;
+mod class;
 mod prepared;
+mod request;
+mod statements;
 mod values;
 
 #[cfg(test)]
 mod tests;
 
+pub use crate::cql::ast::BatchKind;
+pub use crate::cql::plan::Slot;
+pub use class::StatementClass;
 pub use prepared::{Prepared, StatementId};
+pub use request::{Answer, RequestOptions, Values};
+pub use statements::StatementFigures;
 
 use crate::cql::ast::{Statement, StatementKind};
-use crate::cql::bind::{self, Bound};
 use crate::cql::describe::describe;
 use crate::cql::execute::{self, Execution};
-use crate::cql::plan::Slot;
-use crate::cql::result::{BindValue, QueryResult};
+use crate::cql::result::{BindValue, ColumnSpec, QueryResult};
 use crate::cql::virtual_tables::{CatalogView, Registry};
 use crate::cql::{ddl, parser};
-use crate::error::{Error, ErrorKind, Result};
+use crate::error::{Error, Result};
 use crate::limits;
 use crate::random::Random;
 use crate::storage::Engine;
-use prepared::Statements;
+use prepared::Ready;
+use statements::Statements;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
@@ -60,37 +71,97 @@ impl Shared {
         self.catalog.registry()
     }
 
-    /// Executes a prepared statement that is stopped by `interrupt`.
-    pub fn execute_prepared(
-        &self,
-        statement: &Prepared,
-        values: &[BindValue],
-        interrupt: &Arc<AtomicBool>,
-    ) -> Result<QueryResult> {
-        let version = self.engine.catalog().version;
-        match statement.bound(version, || self.catalog.of(&self.engine))? {
-            Some(bound) => {
-                let slots = values::positional(&bound.variables, values)?;
-                self.run(&bound, slots, interrupt)
-            }
-            None => self.unbound(statement.statement(), statement.keyspace()),
+    /// Prepares a statement and remembers it, so that [`Shared::prepared`] finds it by its id.
+    pub fn prepare(&self, text: &str, keyspace: Option<&str>) -> Result<Prepared> {
+        let id = prepared::statement_id(text, keyspace);
+        if let Some(known) = self.statements.get(&id)
+            && known.is_of(text, keyspace)
+            && self.ready(&known).is_ok()
+        {
+            return Ok(known);
         }
+        let prepared = self.compile(text, keyspace, true)?;
+        self.statements.put(&prepared)?;
+        Ok(prepared)
     }
 
-    fn run(
+    /// Prepares a statement to be executed once.
+    pub fn adhoc(&self, text: &str, keyspace: Option<&str>) -> Result<Prepared> {
+        self.compile(text, keyspace, false)
+    }
+
+    fn compile(&self, text: &str, keyspace: Option<&str>, remembered: bool) -> Result<Prepared> {
+        let statement = parse(text)?;
+        let catalog = self.catalog.of(&self.engine)?;
+        Prepared::new(text, keyspace, statement, &catalog, remembered)
+    }
+
+    /// The prepared statement with this id, if it is still remembered.
+    pub fn prepared(&self, id: &StatementId) -> Option<Prepared> {
+        self.statements.get(id)
+    }
+
+    /// How the memory for prepared statements is used.
+    pub fn statement_figures(&self) -> StatementFigures {
+        self.statements.figures()
+    }
+
+    /// Executes a statement.
+    pub fn run(&self, statement: &Prepared, options: RequestOptions) -> Result<Answer> {
+        let Some(ready) = self.ready_to_run(statement)? else {
+            let result = self.unbound(statement.statement(), statement.keyspace())?;
+            return Ok(Answer::of(result));
+        };
+        let mut options = options;
+        let values = std::mem::take(&mut options.values);
+        let slots = values::slots(&ready.bound.variables, values)?;
+        self.run_ready(&ready, slots, &options)
+    }
+
+    /// Executes several statements as one batch, each with its values.
+    pub fn run_batch(
         &self,
-        bound: &Bound,
+        kind: BatchKind,
+        statements: Vec<(Prepared, Values)>,
+        options: RequestOptions,
+    ) -> Result<Answer> {
+        batch::run(self, kind, statements, options)
+    }
+
+    /// The plan of a statement under the present schema.
+    fn ready(&self, statement: &Prepared) -> Result<Option<Arc<Ready>>> {
+        let version = self.engine.catalog().version;
+        statement.ready(version, || self.catalog.of(&self.engine))
+    }
+
+    /// The same for a client that may know the statement by its id alone: where the statement
+    /// means nothing any more, the client is to prepare it again, and gets to know why then.
+    fn ready_to_run(&self, statement: &Prepared) -> Result<Option<Arc<Ready>>> {
+        self.ready(statement).map_err(|error| {
+            if !statement.is_remembered() {
+                return error;
+            }
+            self.statements.forget(&statement.id());
+            prepared::unprepared(&statement.id())
+        })
+    }
+
+    fn run_ready(
+        &self,
+        ready: &Ready,
         values: Vec<Slot>,
-        interrupt: &Arc<AtomicBool>,
-    ) -> Result<QueryResult> {
+        options: &RequestOptions,
+    ) -> Result<Answer> {
+        let now_micros = self.engine.clock().now_micros();
         let execution = Execution {
             values,
-            now_micros: self.engine.clock().now_micros(),
+            now_micros,
             random: Arc::clone(&self.random),
             catalog: Arc::clone(&self.catalog),
-            interrupt: Arc::clone(interrupt),
+            interrupt: Arc::clone(&options.interrupt),
         };
-        execute::execute(&self.engine, &bound.plan, execution)
+        let result = execute::execute(&self.engine, &ready.bound.plan, execution)?;
+        Ok(Answer::of(result))
     }
 
     /// Executes a statement that is not bound.
@@ -145,7 +216,8 @@ impl Session {
 
     /// Executes one statement with values for its markers, in order.
     pub fn execute(&mut self, cql: &str, values: &[BindValue]) -> Result<QueryResult> {
-        self.execute_parsed(cql, |bound| values::positional(&bound.variables, values))
+        let statement = self.shared.adhoc(cql, self.keyspace())?;
+        self.run(&statement, |markers| values::positional(markers, values))
     }
 
     /// Executes one statement with values for its markers, by name.
@@ -154,46 +226,19 @@ impl Session {
         cql: &str,
         values: &[(&str, BindValue)],
     ) -> Result<QueryResult> {
-        self.execute_parsed(cql, |bound| values::named(&bound.variables, values))
-    }
-
-    fn execute_parsed(
-        &mut self,
-        cql: &str,
-        values: impl FnOnce(&Bound) -> Result<Vec<Slot>>,
-    ) -> Result<QueryResult> {
-        self.interrupt.store(false, Ordering::Relaxed);
-        let statement = parse(cql)?;
-        let result = if bind::is_bindable(&statement.kind) {
-            let catalog = self.shared.catalog.of(&self.shared.engine)?;
-            let bound = bind::bind(&catalog, self.keyspace(), &statement)?;
-            let slots = values(&bound)?;
-            self.shared.run(&bound, slots, &self.interrupt)?
-        } else {
-            self.shared.unbound(&statement, self.keyspace())?
-        };
-        self.follow(&result);
-        Ok(result)
+        let statement = self.shared.adhoc(cql, self.keyspace())?;
+        self.run(&statement, |markers| values::named(markers, values))
     }
 
     /// Prepares a statement.
     pub fn prepare(&mut self, cql: &str) -> Result<Prepared> {
-        let statement = parse(cql)?;
-        let catalog = self.shared.catalog.of(&self.shared.engine)?;
-        let prepared = Prepared::new(cql, self.keyspace(), statement, &catalog)?;
-        self.shared.statements.put(&prepared);
-        Ok(prepared)
+        self.shared.prepare(cql, self.keyspace())
     }
 
     /// The prepared statement with this id, if it is still remembered.
     pub fn prepared(&self, id: &StatementId) -> Result<Prepared> {
-        self.shared.statements.get(id).ok_or_else(|| {
-            let shown: String = id.iter().map(|byte| format!("{byte:02x}")).collect();
-            Error::new(
-                ErrorKind::Unprepared,
-                format!("Prepared query with ID {shown} not found"),
-            )
-        })
+        let found = self.shared.prepared(id);
+        found.ok_or_else(|| prepared::unprepared(id))
     }
 
     /// Executes a prepared statement.
@@ -202,12 +247,28 @@ impl Session {
         statement: &Prepared,
         values: &[BindValue],
     ) -> Result<QueryResult> {
+        self.run(statement, |markers| values::positional(markers, values))
+    }
+
+    fn run(
+        &mut self,
+        statement: &Prepared,
+        values: impl FnOnce(&[ColumnSpec]) -> Result<Vec<Slot>>,
+    ) -> Result<QueryResult> {
         self.interrupt.store(false, Ordering::Relaxed);
-        let result = self
-            .shared
-            .execute_prepared(statement, values, &self.interrupt)?;
-        self.follow(&result);
-        Ok(result)
+        let options = RequestOptions {
+            interrupt: Arc::clone(&self.interrupt),
+            ..RequestOptions::default()
+        };
+        let answer = match self.shared.ready(statement)? {
+            Some(ready) => {
+                let slots = values(&ready.bound.variables)?;
+                self.shared.run_ready(&ready, slots, &options)?
+            }
+            None => self.shared.run(statement, options)?,
+        };
+        self.follow(&answer.result);
+        Ok(answer.result)
     }
 
     fn follow(&mut self, result: &QueryResult) {

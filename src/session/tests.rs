@@ -3,6 +3,7 @@
 use super::*;
 use crate::clock::VirtualClock;
 use crate::config::Config;
+use crate::error::ErrorKind;
 use crate::types::Value;
 
 fn shared() -> Shared {

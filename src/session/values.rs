@@ -6,6 +6,7 @@
 use crate::cql::plan::Slot;
 use crate::cql::result::{BindValue, ColumnSpec};
 use crate::error::{Error, Result};
+use crate::session::request::Values;
 use crate::types::{Type, Value};
 use bytes::Bytes;
 
@@ -13,26 +14,50 @@ fn amount() -> Error {
     Error::invalid("Invalid amount of bind variables")
 }
 
-/// The markers' values, in order.
+/// The markers' values, as plans want them.
+pub fn slots(variables: &[ColumnSpec], values: Values) -> Result<Vec<Slot>> {
+    match values {
+        Values::Wire(slots) => {
+            if variables.len() != slots.len() {
+                return Err(amount());
+            }
+            for (variable, slot) in variables.iter().zip(&slots) {
+                if let Slot::Bytes(bytes) = slot {
+                    variable.ty.validate(bytes)?;
+                }
+            }
+            Ok(slots)
+        }
+        Values::Positional(values) => positional(variables, &values),
+        Values::Named(values) => named(variables, &values),
+    }
+}
+
+/// The values of markers, in order.
 pub fn positional(variables: &[ColumnSpec], values: &[BindValue]) -> Result<Vec<Slot>> {
     if variables.len() != values.len() {
         return Err(amount());
     }
-    slots(variables, values.iter())
+    encoded(variables, values.iter())
 }
 
-/// The markers' values, by name: the same value for every marker of that name.
-pub fn named(variables: &[ColumnSpec], values: &[(&str, BindValue)]) -> Result<Vec<Slot>> {
+/// The values of markers, by name.
+pub fn named<N: AsRef<str>>(
+    variables: &[ColumnSpec],
+    values: &[(N, BindValue)],
+) -> Result<Vec<Slot>> {
     let mut found = Vec::with_capacity(variables.len());
     for variable in variables {
-        let value = values.iter().find(|(name, _)| *name == variable.name);
+        let value = values
+            .iter()
+            .find(|(name, _)| name.as_ref() == variable.name);
         let (_, value) = value.ok_or_else(amount)?;
         found.push(value);
     }
-    slots(variables, found.into_iter())
+    encoded(variables, found.into_iter())
 }
 
-fn slots<'v>(
+fn encoded<'v>(
     variables: &[ColumnSpec],
     values: impl Iterator<Item = &'v BindValue> + Clone,
 ) -> Result<Vec<Slot>> {

@@ -54,6 +54,6 @@ pub mod sstable;
 pub mod table;
 mod tools;
 
-pub use engine::{AppendedView, ColumnStream, Engine, RowStream};
+pub use engine::{AppendedView, ColumnStream, Engine, RowStream, Ticket};
 pub use ingest::{Ingest, IngestOptions, IngestSummary};
 pub use tools::{CheckSummary, check_directory, inspect_file};

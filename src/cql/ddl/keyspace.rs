@@ -5,7 +5,7 @@ use crate::cql::ddl::{
     Context, Decision, SYSTEM_KEYSPACES, check_modifiable, check_name, event, option_values,
 };
 use crate::cql::result::{SchemaAction, SchemaEvent, SchemaTarget};
-use crate::error::{Error, ErrorKind, Result};
+use crate::error::{Error, Result};
 use crate::schema::{Catalog, OptionValue, SchemaChange, replication};
 use std::collections::BTreeMap;
 
@@ -58,10 +58,7 @@ impl Context<'_> {
         if SYSTEM_KEYSPACES.contains(&name.as_str()) {
             return Err(match name.as_str() {
                 // These two are ordinary keyspaces to Cassandra.
-                "system_auth" | "system_traces" => Error::new(
-                    ErrorKind::AlreadyExists,
-                    format!("Cannot add existing keyspace \"{name}\""),
-                ),
+                "system_auth" | "system_traces" => already_there(name),
                 _ => Error::invalid(format!("System keyspace '{name}' is not user-modifiable")),
             });
         }
@@ -71,10 +68,7 @@ impl Context<'_> {
             if create.if_not_exists {
                 return Ok(None);
             }
-            return Err(Error::new(
-                ErrorKind::AlreadyExists,
-                format!("Cannot add existing keyspace \"{name}\""),
-            ));
+            return Err(already_there(name));
         }
         let Some(replication) = settings.replication else {
             return Err(Error::invalid("Missing mandatory option 'replication'"));
@@ -132,4 +126,8 @@ impl Context<'_> {
             keyspace_event(SchemaAction::Dropped, name),
         )))
     }
+}
+
+fn already_there(name: &str) -> Error {
+    Error::already_exists(format!("Cannot add existing keyspace \"{name}\""), name, "")
 }

@@ -9,7 +9,7 @@ use crate::cql::ddl::{
     Context, Decision, at_name, check_modifiable, check_name, event, keyspace_named, option_values,
 };
 use crate::cql::result::{SchemaAction, SchemaTarget};
-use crate::error::{Error, ErrorKind, Result};
+use crate::error::{Error, Result};
 use crate::limits::COLUMNS_MAX;
 use crate::schema::{
     Catalog, Column, ColumnId, ColumnKind, Keyspace, OptionValue, SchemaChange, Table, TableId,
@@ -30,12 +30,13 @@ impl Context<'_> {
                 return Ok(None);
             }
             return Err(at_name(
-                Error::new(
-                    ErrorKind::AlreadyExists,
+                Error::already_exists(
                     format!(
                         "Cannot add already existing table \"{name}\" to keyspace \
                          \"{keyspace_name}\""
                     ),
+                    keyspace_name,
+                    name,
                 ),
                 &create.name,
             ));

@@ -27,6 +27,7 @@ mod applied;
 mod budget;
 mod compact;
 mod core;
+mod deferred;
 mod flush;
 mod front;
 mod imports;
@@ -40,6 +41,7 @@ mod schema;
 mod timestamps;
 mod write;
 
+pub use deferred::Ticket;
 pub use front::{AppendedView, Engine};
 pub use read::RowStream;
 pub use scan::ColumnStream;

@@ -1,0 +1,110 @@
+//! Sorts of statements: for metrics, and for who decides on which thread one runs.
+
+use crate::cql::ast::StatementKind;
+use crate::cql::plan::{Choice, PartitionPlan, Plan, SelectPlan, WritePlan};
+
+/// A sort of statement.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum StatementClass {
+    /// SELECT.
+    Select,
+    /// INSERT.
+    Insert,
+    /// UPDATE.
+    Update,
+    /// DELETE.
+    Delete,
+    /// BATCH.
+    Batch,
+    /// TRUNCATE.
+    Truncate,
+    /// USE.
+    Use,
+    /// CREATE, ALTER, DROP of keyspaces, tables, types and the like.
+    Schema,
+    /// Roles and permissions.
+    Access,
+    /// DESCRIBE.
+    Describe,
+}
+
+impl StatementClass {
+    /// The sort of a parsed statement.
+    pub(super) fn of(kind: &StatementKind) -> Self {
+        match kind {
+            StatementKind::Select(_) => Self::Select,
+            StatementKind::Insert(_) => Self::Insert,
+            StatementKind::Update(_) => Self::Update,
+            StatementKind::Delete(_) => Self::Delete,
+            StatementKind::Batch(_) => Self::Batch,
+            StatementKind::Truncate(_) => Self::Truncate,
+            StatementKind::Use(_) => Self::Use,
+            StatementKind::Describe(_) => Self::Describe,
+            StatementKind::CreateRole(_)
+            | StatementKind::AlterRole(_)
+            | StatementKind::DropRole(_)
+            | StatementKind::Grant(_)
+            | StatementKind::Revoke(_)
+            | StatementKind::GrantRole(_)
+            | StatementKind::RevokeRole(_)
+            | StatementKind::ListPermissions(_)
+            | StatementKind::ListRoles(_)
+            | StatementKind::ListUsers
+            | StatementKind::ListSuperusers
+            | StatementKind::AddIdentity(_)
+            | StatementKind::DropIdentity(_) => Self::Access,
+            _ => Self::Schema,
+        }
+    }
+
+    /// Its name in lower case, as metrics show it.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Select => "select",
+            Self::Insert => "insert",
+            Self::Update => "update",
+            Self::Delete => "delete",
+            Self::Batch => "batch",
+            Self::Truncate => "truncate",
+            Self::Use => "use",
+            Self::Schema => "schema",
+            Self::Access => "access",
+            Self::Describe => "describe",
+        }
+    }
+}
+
+/// A batch of more statements is not quick.
+const QUICK_STATEMENTS_MAX: usize = 32;
+
+fn is_one(choices: &[Choice]) -> bool {
+    choices
+        .iter()
+        .all(|choice| matches!(choice, Choice::One(_)))
+}
+
+fn is_quick_read(plan: &SelectPlan) -> bool {
+    !plan.is_virtual
+        && plan.aggregates.is_empty()
+        && plan.group.is_none()
+        && plan.row_filters.is_empty()
+        && matches!(&plan.partition, PartitionPlan::Keys(choices) if is_one(choices))
+}
+
+fn is_quick_write(plan: &WritePlan) -> bool {
+    !plan.reads && is_one(&plan.partition)
+}
+
+/// Whether a plan does little, whatever its values are.
+pub fn is_quick(plan: &Plan) -> bool {
+    match plan {
+        Plan::Select(plan) => is_quick_read(plan),
+        Plan::Write(plan) => is_quick_write(plan),
+        Plan::Batch(plan) => {
+            plan.statements.len() <= QUICK_STATEMENTS_MAX
+                && plan.statements.iter().all(is_quick_write)
+        }
+        Plan::Use(_) => true,
+        Plan::Truncate(_) => false,
+    }
+}
