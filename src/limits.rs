@@ -110,10 +110,10 @@ pub const QUEUED_EVENTS_MAX: usize = 1_024;
 pub const PREPARED_BYTES_MAX: usize = 32 << 20;
 
 /// A page of a result that has grown to this many bytes ends, however few rows it has.
-pub const RESULT_PAGE_BYTES: usize = 8 << 20;
+pub const RESULT_PAGE_BYTES: usize = 4 << 20;
 
 /// The largest answer to a SELECT that is not paged, and the largest row, in bytes.
-pub const RESULT_BYTES_MAX: usize = 128 << 20;
+pub const RESULT_BYTES_MAX: usize = 64 << 20;
 
 /// A batch over several partitions that is larger, in bytes, draws a warning (Cassandra:
 /// `batch_size_warn_threshold`).
