@@ -5,20 +5,28 @@
 
 use crate::error::{Error, Result};
 use std::fmt;
-use std::sync::{Arc, Condvar, Mutex, PoisonError};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
 #[derive(Default)]
 struct Rope {
-    rung: bool,
+    asleep: bool,
     stopped: bool,
 }
 
-/// What wakes a thread.
+/// What wakes a thread. To ring it again before the thread has come costs one look.
 #[derive(Clone, Default)]
 pub struct Bell {
-    shared: Arc<(Mutex<Rope>, Condvar)>,
+    shared: Arc<Tower>,
+}
+
+#[derive(Default)]
+struct Tower {
+    rung: AtomicBool,
+    rope: Mutex<Rope>,
+    sound: Condvar,
 }
 
 impl fmt::Debug for Bell {
@@ -30,29 +38,41 @@ impl fmt::Debug for Bell {
 impl Bell {
     /// Wakes the thread, now or as soon as it waits.
     pub fn ring(&self) {
-        self.pull(|rope| rope.rung = true);
+        let tower = &*self.shared;
+        if tower.rung.load(Ordering::SeqCst) || tower.rung.swap(true, Ordering::SeqCst) {
+            return;
+        }
+        // The thread looks at `rung` under this lock before it sleeps.
+        let asleep = tower.rope().asleep;
+        if asleep {
+            tower.sound.notify_all();
+        }
     }
 
     fn stop(&self) {
-        self.pull(|rope| rope.stopped = true);
-    }
-
-    fn pull(&self, change: impl FnOnce(&mut Rope)) {
-        let (rope, bell) = &*self.shared;
-        change(&mut rope.lock().unwrap_or_else(PoisonError::into_inner));
-        bell.notify_all();
+        self.shared.rope().stopped = true;
+        self.shared.sound.notify_all();
     }
 
     /// Waits for the bell or for the period to end; answers whether to go on.
     fn wait(&self, period: Duration) -> bool {
-        let (rope, bell) = &*self.shared;
-        let rope = rope.lock().unwrap_or_else(PoisonError::into_inner);
-        let quiet = |rope: &mut Rope| !rope.rung && !rope.stopped;
-        let (mut rope, _) = bell
+        let tower = &*self.shared;
+        let mut rope = tower.rope();
+        rope.asleep = true;
+        let quiet = |rope: &mut Rope| !tower.rung.load(Ordering::SeqCst) && !rope.stopped;
+        let (mut rope, _) = tower
+            .sound
             .wait_timeout_while(rope, period, quiet)
             .unwrap_or_else(PoisonError::into_inner);
-        rope.rung = false;
+        rope.asleep = false;
+        tower.rung.store(false, Ordering::SeqCst);
         !rope.stopped
+    }
+}
+
+impl Tower {
+    fn rope(&self) -> MutexGuard<'_, Rope> {
+        self.rope.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 

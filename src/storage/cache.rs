@@ -176,6 +176,11 @@ impl<V: Clone> Cache<V> {
         }
     }
 
+    /// How much it may hold, in bytes.
+    pub fn bytes_max(&self) -> usize {
+        self.shard_bytes_max.saturating_mul(SHARDS)
+    }
+
     /// How the cache is doing.
     pub fn counts(&self) -> CacheCounts {
         let mut counts = CacheCounts {

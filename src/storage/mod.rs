@@ -30,6 +30,7 @@
 #![deny(clippy::indexing_slicing)]
 
 pub mod background;
+pub mod blocking;
 pub mod cache;
 pub mod cell;
 pub mod columns;
@@ -37,6 +38,7 @@ pub mod commitlog;
 pub mod compaction;
 pub mod disk;
 pub mod engine;
+pub mod figures;
 pub mod format;
 pub mod ingest;
 pub mod live;
@@ -54,6 +56,11 @@ pub mod sstable;
 pub mod table;
 mod tools;
 
+pub use blocking::resident;
 pub use engine::{AppendedView, ColumnStream, Engine, RowStream, Ticket};
+pub use figures::{
+    CacheFigures, CompactionFigures, CompactionsFigures, Figures, FlushFigures, Latency,
+    LogFigures, MemtablesFigures, SizeEstimate, TableFigures,
+};
 pub use ingest::{Ingest, IngestOptions, IngestSummary};
 pub use tools::{CheckSummary, check_directory, inspect_file};

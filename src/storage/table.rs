@@ -6,7 +6,9 @@
 
 use crate::error::Result;
 use crate::schema::{Catalog, Table, TableId};
+use crate::storage::blocking;
 use crate::storage::disk::Disk;
+use crate::storage::figures::{TableCounters, add};
 use crate::storage::live::Hidden;
 use crate::storage::memtable::Memtable;
 use crate::storage::meta::FileMeta;
@@ -37,6 +39,8 @@ pub struct TableState {
     pub active: Arc<Memtable>,
     /// What waits to be flushed, oldest first.
     pub frozen: Vec<Arc<Memtable>>,
+    /// What is counted of its use.
+    pub counters: Arc<TableCounters>,
     /// Its files, by number.
     pub files: Arc<Vec<Arc<FileHandle>>>,
 }
@@ -50,6 +54,7 @@ impl TableState {
             hidden: Arc::new(Hidden::of(schema)),
             active: Arc::new(Memtable::new(shards, volatile)),
             frozen: Vec::new(),
+            counters: Arc::default(),
             files: Arc::default(),
         }
     }
@@ -71,6 +76,7 @@ impl TableState {
         let active = std::mem::replace(&mut self.active, fresh);
         if !active.is_empty() {
             self.frozen.push(active);
+            add(&self.counters.switches, 1);
         }
     }
 
@@ -176,6 +182,7 @@ impl FileHandle {
         if let Some(reader) = self.reader.get() {
             return Ok(reader);
         }
+        blocking::may_block("an SSTable to be opened")?;
         let reader = Reader::open(
             self.shared.disk.as_ref(),
             &FileMeta::path(self.table, self.meta.id),
@@ -183,6 +190,11 @@ impl FileHandle {
             Arc::clone(&self.shared.cache),
         )?;
         Ok(self.reader.get_or_init(|| reader))
+    }
+
+    /// The file, if it was opened already.
+    pub fn opened(&self) -> Option<&Arc<Reader>> {
+        self.reader.get()
     }
 
     /// Says that no manifest names the file any more: it goes with its last reader.

@@ -21,11 +21,13 @@
 //! The bytes are described in `segment`, what failures do in `writer`, how the log is read back in
 //! `recovery`. Sequence numbers have no gaps but where a segment's header says so.
 
+mod deferred;
 mod recovery;
 mod segment;
 mod tools;
 mod writer;
 
+pub use deferred::Wake;
 pub use recovery::Recovery;
 pub use segment::{DIRECTORY, number_of};
 pub use tools::{Summary, inspect, verify};
@@ -34,10 +36,13 @@ use crate::clock::SharedClock;
 use crate::config::{CommitlogSync, Config};
 use crate::error::{Error, ErrorKind, Result};
 use crate::limits::MUTATION_BYTES_MAX;
+use crate::storage::blocking;
 use crate::storage::disk::Disk;
+use crate::storage::figures::{LogFigures, add, get};
 use crate::storage::format;
 use crate::storage::manifest::{Edit, State};
 use bytes::Bytes;
+use deferred::Deferred;
 use segment::GROUP_HEADER_BYTES;
 use std::collections::VecDeque;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -76,6 +81,8 @@ pub struct CommitLog {
     writing: Mutex<Writing>,
     closed: Mutex<VecDeque<Closed>>,
     open_bytes: AtomicU64,
+    counted: Counted,
+    deferred: Deferred,
 }
 
 /// Whose turn it is to write, and how the last turn went.
@@ -94,6 +101,15 @@ struct Writing {
     writer: Writer,
     spare: Vec<u8>,
     synced_at_micros: i64,
+}
+
+/// What was counted since the log was opened.
+#[derive(Debug, Default)]
+struct Counted {
+    opened_at: u64,
+    writes: AtomicU64,
+    written_bytes: AtomicU64,
+    syncs: AtomicU64,
 }
 
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
@@ -132,6 +148,11 @@ impl CommitLog {
             }),
             closed: Mutex::new(closed.into()),
             open_bytes: AtomicU64::new(0),
+            counted: Counted {
+                opened_at: last,
+                ..Counted::default()
+            },
+            deferred: Deferred::default(),
         }
     }
 
@@ -148,7 +169,11 @@ impl CommitLog {
                  {MUTATION_BYTES_MAX}"
             )));
         }
+        if self.mode == CommitlogSync::Batch {
+            blocking::may_block("the commit log")?;
+        }
         if self.troubled.load(Ordering::Acquire) {
+            blocking::may_block("the commit log")?;
             self.with_turn(|writing| {
                 self.write_group(writing, self.mode != CommitlogSync::Periodic)
             })?;
@@ -163,13 +188,18 @@ impl CommitLog {
             let mut filling = lock(&self.filling);
             if filling.bytes.len() >= GROUP_BYTES_MAX {
                 drop(filling);
+                blocking::may_block("the commit log")?;
                 self.sync_step()?;
                 continue;
             }
             let (sequence, buffered) = self.fill(&mut filling, parts, length);
             drop(filling);
             if self.mode == CommitlogSync::Periodic && buffered >= PERIODIC_BUFFER_BYTES {
-                self.write_if_free();
+                if blocking::is_resident() {
+                    self.ring();
+                } else {
+                    self.write_if_free();
+                }
             }
             return Ok(sequence);
         }
@@ -318,7 +348,7 @@ impl CommitLog {
                 }
                 Ok(wrote)
             }
-            Err(failure) => Err(self.failed(writing, failure)),
+            Err(failure) => Err(self.failed(failure)),
         }
     }
 
@@ -330,13 +360,18 @@ impl CommitLog {
     ) -> Result<(), Failure> {
         if let Some(group) = group {
             let mut bytes = writing.writer.write(group)?.bytes;
+            add(&self.counted.writes, 1);
+            add(&self.counted.written_bytes, bytes.len() as u64);
             if bytes.capacity() <= SPARE_BYTES_MAX {
                 bytes.clear();
                 writing.spare = bytes;
             }
         }
         if sync {
-            writing.writer.sync()?;
+            if writing.writer.is_dirty() {
+                writing.writer.sync()?;
+                add(&self.counted.syncs, 1);
+            }
             writing.synced_at_micros = self.clock.monotonic_micros();
         }
         if !writing.writer.is_dirty() {
@@ -347,12 +382,13 @@ impl CommitLog {
     }
 
     /// Notes a failure for those who wait and those who come.
-    fn failed(&self, writing: &Writing, failure: Failure) -> Error {
+    fn failed(&self, failure: Failure) -> Error {
         let mut turn = lock(&self.turn);
         self.troubled.store(true, Ordering::Release);
         match failure {
             Failure::Write(error) => {
-                let through = writing.writer.pending.as_ref().map_or(0, Filled::last);
+                // What has filled meanwhile can't be written before what failed.
+                let through = self.appended();
                 turn.failure = Some((through, error.clone()));
                 error
             }
@@ -429,15 +465,44 @@ impl CommitLog {
         closed + self.open_bytes.load(Ordering::Relaxed)
     }
 
+    /// The log's figures.
+    pub fn figures(&self) -> LogFigures {
+        let open_bytes = self.open_bytes.load(Ordering::Relaxed);
+        let closed = lock(&self.closed);
+        let segments = closed.len() as u64 + u64::from(open_bytes > 0);
+        drop(closed);
+        let durable = self.durable();
+        let appended = self.appended();
+        LogFigures {
+            bytes: self.bytes(),
+            segments,
+            appended: appended.saturating_sub(self.counted.opened_at),
+            pending: appended.saturating_sub(durable),
+            written_bytes: get(&self.counted.written_bytes),
+            writes: get(&self.counted.writes),
+            syncs: get(&self.counted.syncs),
+        }
+    }
+
     /// Writes and syncs what is buffered, and seals the segment.
     pub fn close(&self) -> Result<()> {
-        self.sync_through(self.appended())?;
+        let synced = self.sync_through(self.appended());
+        self.end_deferred();
+        synced?;
         self.with_turn(|writing| {
             let result = writing.writer.seal();
             lock(&self.closed).extend(writing.writer.take_closed());
             self.open_bytes.store(0, Ordering::Relaxed);
             result
         })
+    }
+
+    /// Fails where a caller must not wait and would have to.
+    pub fn may_wait(&self) -> Result<()> {
+        match self.mode {
+            CommitlogSync::Periodic => Ok(()),
+            _ => blocking::may_block("the commit log"),
+        }
     }
 }
 

@@ -81,6 +81,7 @@ pub struct Job {
     outputs: Vec<FileMeta>,
     sequence_min: u64,
     sequence_max: u64,
+    rows_done: u64,
 }
 
 fn request(columns: Projection) -> SourceRequest {
@@ -118,8 +119,14 @@ impl Job {
             outputs: Vec::new(),
             sequence_min: metas().map(|meta| meta.sequence_min).min().unwrap_or(0),
             sequence_max: metas().map(|meta| meta.sequence_max).max().unwrap_or(0),
+            rows_done: 0,
             options,
         }
+    }
+
+    /// How many rows were merged so far.
+    pub fn rows_done(&self) -> u64 {
+        self.rows_done
     }
 
     /// The files written so far.
@@ -231,6 +238,7 @@ impl Job {
         let Some(merged) = self.rows.next_row()? else {
             return Ok(());
         };
+        self.rows_done += 1;
         let mut row = merged.row;
         self.options.hidden.apply(&mut row);
         let left = !reconcile::is_empty(&row)

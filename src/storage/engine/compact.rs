@@ -10,14 +10,16 @@
 //! way and the files that are not part of it. What is written later with an older timestamp than a
 //! tombstone whose time is over was not hidden for sure before either.
 
-use crate::error::Result;
+use crate::error::{Error, ErrorKind, Result};
 use crate::schema::TableId;
+use crate::storage::blocking;
 use crate::storage::compaction::{
     Choice, CompactionOptions, Job, JobOptions, Progress, Purge, SizeTiered, Strategy, View,
     fully_expired,
 };
 use crate::storage::engine::core::Inner;
 use crate::storage::engine::jobs::{Running, Work};
+use crate::storage::figures::add;
 use crate::storage::manifest::Edit;
 use crate::storage::meta::FileMeta;
 use crate::storage::row::PartitionKey;
@@ -42,7 +44,7 @@ impl Inner {
 
     /// One step of compaction; answers whether there was anything to do.
     pub(super) fn compaction_step(&self) -> Result<bool> {
-        if self.check_writable().is_err() {
+        if self.check_sound().is_err() {
             return Ok(false);
         }
         let mut work = self.compaction.lock();
@@ -60,7 +62,8 @@ impl Inner {
             let Ok(seen) = self.look(*id) else {
                 continue;
             };
-            if !work.failed.contains(id) && !seen.table.files.is_empty() {
+            let idle = work.failed.contains(id) || !self.compaction.is_automatic(*id);
+            if !idle && !seen.table.files.is_empty() {
                 let started = self.start(&mut work, &seen);
                 match started {
                     Ok(false) => {}
@@ -77,20 +80,46 @@ impl Inner {
 
     /// Merges all of a table's files into one.
     pub(super) fn compact(&self, id: TableId) -> Result<()> {
-        self.check_writable()?;
+        self.check_sound()?;
+        blocking::may_block("a compaction")?;
         self.table(id)?;
         self.flush(&[id])?;
         let mut work = self.compaction.lock();
-        while let Some(running) = work.running.take() {
-            self.advance(&mut work, running)?;
-        }
+        self.run_to_end(&mut work)?;
         self.drop_expired(id)?;
         work.running = self.job_of_all(id)?;
-        while let Some(running) = work.running.take() {
-            self.advance(&mut work, running)?;
-        }
+        self.run_to_end(&mut work)?;
         self.collect_garbage();
         Ok(())
+    }
+
+    /// Takes the job under way to its end, unless the engine is about to close.
+    fn run_to_end(&self, work: &mut Work) -> Result<()> {
+        while let Some(running) = work.running.take() {
+            if self.compaction.is_stopping() {
+                work.running = Some(running);
+                return Err(Error::new(
+                    ErrorKind::Cancelled,
+                    "the compaction was stopped: the database is being closed",
+                ));
+            }
+            self.advance(work, running)?;
+        }
+        Ok(())
+    }
+
+    /// How many tables have something to compact by themselves, the one under way included.
+    pub(super) fn compactions_pending(&self) -> u64 {
+        let state = self.state();
+        let under_way = self.compaction.under_way().map(|it| it.table);
+        let is_pending = |id: &TableId| {
+            under_way == Some(*id)
+                || (self.compaction.is_automatic(*id)
+                    && self
+                        .look(*id)
+                        .is_ok_and(|seen| self.choice(&seen) != Choice::Nothing))
+        };
+        state.tables.keys().filter(|id| is_pending(id)).count() as u64
     }
 
     /// Drops the files of a table that are over.
@@ -117,6 +146,7 @@ impl Inner {
     /// Leaves the job under way, if there is one, and what it has written.
     pub(super) fn abandon_compaction(&self) {
         if let Some(running) = self.compaction.lock().running.take() {
+            self.compaction.end();
             self.discard(&running);
         }
     }
@@ -153,18 +183,22 @@ impl Inner {
         self.clock.now_seconds().saturating_sub(grace)
     }
 
-    /// Starts what the table's strategy chooses; answers whether that is anything.
-    fn start(&self, work: &mut Work, seen: &Seen) -> Result<bool> {
+    /// What the table's strategy chooses.
+    fn choice(&self, seen: &Seen) -> Choice {
         let table = &seen.table;
         let options = CompactionOptions::of(&table.schema.options.compaction);
         if !options.enabled {
-            return Ok(false);
+            return Choice::Nothing;
         }
         let files: Vec<&FileMeta> = table.files.iter().map(|it| it.meta.as_ref()).collect();
-        let strategy = SizeTiered { options };
-        match strategy.choose(&self.view(seen, &files)) {
+        SizeTiered { options }.choose(&self.view(seen, &files))
+    }
+
+    /// Starts what the table's strategy chooses; answers whether that is anything.
+    fn start(&self, work: &mut Work, seen: &Seen) -> Result<bool> {
+        match self.choice(seen) {
             Choice::Nothing => return Ok(false),
-            Choice::Drop(ids) => self.drop_files(table, &ids)?,
+            Choice::Drop(ids) => self.drop_files(&seen.table, &ids)?,
             Choice::Merge(ids) => work.running = Some(self.job(seen, &ids)?),
         }
         Ok(true)
@@ -221,8 +255,12 @@ impl Inner {
             writer: Box::new(writer),
             purge: Box::new(purge),
         };
+        let bytes = inputs.iter().map(|file| file.meta.bytes).sum();
+        self.compaction.begin(table.schema.id, bytes);
         Ok(Running {
             table: table.schema.id,
+            bytes,
+            rows: inputs.iter().map(|file| file.meta.rows).sum(),
             job: Job::new(&readers, options),
             inputs,
         })
@@ -233,17 +271,30 @@ impl Inner {
         let result = running.job.step(STEP_ROWS);
         match result {
             Ok(Progress::More) => {
+                self.compaction.progress(running.bytes_done());
                 work.running = Some(running);
                 return Ok(());
             }
             Ok(Progress::Done) => {}
             Err(error) => {
+                self.compaction.end();
+                add(&self.counters.compactions_failed, 1);
                 self.discard(&running);
                 return Err(error);
             }
         }
         let published = self.replace(running.table, &running.inputs, running.job.outputs());
-        if !matches!(published, Ok(true)) {
+        self.compaction.end();
+        if matches!(published, Ok(true)) {
+            let written = running.job.outputs().iter().map(|meta| meta.bytes).sum();
+            add(&self.counters.compactions, 1);
+            add(&self.counters.compacted_bytes, running.bytes);
+            add(&self.counters.compaction_written_bytes, written);
+        } else {
+            add(
+                &self.counters.compactions_failed,
+                u64::from(published.is_err()),
+            );
             self.discard(&running);
         }
         let Running { inputs, job, .. } = running;

@@ -13,6 +13,7 @@ use crate::storage::engine::imports::OpenImports;
 use crate::storage::engine::jobs::Compaction;
 use crate::storage::engine::locks::Locks;
 use crate::storage::engine::timestamps::Timestamps;
+use crate::storage::figures::EngineCounters;
 use crate::storage::manifest::{Edit, Manifest};
 use crate::storage::meta::FileMeta;
 use crate::storage::table::{FileShared, State, TableState};
@@ -54,6 +55,9 @@ pub struct Inner {
     pub flush_bell: Bell,
     pub compaction_bell: Bell,
     pub trouble: Trouble,
+    pub counters: EngineCounters,
+    /// Whether writes are refused for good.
+    pub drained: AtomicBool,
     pub closed: AtomicBool,
 }
 
@@ -159,8 +163,24 @@ impl Inner {
         Ok(())
     }
 
-    /// Fails where writes can't be taken.
+    /// Fails where writes of users can't be taken.
     pub fn check_writable(&self) -> Result<()> {
+        self.check_undrained()?;
+        self.check_sound()
+    }
+
+    /// Fails where the engine was drained.
+    pub fn check_undrained(&self) -> Result<()> {
+        if self.drained.load(Ordering::SeqCst) {
+            return Err(Error::invalid(
+                "the database is drained: it takes no writes until it is restarted",
+            ));
+        }
+        Ok(())
+    }
+
+    /// Fails where files can't be written.
+    pub fn check_sound(&self) -> Result<()> {
         self.check_open()?;
         match self.trouble.fatal() {
             Some(error) => Err(error.with_hint("the disk failed: restart to recover")),

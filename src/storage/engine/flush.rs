@@ -9,8 +9,10 @@
 
 use crate::error::{ErrorKind, Result};
 use crate::schema::TableId;
+use crate::storage::blocking;
 use crate::storage::disk::Disk;
 use crate::storage::engine::core::Inner;
+use crate::storage::figures::add;
 use crate::storage::manifest::{Edit, Manifest};
 use crate::storage::memtable::{Memtable, MemtableSource};
 use crate::storage::merge::{self, Merge};
@@ -21,6 +23,7 @@ use crate::storage::row::{PartitionKey, RangeDeletion, Row};
 use crate::storage::source::{PartitionStart, Source, SourceRequest};
 use crate::storage::sstable::Writer;
 use crate::storage::table::{FileHandle, TableState, writer_options};
+use std::sync::atomic::Ordering;
 use std::sync::{Arc, PoisonError};
 
 /// How long the log may grow before idle tables are flushed for its sake, in segments.
@@ -33,17 +36,32 @@ impl Inner {
         self.flush(&tables)
     }
 
+    /// Takes no more writes, and flushes all that came.
+    pub(super) fn drain(&self) -> Result<()> {
+        blocking::may_block("a flush")?;
+        {
+            // Behind it no writer is between append and insertion.
+            let _gate = self.shut_gate();
+            self.drained.store(true, Ordering::SeqCst);
+        }
+        self.flush_all()
+    }
+
     /// Flushes some tables, one file each.
     pub(super) fn flush(&self, tables: &[TableId]) -> Result<()> {
         if tables.is_empty() {
             return Ok(());
         }
-        self.check_writable()?;
+        self.check_sound()?;
+        blocking::may_block("a flush")?;
         let _flushing = self.flushing.lock().unwrap_or_else(PoisonError::into_inner);
         let result = self.flush_held(tables);
         match &result {
             Ok(()) => self.trouble.clear(),
-            Err(error) => self.trouble.note(error),
+            Err(error) => {
+                add(&self.counters.flushes_failed, 1);
+                self.trouble.note(error);
+            }
         }
         result
     }
@@ -123,6 +141,9 @@ impl Inner {
             }
             return Err(error);
         }
+        add(&self.counters.flushes, table.frozen.len() as u64);
+        let bytes = written.as_ref().map_or(0, |meta| meta.bytes);
+        add(&self.counters.flushed_bytes, bytes);
         let added: Vec<_> = written
             .map(|meta| FileHandle::new(id, meta, &self.files))
             .into_iter()
@@ -153,11 +174,16 @@ impl Inner {
     /// Flushes what is due; answers whether anything was.
     pub(super) fn flush_step(&self) -> Result<bool> {
         let due = self.flush_due();
-        if due.is_empty() || self.check_writable().is_err() {
+        if due.is_empty() || self.check_sound().is_err() {
             return Ok(false);
         }
         self.flush(&due)?;
         Ok(true)
+    }
+
+    /// How many tables wait to be flushed.
+    pub(super) fn flushes_pending(&self) -> usize {
+        self.flush_due().len()
     }
 
     /// Which tables should be flushed now.
@@ -202,7 +228,8 @@ impl Inner {
     /// Makes room for a write: waits for the flusher, or is the flusher.
     pub(super) fn wait_for_room(&self) -> Result<()> {
         while !self.budget.has_room() {
-            self.check_writable()?;
+            blocking::may_block("room in the memtables")?;
+            self.check_sound()?;
             if self.config.background {
                 self.flush_bell.ring();
                 self.budget.wait();
@@ -222,6 +249,9 @@ impl Inner {
     pub(super) fn step(&self) -> Result<bool> {
         self.check_open()?;
         self.log.periodic_step()?;
+        if self.log.serve()? {
+            return Ok(true);
+        }
         if self.flush_step()? {
             return Ok(true);
         }

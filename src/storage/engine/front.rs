@@ -1,7 +1,7 @@
 //! [`Engine`]: the door to storage.
 
 use crate::clock::SharedClock;
-use crate::config::Config;
+use crate::config::{CommitlogSync, Config};
 use crate::error::Result;
 use crate::schema::{Catalog, SchemaChange, TableId};
 use crate::storage::background::Threads;
@@ -26,11 +26,13 @@ const FLUSH_PERIOD: Duration = Duration::from_secs(1);
 const COMPACTION_PERIOD: Duration = Duration::from_secs(300);
 /// How often a periodic log writes what it has buffered.
 const LOG_PERIOD: Duration = Duration::from_millis(10);
+/// How soon what could not be written to the log is tried again.
+const LOG_RETRY_PERIOD: Duration = Duration::from_secs(1);
 
 /// The engine: all tables of one data directory. Cheap to clone.
 #[derive(Clone)]
 pub struct Engine {
-    inner: Arc<Inner>,
+    pub(super) inner: Arc<Inner>,
     threads: Arc<Mutex<Threads>>,
 }
 
@@ -95,6 +97,7 @@ impl Engine {
 
     /// Applies a mutation; returns once it is acknowledged under the configured sync mode.
     pub fn apply(&self, mutation: Mutation) -> Result<()> {
+        self.inner.log.may_wait()?;
         match self.inner.append(mutation)? {
             Some(position) => self.inner.log.wait_durable(position),
             None => Ok(()),
@@ -110,15 +113,27 @@ impl Engine {
         keys: &[(TableId, PartitionKey)],
         decide: impl FnOnce(&AppendedView<'_>) -> Result<(Option<Mutation>, T)>,
     ) -> Result<T> {
-        let guards = self.inner.locks.take(keys);
+        self.inner.log.may_wait()?;
+        let (answer, seen) = self.read_modify_append(keys, decide)?;
+        self.inner.log.wait_durable(seen)?;
+        Ok(answer)
+    }
+
+    /// The part of [`Engine::read_modify_write`] under the locks; answers the position of the log
+    /// through which `decide` may have read, its own write included.
+    pub(super) fn read_modify_append<T>(
+        &self,
+        keys: &[(TableId, PartitionKey)],
+        decide: impl FnOnce(&AppendedView<'_>) -> Result<(Option<Mutation>, T)>,
+    ) -> Result<(T, u64)> {
+        let guards = self.inner.locks.take(keys)?;
         let (mutation, answer) = decide(&AppendedView { engine: self })?;
         if let Some(mutation) = mutation {
             self.inner.append(mutation)?;
         }
         let seen = self.inner.applied.contiguous();
         drop(guards);
-        self.inner.log.wait_durable(seen)?;
-        Ok(answer)
+        Ok((answer, seen))
     }
 
     /// Starts a read. It sees what is durable now, and nothing that comes later.
@@ -149,6 +164,17 @@ impl Engine {
         self.inner.compact(table)
     }
 
+    /// Compacts all SSTables of each of some tables into one.
+    pub fn compact_tables(&self, tables: &[TableId]) -> Result<()> {
+        tables.iter().try_for_each(|table| self.compact(*table))
+    }
+
+    /// Flushes everything and takes no more writes, nor changes of the schema; reads go on. Until
+    /// the engine is opened again.
+    pub fn drain(&self) -> Result<()> {
+        self.inner.drain()
+    }
+
     /// Starts a bulk import into a table; see [`Ingest`].
     pub fn ingest(&self, table: TableId, options: IngestOptions) -> Result<Ingest> {
         Inner::ingest(&self.inner, table, &options)
@@ -169,6 +195,7 @@ impl Engine {
     /// Finishes background work, syncs, and releases the directory.
     pub fn close(&self) -> Result<()> {
         let mut threads = self.threads.lock().unwrap_or_else(PoisonError::into_inner);
+        self.inner.compaction.stop();
         threads.stop();
         self.inner.close()
     }
@@ -181,15 +208,18 @@ fn start(threads: &mut Threads, inner: &Arc<Inner>) -> Result<()> {
         while own.flush_step().unwrap_or(false) {}
         own.collect_garbage();
     })?;
-    if inner.config.commitlog_sync == crate::config::CommitlogSync::Periodic {
-        let own = Arc::clone(inner);
-        let bell = crate::storage::background::Bell::default();
-        threads.spawn("log", &bell, LOG_PERIOD, move || {
-            if let Err(error) = own.log.periodic_step() {
-                own.trouble.note(&error);
-            }
-        })?;
-    }
+    let own = Arc::clone(inner);
+    let period = match inner.config.commitlog_sync {
+        CommitlogSync::Periodic => LOG_PERIOD,
+        _ => LOG_RETRY_PERIOD,
+    };
+    threads.spawn("log", inner.log.bell(), period, move || {
+        if let Err(error) = own.log.periodic_step() {
+            own.trouble.note(&error);
+        }
+        // A failure is noted in the log, and those who wait are told.
+        let _ = own.log.serve();
+    })?;
     let own = Arc::clone(inner);
     threads.spawn(
         "compaction",

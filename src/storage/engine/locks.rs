@@ -3,10 +3,12 @@
 //! Partitions share a fixed number of locks by the hash of their keys. A caller takes all that it
 //! needs at once and in rising order, so callers never wait for each other in a circle.
 
+use crate::error::Result;
 use crate::schema::TableId;
+use crate::storage::blocking;
 use crate::storage::row::PartitionKey;
 use std::hash::{DefaultHasher, Hash, Hasher};
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Mutex, MutexGuard, PoisonError, TryLockError};
 
 const STRIPES: usize = 1_024;
 
@@ -24,7 +26,7 @@ impl Locks {
     }
 
     /// Takes the locks of all `keys`.
-    pub fn take(&self, keys: &[(TableId, PartitionKey)]) -> Vec<MutexGuard<'_, ()>> {
+    pub fn take(&self, keys: &[(TableId, PartitionKey)]) -> Result<Vec<MutexGuard<'_, ()>>> {
         let mut wanted: Vec<usize> = keys
             .iter()
             .map(|key| {
@@ -38,7 +40,14 @@ impl Locks {
         wanted
             .into_iter()
             .filter_map(|stripe| self.stripes.get(stripe))
-            .map(|stripe| stripe.lock().unwrap_or_else(PoisonError::into_inner))
+            .map(|stripe| match stripe.try_lock() {
+                Ok(guard) => Ok(guard),
+                Err(TryLockError::Poisoned(poisoned)) => Ok(poisoned.into_inner()),
+                Err(TryLockError::WouldBlock) => {
+                    blocking::may_block("the lock of a partition")?;
+                    Ok(stripe.lock().unwrap_or_else(PoisonError::into_inner))
+                }
+            })
             .collect()
     }
 }

@@ -6,6 +6,8 @@
 //! | `core` | what all of it shares: state, log, manifest, locks |
 //! | `recover` | opening: manifest, replay, leftovers |
 //! | `write` | validate → log → memtable → acknowledge |
+//! | `deferred` | writes whose caller waits without a thread |
+//! | `figures` | counters and gauges, and what nodetool asks for |
 //! | `applied` | up to which position the memtables are complete |
 //! | `budget` | the bound on memory that makes writers wait |
 //! | `read` | snapshots, merges, streams of rows |
@@ -28,6 +30,7 @@ mod budget;
 mod compact;
 mod core;
 mod deferred;
+mod figures;
 mod flush;
 mod front;
 mod imports;

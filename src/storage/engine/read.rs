@@ -1,5 +1,6 @@
 //! The way of a read: what the state names, up to a position, merged and filtered.
 
+use crate::clock::SharedClock;
 use crate::error::Result;
 use crate::schema::TableId;
 use crate::storage::cell::Deletion;
@@ -143,6 +144,25 @@ pub struct RowStream {
     current: Option<LiveRows>,
     /// A row that was found the quick way, behind its partition.
     row: Option<Row>,
+    /// How many partitions (or ranges) were begun, and whether one failed.
+    begun: u64,
+    failed: bool,
+    /// When it started, if it is timed.
+    timed: Option<(SharedClock, i64)>,
+}
+
+impl Drop for RowStream {
+    fn drop(&mut self) {
+        // A read that must be repeated elsewhere is counted there.
+        if self.failed {
+            return;
+        }
+        let reads = &self.snapshot.table.counters.reads;
+        reads.count(self.begun);
+        if let Some((clock, start)) = &self.timed {
+            reads.time(clock.monotonic_micros() - start);
+        }
+    }
 }
 
 impl std::fmt::Debug for RowStream {
@@ -176,10 +196,16 @@ impl RowStream {
             keys: Vec::new().into_iter(),
             current: None,
             row: None,
+            begun: 0,
+            failed: false,
+            timed: None,
         };
         match keys {
             Some(keys) => stream.keys = keys.into_iter(),
-            None => stream.start(None)?,
+            None => {
+                stream.begun = 1;
+                stream.start(None).inspect_err(|_| stream.failed = true)?;
+            }
         }
         Ok(stream)
     }
@@ -227,6 +253,12 @@ impl RowStream {
     /// The next item, or none at the end.
     #[expect(clippy::should_implement_trait, reason = "it fails")]
     pub fn next(&mut self) -> Result<Option<ReadItem>> {
+        let item = self.next_item();
+        self.failed |= item.is_err();
+        item
+    }
+
+    fn next_item(&mut self) -> Result<Option<ReadItem>> {
         loop {
             if let Some(current) = &mut self.current {
                 if let Some(item) = current.next()? {
@@ -240,6 +272,7 @@ impl RowStream {
             let Some(key) = self.keys.next() else {
                 return Ok(None);
             };
+            self.begun += 1;
             if let Some(item) = self.quick(&key)? {
                 if item.is_some() {
                     return Ok(item);
@@ -274,6 +307,10 @@ impl Inner {
 
     pub(super) fn read(&self, command: ReadCommand, appended: bool) -> Result<RowStream> {
         let snapshot = self.snapshot(command.table, appended)?;
-        RowStream::new(snapshot, command)
+        let due = snapshot.table.counters.reads.is_due();
+        let timed = due.then(|| (Arc::clone(&self.clock), self.clock.monotonic_micros()));
+        let mut stream = RowStream::new(snapshot, command)?;
+        stream.timed = timed;
+        Ok(stream)
     }
 }

@@ -15,6 +15,7 @@ use crate::storage::engine::flush;
 use crate::storage::engine::jobs::Compaction;
 use crate::storage::engine::locks::Locks;
 use crate::storage::engine::timestamps::Timestamps;
+use crate::storage::figures::EngineCounters;
 use crate::storage::manifest::{self, Edit, Manifest};
 use crate::storage::meta::FileMeta;
 use crate::storage::record;
@@ -88,6 +89,8 @@ impl Inner {
             flush_bell: Bell::default(),
             compaction_bell: Bell::default(),
             trouble: Trouble::default(),
+            counters: EngineCounters::default(),
+            drained: AtomicBool::new(false),
             closed: AtomicBool::new(false),
             config: opening.config,
         })

@@ -19,9 +19,11 @@
 
 use crate::error::Result;
 use crate::schema::ColumnId;
+use crate::storage::blocking;
 use crate::storage::columns::Gather;
 use crate::storage::engine::core::Inner;
 use crate::storage::engine::read::Snapshot;
+use crate::storage::figures::add;
 use crate::storage::live::{Filter, Hidden, LiveRows, Reread};
 use crate::storage::memtable::MemtableSource;
 use crate::storage::merge::Merge;
@@ -159,6 +161,8 @@ fn whole(key: &PartitionKey) -> Span {
 
 impl Inner {
     pub(super) fn scan(&self, command: ScanCommand) -> Result<ColumnStream> {
+        blocking::may_block("a scan")?;
+        add(&self.counters.scans, 1);
         let before = self.table(command.table)?;
         if before.memtables().any(|it| it.bytes() > FLUSH_BYTES) {
             // Where that fails, the scan reads the memtables.

@@ -2,6 +2,7 @@
 
 use crate::error::Result;
 use crate::schema::{Catalog, SchemaChange, TableId};
+use crate::storage::blocking;
 use crate::storage::engine::core::Inner;
 use crate::storage::manifest::Edit;
 use crate::storage::table::{State, TableState};
@@ -13,6 +14,7 @@ impl Inner {
         decide: impl FnOnce(&Catalog) -> Result<Vec<SchemaChange>>,
     ) -> Result<Arc<Catalog>> {
         self.check_writable()?;
+        blocking::may_block("a change of the schema")?;
         let _changing = self.changing.lock().unwrap_or_else(PoisonError::into_inner);
         let before = self.state();
         let changes = decide(&before.catalog)?;
@@ -75,6 +77,7 @@ impl Inner {
 
     pub(super) fn truncate(&self, id: TableId) -> Result<()> {
         self.check_writable()?;
+        blocking::may_block("the truncation of a table")?;
         let now = self.clock.now_micros();
         let before = {
             let _committing = self.commit();
@@ -89,7 +92,9 @@ impl Inner {
                 timestamp: now,
             }])?;
             let volatile = before.active.is_volatile();
-            let empty = TableState::new(&before.schema, self.config.memtable_shards, volatile);
+            let shards = self.config.memtable_shards;
+            let mut empty = TableState::new(&before.schema, shards, volatile);
+            empty.counters = Arc::clone(&before.counters);
             self.publish(|state| {
                 state.tables.insert(id, Arc::new(empty));
             });

@@ -5,15 +5,17 @@
 
 use crate::error::{Error, Result};
 use crate::limits;
+use crate::storage::blocking;
 use crate::storage::engine::core::{Inner, unknown_table};
+use crate::storage::figures::TableCounters;
 use crate::storage::mutation::{Mutation, PartitionUpdate};
 use crate::storage::reconcile;
 use crate::storage::record::{self, UpdateSpan};
 use crate::storage::row::Row;
 use crate::storage::table::State;
 use std::cell::Cell;
-use std::sync::PoisonError;
 use std::sync::atomic::Ordering;
+use std::sync::{PoisonError, RwLockReadGuard, TryLockError};
 
 /// In the log a record has the newest server timestamp before it, in bytes.
 const CLOCK_BYTES: usize = 8;
@@ -140,11 +142,27 @@ impl Inner {
         normalize(&mut mutation, &state);
         let volatile = take_volatile(&mut mutation, &state);
         let mut record = SCRATCH.take();
+        let timed = self.timed_write(&state, [&mutation, &volatile]);
         let result = self.append_encoded(&mutation, &volatile, &mut record);
+        if let Some((counters, start)) = timed {
+            counters.writes.time(self.clock.monotonic_micros() - start);
+        }
         if record.capacity() <= SCRATCH_BYTES_MAX {
             SCRATCH.set(record);
         }
         result
+    }
+
+    /// The counters of a write that is to be timed, and the time.
+    fn timed_write<'a>(
+        &self,
+        state: &'a State,
+        mutations: [&Mutation; 2],
+    ) -> Option<(&'a TableCounters, i64)> {
+        let first = mutations.into_iter().flat_map(|it| &it.updates).next()?;
+        let counters = &*state.tables.get(&first.table)?.counters;
+        let due = counters.writes.is_due();
+        due.then(|| (counters, self.clock.monotonic_micros()))
     }
 
     fn append_encoded(
@@ -153,6 +171,8 @@ impl Inner {
         volatile: &Mutation,
         record: &mut Vec<u8>,
     ) -> Result<Option<u64>> {
+        // Once for both halves: a thread that must not wait finds out before either is written.
+        let _gate = self.enter_gate()?;
         let mut position = None;
         if !logged.updates.is_empty() {
             let updates = record::encode(logged, record)?;
@@ -165,10 +185,23 @@ impl Inner {
         Ok(position)
     }
 
+    /// Goes in between freezes.
+    fn enter_gate(&self) -> Result<RwLockReadGuard<'_, ()>> {
+        let gate = match self.gate.try_read() {
+            Ok(gate) => gate,
+            Err(TryLockError::Poisoned(poisoned)) => poisoned.into_inner(),
+            Err(TryLockError::WouldBlock) => {
+                blocking::may_block("the memtables")?;
+                self.gate.read().unwrap_or_else(PoisonError::into_inner)
+            }
+        };
+        self.check_open()?;
+        self.check_undrained()?;
+        Ok(gate)
+    }
+
     fn append_logged(&self, record: &[u8], updates: &[UpdateSpan]) -> Result<u64> {
         check_size(record)?;
-        let _gate = self.gate.read().unwrap_or_else(PoisonError::into_inner);
-        self.check_open()?;
         let clock = self.timestamps.last().to_le_bytes();
         let position = self.log.append(&[&clock, record])?;
         self.insert(position, record, updates);
@@ -178,8 +211,6 @@ impl Inner {
 
     fn append_volatile(&self, record: &[u8], updates: &[UpdateSpan]) -> Result<()> {
         check_size(record)?;
-        let _gate = self.gate.read().unwrap_or_else(PoisonError::into_inner);
-        self.check_open()?;
         let position = self.volatile_next.fetch_add(1, Ordering::SeqCst) + 1;
         self.insert(position, record, updates);
         self.volatile.end(position);
@@ -194,6 +225,7 @@ impl Inner {
             if let Some(table) = state.tables.get(&update.table) {
                 let cost = table.active.insert(position, record, update);
                 self.budget.add(cost);
+                table.counters.writes.count(1);
                 if table.active.bytes() >= self.config.memtable_flush_bytes {
                     self.flush_bell.ring();
                 }

@@ -39,6 +39,8 @@ const ENTRY_OVERHEAD_BYTES: usize = 128;
 pub struct Memtable {
     shards: Box<[Shard]>,
     bytes: AtomicUsize,
+    /// Rows and deletions.
+    entries: AtomicU64,
     lowest_timestamp: AtomicI64,
     lowest_position: AtomicU64,
     highest_position: AtomicU64,
@@ -214,6 +216,7 @@ impl Memtable {
         Self {
             shards: (0..shards.max(1)).map(|_| Shard::default()).collect(),
             bytes: AtomicUsize::new(0),
+            entries: AtomicU64::new(0),
             lowest_timestamp: AtomicI64::new(i64::MAX),
             lowest_position: AtomicU64::new(u64::MAX),
             highest_position: AtomicU64::new(0),
@@ -309,7 +312,15 @@ impl Memtable {
         }
         let cost = Self::cost(update);
         self.bytes.fetch_add(cost, Memory::Relaxed);
+        let deletions = update.ranges.len() + usize::from(!update.deletion.is_none());
+        let entries = (update.rows.len() + deletions) as u64;
+        self.entries.fetch_add(entries, Memory::Relaxed);
         cost
+    }
+
+    /// How many versions of rows and deletions it holds.
+    pub fn entries(&self) -> u64 {
+        self.entries.load(Memory::Relaxed)
     }
 
     /// About how much memory it holds.

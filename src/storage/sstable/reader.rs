@@ -2,6 +2,7 @@
 
 use crate::error::{Error, Result};
 use crate::schema::{ColumnId, TableId};
+use crate::storage::blocking;
 use crate::storage::cache::Cache;
 use crate::storage::cell::Deletion;
 use crate::storage::disk::Disk;
@@ -18,6 +19,7 @@ use crate::storage::sstable::unit::{CHECKSUM_BYTES, check_unit};
 use crate::storage::sstable::values_builder::Zone;
 use bytes::Bytes;
 use std::cmp::Ordering;
+use std::sync::atomic::{AtomicU64, Ordering as Counting};
 use std::sync::{Arc, OnceLock};
 
 /// How much a pass over the file reads at once: below the size from which allocators go to the
@@ -58,6 +60,10 @@ pub struct Reader {
     trailer: Trailer,
     root: OnceLock<Root>,
     cache: Arc<BlockCache>,
+    /// Look-ups that the filter answered.
+    filter_negatives: AtomicU64,
+    /// Look-ups that the filter let pass and that found nothing.
+    filter_false_positives: AtomicU64,
 }
 
 /// A block's place in the index.
@@ -128,6 +134,8 @@ impl Reader {
             trailer,
             root: OnceLock::new(),
             cache,
+            filter_negatives: AtomicU64::new(0),
+            filter_false_positives: AtomicU64::new(0),
         }))
     }
 
@@ -186,7 +194,19 @@ impl Reader {
             return Ok(false);
         }
         let at = self.locate(key, &[])?;
-        Ok(at.index.filter().may_contain(key.token))
+        let may = at.index.filter().may_contain(key.token);
+        if !may {
+            self.filter_negatives.fetch_add(1, Counting::Relaxed);
+        }
+        Ok(may)
+    }
+
+    /// How many look-ups the filter answered, and how many it should have.
+    pub fn filter_counts(&self) -> (u64, u64) {
+        (
+            self.filter_negatives.load(Counting::Relaxed),
+            self.filter_false_positives.load(Counting::Relaxed),
+        )
     }
 
     /// The quick way to one row by its full key; `columns` as in a
@@ -204,12 +224,14 @@ impl Reader {
         }
         let at = self.locate(key, clustering)?;
         if !at.index.filter().may_contain(key.token) {
+            self.filter_negatives.fetch_add(1, Counting::Relaxed);
             return Ok(None);
         }
         let block = self.block(&at)?;
         let damaged = |damage| self.units.damaged(block.offset(), damage);
         let frame = block.frame().map_err(damaged)?;
         let Some(run) = frame.runs.find(key).map_err(damaged)? else {
+            self.filter_false_positives.fetch_add(1, Counting::Relaxed);
             return Ok(None);
         };
         let mut deletion = frame.runs.deletion(run).map_err(damaged)?;
@@ -418,6 +440,7 @@ impl Reader {
         if entry.offset < ahead.offset || end > ahead_end {
             let left = usize::try_from(file_bytes - entry.offset).unwrap_or(usize::MAX);
             let length = AHEAD_BYTES.max(whole).min(left);
+            blocking::may_block("a read of an SSTable")?;
             ahead.bytes = self.units.disk_file.read_at(entry.offset, length)?;
             ahead.offset = entry.offset;
         }

@@ -6,6 +6,7 @@
 
 use crate::error::{Error, Result};
 use crate::limits::{PAGE_BYTES_MAX, VALUE_BYTES_MAX};
+use crate::storage::blocking;
 use crate::storage::disk::ReadFile;
 use crate::storage::format::{self, FormatVersion};
 use crate::storage::sstable::codec::{Damage, Input, Parsed, put_count, share};
@@ -53,6 +54,7 @@ pub fn read_unit(disk_file: &dyn ReadFile, file: u64, offset: u64, length: usize
             "a unit reaches beyond the file's end",
         ));
     }
+    blocking::may_block("a read of an SSTable")?;
     let whole = disk_file.read_at(offset, length + CHECKSUM_BYTES)?;
     check_unit(disk_file.name(), file, offset, &whole)
 }
