@@ -132,7 +132,7 @@ fn lists() {
         [["ks", "table", "single"], ["ks", "table", "t"]]
     );
     assert_eq!(of(Some("ks"), "DESCRIBE TYPES").len(), 2);
-    assert_eq!(of(None, "DESCRIBE KEYSPACES").len(), 8);
+    assert_eq!(of(None, "DESCRIBE KEYSPACES").len(), 9);
     assert!(of(None, "DESCRIBE TABLES").len() > 20);
     assert!(of(None, "DESCRIBE FUNCTIONS").is_empty());
     assert!(of(Some("ks"), "DESCRIBE AGGREGATES").is_empty());

@@ -11,13 +11,14 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, OnceLock};
 use uuid::Uuid;
 
-const SCRIPTS: [&str; 6] = [
+const SCRIPTS: [&str; 7] = [
     include_str!("../../../sql/system/system.cql"),
     include_str!("../../../sql/system/system_schema.cql"),
     include_str!("../../../sql/system/system_virtual_schema.cql"),
     include_str!("../../../sql/system/system_views.cql"),
     include_str!("../../../sql/system/system_traces.cql"),
     include_str!("../../../sql/system/system_auth.cql"),
+    include_str!("../../../sql/system/system_distributed.cql"),
 ];
 
 /// Keyspaces that Cassandra keeps out of `system_schema`, and tells of in `system_virtual_schema`.

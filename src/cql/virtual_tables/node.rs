@@ -4,6 +4,7 @@ use crate::cql::result::RowValues;
 use crate::cql::virtual_tables::{Sources, row};
 use crate::error::Result;
 use crate::schema::Table;
+use crate::storage::Engine;
 use crate::types::Value;
 use uuid::Uuid;
 
@@ -26,11 +27,10 @@ fn text(text: &str) -> Value {
     Value::Text(text.to_owned())
 }
 
-/// A uuid of our own making: a name and a number.
-fn named_uuid(name: [u8; 8], number: u64) -> Uuid {
-    let mut bytes = [0; 16];
-    bytes[..8].copy_from_slice(&name);
-    bytes[8..].copy_from_slice(&number.to_be_bytes());
+/// The version of the schema: another one after each change, and of each database.
+fn schema_version(engine: &Engine) -> Uuid {
+    let mut bytes = *engine.host_id().as_bytes();
+    bytes[8..].copy_from_slice(&engine.catalog().version.to_be_bytes());
     uuid::Builder::from_custom_bytes(bytes).into_uuid()
 }
 
@@ -40,7 +40,6 @@ pub fn local(sources: &Sources<'_>, table: &Table) -> Result<Vec<RowValues>> {
     let listen = Value::Inet(facts.listen_address);
     let storage_port = Value::Int(i32::from(facts.storage_port));
     let generation = i32::try_from(facts.started_at_seconds).unwrap_or(i32::MAX);
-    let schema_version = named_uuid(*b"helenus/", sources.engine.catalog().version);
     let local = row(
         table,
         &[
@@ -52,7 +51,7 @@ pub fn local(sources: &Sources<'_>, table: &Table) -> Result<Vec<RowValues>> {
             ("cql_version", text(CQL_VERSION)),
             ("data_center", text(&facts.data_center)),
             ("gossip_generation", Value::Int(generation)),
-            ("host_id", Value::Uuid(named_uuid(*b"helenus-", 0))),
+            ("host_id", Value::Uuid(sources.engine.host_id())),
             ("listen_address", listen),
             ("listen_port", storage_port),
             ("native_protocol_version", text(NATIVE_PROTOCOL_VERSION)),
@@ -61,7 +60,10 @@ pub fn local(sources: &Sources<'_>, table: &Table) -> Result<Vec<RowValues>> {
             ("release_version", text(RELEASE_VERSION)),
             ("rpc_address", Value::Inet(facts.rpc_address)),
             ("rpc_port", Value::Int(i32::from(facts.rpc_port))),
-            ("schema_version", Value::Uuid(schema_version)),
+            (
+                "schema_version",
+                Value::Uuid(schema_version(sources.engine)),
+            ),
             ("tokens", Value::Set(vec![text(TOKEN)])),
             ("helenus_version", text(env!("CARGO_PKG_VERSION"))),
         ],

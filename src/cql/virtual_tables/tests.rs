@@ -49,6 +49,7 @@ fn all_declarations_are_read() {
         [
             "system",
             "system_auth",
+            "system_distributed",
             "system_schema",
             "system_traces",
             "system_views",

@@ -20,6 +20,7 @@ use crate::storage::table::{FileShared, State, TableState};
 use std::fmt::Debug;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock, RwLockWriteGuard};
+use uuid::Uuid;
 
 /// What all parts of the engine share.
 pub struct Inner {
@@ -59,6 +60,8 @@ pub struct Inner {
     /// Whether writes are refused for good.
     pub drained: AtomicBool,
     pub closed: AtomicBool,
+    /// Who the database is among others.
+    pub host_id: Uuid,
 }
 
 /// What keeps the engine from taking writes.

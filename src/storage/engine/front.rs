@@ -19,6 +19,7 @@ use std::fmt;
 use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
+use uuid::Uuid;
 
 /// How often the flusher looks around by itself.
 const FLUSH_PERIOD: Duration = Duration::from_secs(1);
@@ -74,6 +75,11 @@ impl Engine {
     /// The present catalog.
     pub fn catalog(&self) -> Arc<Catalog> {
         Arc::clone(&self.inner.state().catalog)
+    }
+
+    /// Who the database is among others: made once, and kept in the manifest.
+    pub fn host_id(&self) -> Uuid {
+        self.inner.host_id
     }
 
     /// Changes the schema: `decide` sees the present catalog and answers the changes, which are

@@ -3,6 +3,7 @@
 use crate::clock::SharedClock;
 use crate::config::Config;
 use crate::error::{Error, ErrorKind, Result};
+use crate::random::Random;
 use crate::schema::TableId;
 use crate::storage::background::Bell;
 use crate::storage::cache::Cache;
@@ -23,6 +24,7 @@ use crate::storage::table::{FileHandle, FileShared, Garbage, State, TableState};
 use bytes::{Buf, Bytes};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
+use uuid::Uuid;
 
 /// Memtables larger than this are flushed when the engine is closed, so that it starts quickly.
 const CLOSE_FLUSH_BYTES: usize = 1 << 20;
@@ -63,6 +65,10 @@ impl Inner {
             opening.replay(&record)?;
         }
         let manifest = Arc::clone(&opening.manifest);
+        let host_id = match opening.found.host_id {
+            Some(known) => known,
+            None => new_host_id(&manifest, &opening.config)?,
+        };
         let log = recovery.finish(&opening.config, Arc::clone(&clock), Arc::clone(&manifest))?;
         let budget = Budget::new(opening.config.memtable_bytes_max);
         budget.add(opening.used);
@@ -92,6 +98,7 @@ impl Inner {
             counters: EngineCounters::default(),
             drained: AtomicBool::new(false),
             closed: AtomicBool::new(false),
+            host_id,
             config: opening.config,
         })
     }
@@ -142,6 +149,14 @@ impl Inner {
             done => done,
         }
     }
+}
+
+/// Makes the database's host id, once and for all.
+fn new_host_id(manifest: &Manifest, config: &Config) -> Result<Uuid> {
+    let random = config.seed.map_or_else(Random::from_system, Random::seeded);
+    let id = uuid::Builder::from_random_bytes(random.bytes_16()).into_uuid();
+    manifest.edit(&[Edit::HostId(id)])?;
+    Ok(id)
 }
 
 impl Drop for Inner {

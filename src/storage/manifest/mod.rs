@@ -31,6 +31,7 @@ use crate::storage::meta::FileMeta;
 use serde::{Deserialize, Serialize};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use uuid::Uuid;
 
 /// What the manifest's name starts with.
 pub const NAME_PREFIX: &str = "manifest-";
@@ -104,6 +105,8 @@ pub enum Edit {
         /// The number that the next new table gets.
         next_table_id: u64,
     },
+    /// Who the database is among others (`system.local.host_id`): made once.
+    HostId(Uuid),
 }
 
 /// The manifest: what the database consists of, durably.

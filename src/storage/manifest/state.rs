@@ -5,6 +5,7 @@ use crate::storage::manifest::Edit;
 use crate::storage::meta::FileMeta;
 use std::collections::BTreeMap;
 use std::sync::Arc;
+use uuid::Uuid;
 
 /// When and where a table was last emptied.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -38,6 +39,8 @@ pub struct State {
     pub log_first_segment: u64,
     /// The number that the next file gets.
     pub next_file_id: u64,
+    /// Who the database is among others.
+    pub host_id: Option<Uuid>,
 }
 
 impl State {
@@ -93,6 +96,7 @@ impl State {
                 self.sealed
                     .retain(|sealed, _| sealed >= segment || Some(*sealed) == last);
             }
+            Edit::HostId(id) => self.host_id = Some(*id),
             Edit::NextFileId(id) => self.next_file_id = self.next_file_id.max(*id),
             Edit::CatalogFloor {
                 version,
@@ -177,6 +181,7 @@ impl State {
         edits.push(Edit::SequenceFloor(self.sequence_floor));
         edits.push(Edit::TimestampFloor(self.timestamp_floor));
         edits.push(Edit::NextFileId(self.next_file_id));
+        edits.extend(self.host_id.map(Edit::HostId));
         edits
     }
 }

@@ -76,6 +76,7 @@ impl fmt::Display for Words<'_> {
                 let words = changes.iter().map(schema_words);
                 write!(f, "schema: {}", words.collect::<Vec<_>>().join("; "))
             }
+            Edit::HostId(id) => write!(f, "host id {id}"),
             other => write!(f, "{other:?}"),
         }
     }
