@@ -49,7 +49,11 @@ pub mod types;
 
 pub mod schema;
 
+pub mod protocol;
+
 pub mod storage;
+
+pub mod client;
 
 pub mod access;
 

@@ -126,3 +126,6 @@ pub const BATCH_FAIL_BYTES: usize = 50 << 10;
 /// An unlogged batch over more partitions draws a warning (Cassandra:
 /// `unlogged_batch_across_partitions_warn_threshold`).
 pub const UNLOGGED_BATCH_WARN_PARTITIONS: usize = 10;
+
+/// The largest answer that the client takes, in bytes: what the protocol can say at most.
+pub const RESPONSE_BYTES_MAX: usize = 256 << 20;
