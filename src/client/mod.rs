@@ -11,6 +11,8 @@ use crate::error::{Error, Result};
 use crate::protocol::request::{Batch, QueryParameters};
 use crate::protocol::response::{Event, PreparedResult, ResponseMessage, ResultBody};
 use crate::protocol::{Compression, RequestMessage, Version};
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 
 /// How to connect.
@@ -28,6 +30,9 @@ pub struct ClientOptions {
     pub connect_timeout: Duration,
     /// How long an answer may take; none: for ever.
     pub request_timeout: Option<Duration>,
+    /// When set to true (by Ctrl-C), a wait for an answer ends within a tenth of a second with
+    /// [`crate::ErrorKind::Cancelled`]. The connection is then given up by its user.
+    pub interrupt: Option<Arc<AtomicBool>>,
 }
 
 impl Default for ClientOptions {
@@ -39,6 +44,7 @@ impl Default for ClientOptions {
             keyspace: None,
             connect_timeout: Duration::from_secs(5),
             request_timeout: Some(Duration::from_secs(120)),
+            interrupt: None,
         }
     }
 }
