@@ -49,6 +49,12 @@ impl Bell {
         }
     }
 
+    /// Whether it has rung and the thread has not come yet.
+    #[cfg(test)]
+    pub fn is_rung(&self) -> bool {
+        self.shared.rung.load(Ordering::SeqCst)
+    }
+
     fn stop(&self) {
         self.shared.rope().stopped = true;
         self.shared.sound.notify_all();
@@ -173,5 +179,40 @@ impl Threads {
 impl Drop for Threads {
     fn drop(&mut self) {
         self.stop();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::sync::atomic::AtomicU64;
+    use std::sync::mpsc;
+
+    #[test]
+    fn no_ring_is_lost_and_those_before_the_thread_comes_are_one() {
+        let bell = Bell::default();
+        bell.ring();
+        bell.ring();
+        let mut threads = Threads::default();
+        let (came, comes) = mpsc::channel();
+        let seen = Arc::new(AtomicU64::new(0));
+        let wanted = Arc::new(AtomicU64::new(0));
+        let (own, goal) = (Arc::clone(&seen), Arc::clone(&wanted));
+        threads
+            .spawn("test", &bell, Duration::from_secs(3_600), move || {
+                own.store(goal.load(Ordering::SeqCst), Ordering::SeqCst);
+                let _ = came.send(());
+            })
+            .unwrap();
+        comes.recv_timeout(Duration::from_secs(30)).unwrap();
+        for round in 1..=1_000 {
+            wanted.store(round, Ordering::SeqCst);
+            bell.ring();
+            while seen.load(Ordering::SeqCst) < round {
+                comes.recv_timeout(Duration::from_secs(30)).unwrap();
+            }
+        }
+        threads.stop();
+        assert!(!bell.is_rung());
     }
 }

@@ -158,14 +158,12 @@ pub struct TableFigures {
     pub tombstones: u64,
     /// The mean size of a partition in the SSTables, in bytes; 0 where there is none.
     pub partition_bytes_mean: u64,
-    /// Filters of SSTables that are in memory, in bytes.
+    /// About how much the filters of the SSTables take, in bytes.
     pub filter_bytes: u64,
     /// Reads of SSTables that a filter let pass and that found nothing.
     pub filter_false_positives: u64,
     /// Reads of SSTables that a filter spared.
     pub filter_negatives: u64,
-    /// The SSTables' length through that of their contents, where known.
-    pub compression_ratio: Option<f64>,
     /// Whether the table is compacted by itself.
     pub autocompaction: bool,
 }
@@ -239,8 +237,6 @@ pub struct TableCounters {
     pub writes: Meter,
     /// How often a memtable was set aside.
     pub switches: AtomicU64,
-    /// SSTables that nobody names any more but readers, in bytes.
-    pub retired_bytes: AtomicU64,
 }
 
 /// What is counted of the engine as a whole.

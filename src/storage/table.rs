@@ -127,12 +127,29 @@ pub fn writer_options(schema: &Table, file: u64, block_bytes: usize) -> WriterOp
 #[derive(Debug, Default)]
 pub struct Garbage {
     files: Mutex<Vec<(TableId, u64)>>,
+    /// Files that only readers hold still, in bytes.
+    held: Mutex<BTreeMap<TableId, u64>>,
 }
 
 impl Garbage {
     /// Takes what has come together.
     pub fn take(&self) -> Vec<(TableId, u64)> {
         std::mem::take(&mut self.files.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// How much of a table only readers hold still, in bytes.
+    pub fn held_bytes(&self, table: TableId) -> u64 {
+        let held = self.held.lock().unwrap_or_else(PoisonError::into_inner);
+        held.get(&table).copied().unwrap_or(0)
+    }
+
+    fn hold(&self, table: TableId, change: impl FnOnce(u64) -> u64) {
+        let mut held = self.held.lock().unwrap_or_else(PoisonError::into_inner);
+        let bytes = held.entry(table).or_default();
+        *bytes = change(*bytes);
+        if *bytes == 0 {
+            held.remove(&table);
+        }
     }
 
     /// Puts a file on the list.
@@ -199,14 +216,22 @@ impl FileHandle {
 
     /// Says that no manifest names the file any more: it goes with its last reader.
     pub fn retire(&self) {
-        self.obsolete.store(true, Ordering::SeqCst);
+        if !self.obsolete.swap(true, Ordering::SeqCst) {
+            let bytes = self.meta.bytes;
+            self.shared
+                .garbage
+                .hold(self.table, |held| held.saturating_add(bytes));
+        }
     }
 }
 
 impl Drop for FileHandle {
     fn drop(&mut self) {
         if *self.obsolete.get_mut() {
-            self.shared.garbage.put(self.table, self.meta.id);
+            let bytes = self.meta.bytes;
+            let garbage = &self.shared.garbage;
+            garbage.hold(self.table, |held| held.saturating_sub(bytes));
+            garbage.put(self.table, self.meta.id);
         }
     }
 }

@@ -35,7 +35,7 @@ impl Inner {
             name: table.schema.name.clone(),
             sstables: table.files.len() as u64,
             disk_bytes,
-            disk_bytes_total: disk_bytes + get(&counters.retired_bytes),
+            disk_bytes_total: disk_bytes + self.files.garbage.held_bytes(id),
             memtable_entries: table.memtables().map(|it| it.entries()).sum(),
             memtable_bytes: table.memtables().map(|it| it.bytes() as u64).sum(),
             memtable_switches: get(&counters.switches),
@@ -45,6 +45,7 @@ impl Inner {
             rows: metas().map(|meta| meta.rows).sum(),
             tombstones: metas().map(|meta| meta.droppable).sum(),
             partition_bytes_mean: disk_bytes.checked_div(partitions).unwrap_or(0),
+            filter_bytes: filter_bytes(partitions, table.schema.options.bloom_filter_fp_millionths),
             autocompaction: self.compaction.is_automatic(id),
             ..TableFigures::default()
         };
@@ -158,6 +159,14 @@ impl Engine {
     pub fn is_autocompacted(&self, table: TableId) -> bool {
         self.inner.compaction.is_automatic(table)
     }
+}
+
+/// About how much filters over `partitions` take, in bytes: a bloom filter that lets through a
+/// share p of what is not there needs log2(1/p) / ln 2 bits for each.
+fn filter_bytes(partitions: u64, fp_millionths: u32) -> u64 {
+    let share = f64::from(fp_millionths.clamp(1, 1_000_000)) / 1e6;
+    let bits = partitions as f64 * -share.log2() / std::f64::consts::LN_2;
+    (bits / 8.0).ceil() as u64
 }
 
 /// Which share of the tokens from `first` to `last` lies in `range`: tokens are hashes and so

@@ -8,19 +8,19 @@ use crate::storage::meta::FileMeta;
 
 const DIRECTORY: &str = "tables/1";
 
-fn open(disk: &SimulatedDisk, config: Config) -> Engine {
+pub(super) fn open(disk: &SimulatedDisk, config: Config) -> Engine {
     let clock = VirtualClock::shared(1_000 * SECOND);
     Engine::open_on(Arc::new(disk.clone()), config, clock).unwrap()
 }
 
-fn fresh(config: Config) -> (Engine, SimulatedDisk) {
+pub(super) fn fresh(config: Config) -> (Engine, SimulatedDisk) {
     let disk = SimulatedDisk::new();
     let engine = open(&disk, config);
     create(&engine, true);
     (engine, disk)
 }
 
-fn put(engine: &Engine, partition: i64, bytes: usize) -> crate::Result<()> {
+pub(super) fn put(engine: &Engine, partition: i64, bytes: usize) -> crate::Result<()> {
     let value = Cell::plain(1, Bytes::from(vec![b'v'; bytes]));
     engine.apply(Mutation {
         updates: vec![update(partition, vec![with_cell(row(b'a'), 3, value)])],
@@ -28,7 +28,7 @@ fn put(engine: &Engine, partition: i64, bytes: usize) -> crate::Result<()> {
 }
 
 /// How many partitions a full read finds.
-fn count(engine: &Engine) -> usize {
+pub(super) fn count(engine: &Engine) -> usize {
     let mut stream = engine.read(command(Projection::All, 1_000)).unwrap();
     let mut partitions = 0;
     while let Some(item) = stream.next().unwrap() {

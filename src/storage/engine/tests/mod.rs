@@ -1,6 +1,8 @@
 //! Tests of the engine's front.
 
+mod admin;
 mod durability;
+mod resident;
 
 use super::*;
 use crate::clock::VirtualClock;

@@ -1,5 +1,7 @@
 //! Tests of the commit log: modes, failures, crashes, and every byte cut and damaged in turn.
 
+mod deferred;
+
 use super::*;
 use crate::clock::VirtualClock;
 use crate::storage::disk::simulated::{Fault, FaultKind, SimulatedDisk};
