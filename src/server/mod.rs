@@ -1,7 +1,9 @@
 //! The network server.
 
+pub mod admin;
 pub mod connection;
 pub mod control;
+pub mod http;
 pub mod listener;
 pub mod logging;
 pub mod metrics;
@@ -40,6 +42,7 @@ impl Server {
             .map_err(|error| Error::io("the network's threads", "start", &error))?;
         let state = Arc::new(State::new(database, options));
         let control = Control::new(Arc::clone(&state));
+        runtime.block_on(open_http(&control, &state))?;
         runtime.block_on(control.enable_binary())?;
         Ok(Self {
             runtime,
@@ -70,4 +73,26 @@ impl Server {
         self.runtime.shutdown_background();
         self.state.database.close()
     }
+}
+
+/// Opens the port of metrics and administration, if one is wanted. Where it is the default one, a
+/// server without it is better than none.
+async fn open_http(control: &Control, state: &State) -> Result<()> {
+    let Some(address) = state.options.http_listen else {
+        return Ok(());
+    };
+    let listener = match listener::bind(address) {
+        Ok(listener) => listener,
+        Err(error) if state.options.http_required => return Err(error),
+        Err(error) => {
+            tracing::warn!("no metrics, no administration: {error}");
+            return Ok(());
+        }
+    };
+    let bound = listener
+        .local_addr()
+        .map_err(|error| Error::io(&address.to_string(), "listen", &error))?;
+    state.set_http_address(bound);
+    tokio::spawn(http::serve(listener, control.clone()));
+    Ok(())
 }

@@ -46,6 +46,11 @@ pub fn is_virtual(table: &Table) -> bool {
     table.id >= TableId(VIRTUAL_TABLE_ID_MIN)
 }
 
+/// Whether `keyspace` is one of the system's own.
+pub fn is_system(keyspace: &str) -> bool {
+    declare::keyspaces().is_ok_and(|all| all.iter().any(|own| own.name == keyspace))
+}
+
 /// Whether `table` may be filtered without ALLOW FILTERING.
 pub fn filters_freely(table: &Table) -> bool {
     VIRTUAL_KEYSPACES.contains(&table.keyspace.as_str())

@@ -5,6 +5,7 @@
 //! monitoring system to keep one series each. A percentile read back from them is interpolated
 //! inside its bucket.
 
+use serde::{Deserialize, Serialize};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
@@ -50,7 +51,7 @@ impl Histogram {
 }
 
 /// What a histogram held when it was read.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct HistogramReading {
     buckets: [u64; BUCKETS],
     sum_nanos: u64,

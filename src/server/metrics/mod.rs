@@ -14,10 +14,13 @@
 //! Values of several atomics that are read one after the other may be a request apart; sums and
 //! counts of a histogram are therefore made from the same reading of its buckets.
 
+mod exposition;
 mod histogram;
 
+pub use exposition::{CONTENT_TYPE, Exposition};
 pub use histogram::{BOUNDS_MICROS, Histogram, HistogramReading};
 
+use crate::session::StatementClass;
 use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
 use std::time::Duration;
 
@@ -138,6 +141,21 @@ impl RequestKind {
     }
 }
 
+impl From<StatementClass> for RequestKind {
+    fn from(class: StatementClass) -> Self {
+        match class {
+            StatementClass::Select => Self::Select,
+            StatementClass::Insert => Self::Insert,
+            StatementClass::Update => Self::Update,
+            StatementClass::Delete => Self::Delete,
+            StatementClass::Batch => Self::Batch,
+            StatementClass::Truncate | StatementClass::Schema => Self::Schema,
+            StatementClass::Describe => Self::Describe,
+            StatementClass::Use | StatementClass::Access => Self::Other,
+        }
+    }
+}
+
 /// How a request ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Outcome {
@@ -206,10 +224,6 @@ pub struct Metrics {
     pub abandoned: Counter,
     /// Executions of a statement that was not known (any more).
     pub unprepared: Counter,
-    /// Statements in the cache of prepared ones.
-    pub prepared_statements: Gauge,
-    /// The size of that cache, in bytes.
-    pub prepared_bytes: Gauge,
     /// Logins that succeeded.
     pub logins: Counter,
     /// Logins that failed.
