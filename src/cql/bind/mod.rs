@@ -6,10 +6,11 @@
 //! | `term` | literals, markers and functions, to the type that is wanted |
 //! | `relation` | the relations of WHERE, one by one |
 //! | `restriction` | their legality together: which become keys, which slices, which filters |
-//! | `write` | INSERT, UPDATE, DELETE, BATCH |
+//! | `write`, `batch` | INSERT, UPDATE, DELETE, BATCH |
 //! | `operation` | what SET and DELETE do to a column |
 //! | `select`, `selector` | SELECT |
 
+mod batch;
 mod computed;
 mod operation;
 mod relation;
@@ -20,6 +21,8 @@ mod show;
 mod term;
 mod types;
 mod write;
+
+pub use batch::check as check_batch;
 
 use crate::cql::ast::{FunctionCall, Name, Position, QualifiedName, Statement, StatementKind};
 use crate::cql::ddl;

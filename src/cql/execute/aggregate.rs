@@ -3,13 +3,15 @@
 //! Rows of a group lie next to each other: groups follow the primary key. A selector that is no
 //! aggregate answers the value of its group's first row.
 
+use crate::cql::execute::paging::Place;
 use crate::cql::execute::scan::Scan;
+use crate::cql::execute::select::Progress;
 use crate::cql::execute::view::{PartitionValues, RowView};
 use crate::cql::functions::Accumulator;
 use crate::cql::plan::{AggregatePlan, Selected};
 use crate::cql::result::{RowSource, RowValues};
 use crate::error::Result;
-use crate::storage::row::Row;
+use crate::storage::row::{PartitionKey, Row};
 use bytes::Bytes;
 
 /// The running state of one aggregate.
@@ -93,26 +95,57 @@ struct Group {
 /// The results of aggregates, one row a group.
 pub struct Groups {
     scan: Scan,
-    limit: u64,
+    progress: Progress,
     group: Option<Group>,
-    /// How many groups of the present partition have been begun.
-    groups_of_partition: u64,
+    /// The partition whose groups are counted, and how many of them have been begun.
+    counted: Option<(PartitionKey, u64)>,
+    /// The last row of `group`, where the answer is paged.
+    last: Option<Place>,
+    /// The last row of the group that was handed out last, where the answer is paged.
+    place: Option<Place>,
     first_needed: bool,
     ended: bool,
 }
 
 impl Groups {
-    /// Groups of the rows of `scan`.
-    pub fn new(scan: Scan, limit: u64) -> Result<Self> {
+    /// Groups of the rows of `scan`, which starts behind `place`.
+    pub fn new(scan: Scan, progress: Progress, place: Option<Place>) -> Self {
         let first_needed = scan.plan.selected.iter().any(needs_row);
-        Ok(Self {
+        Self {
             scan,
-            limit,
+            progress,
             group: None,
-            groups_of_partition: 0,
+            counted: place.map(|place| (place.partition, place.rows)),
+            last: None,
+            place: None,
             first_needed,
             ended: false,
-        })
+        }
+    }
+
+    /// Begins a group in the present partition; answers whether it may have one more.
+    fn count_group(&mut self) -> bool {
+        let Some(place) = self.scan.place() else {
+            return true;
+        };
+        let count = match self.counted.take() {
+            Some((key, count)) if key == place.partition => count + 1,
+            _ => 1,
+        };
+        self.counted = Some((place.partition, count));
+        count <= self.scan.per_partition_limit()
+    }
+
+    /// Notes that the present row belongs to the present group.
+    fn keep_place(&mut self) {
+        if self.progress.page.is_none() {
+            return;
+        }
+        let groups = self.counted.as_ref().map_or(0, |(_, groups)| *groups);
+        self.last = self.scan.place().map(|place| Place {
+            rows: groups,
+            ..place
+        });
     }
 
     fn start(&self, keys: Vec<Option<Bytes>>) -> Group {
@@ -180,14 +213,14 @@ impl Groups {
         for selected in &self.scan.plan.selected {
             values.push(view.select(selected, &aggregates, &context)?);
         }
-        self.limit -= 1;
+        self.progress.count();
         Ok(Some(values))
     }
 }
 
 impl RowSource for Groups {
     fn next(&mut self) -> Result<Option<RowValues>> {
-        if self.ended || self.limit == 0 {
+        if self.ended || !self.progress.wants_more() {
             return Ok(None);
         }
         if self.scan.plan.group.is_none() {
@@ -218,19 +251,18 @@ impl RowSource for Groups {
                 .is_some_and(|group| group.token == token && group.keys == keys);
             if same {
                 self.add()?;
+                self.keep_place();
                 continue;
             }
-            if self.group.as_ref().is_none_or(|group| group.token != token) {
-                self.groups_of_partition = 0;
-            }
-            self.groups_of_partition += 1;
-            if self.groups_of_partition > self.scan.per_partition_limit() {
+            if !self.count_group() {
                 self.scan.skip_partition();
                 continue;
             }
             let next = self.start(keys);
             let done = self.group.replace(next);
             self.add()?;
+            self.place = self.last.take();
+            self.keep_place();
             if done.is_some() {
                 return self.finish(done);
             }
@@ -238,6 +270,14 @@ impl RowSource for Groups {
         self.ended = true;
         let done = self.group.take();
         self.finish(done)
+    }
+
+    fn paging_state(&mut self) -> Result<Option<Bytes>> {
+        // The first row of the next group has been seen.
+        if self.group.is_none() || !self.progress.wants_more() {
+            return Ok(None);
+        }
+        Ok(self.progress.state(self.place.clone()))
     }
 }
 

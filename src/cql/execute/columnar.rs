@@ -86,7 +86,7 @@ impl Columnar {
             end,
             columns: plan.read_columns.clone(),
             keys: false,
-            now_seconds: self.execution.now_micros.div_euclid(1_000_000),
+            now_seconds: self.execution.now_seconds,
         })?;
         while let Some(batch) = stream.next()? {
             if self.execution.interrupt.load(Ordering::Relaxed) {

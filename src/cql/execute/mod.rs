@@ -4,18 +4,25 @@
 //! |---|---|
 //! | `keys` | values → partition keys and slices of clusterings |
 //! | `cells` | operations → cells |
-//! | `write` | INSERT, UPDATE, DELETE, BATCH → one mutation |
+//! | `write` | INSERT, UPDATE, DELETE → one mutation |
+//! | [`batch`] | BATCH → one mutation, and what is said of large ones |
+//! | `encode` | columns written straight into a response |
 //! | `view` | a row as selectors see it |
 //! | `filter` | conditions checked row by row |
 //! | `scan` | the rows that a SELECT is about |
+//! | [`paging`] | where a page ended, and how to go on there |
 //! | `select`, `aggregate` | its results |
 //! | `columnar` | aggregates over a whole table, by column |
 
 mod aggregate;
+pub mod batch;
 mod cells;
 mod columnar;
+mod encode;
 mod filter;
+mod items;
 mod keys;
+pub mod paging;
 mod scan;
 mod select;
 mod view;
@@ -25,10 +32,12 @@ use crate::cql::evaluate::Context;
 use crate::cql::functions::Environment;
 use crate::cql::plan::{Plan, Slot};
 use crate::cql::result::QueryResult;
+use crate::cql::trace::Trace;
 use crate::cql::virtual_tables::CatalogView;
 use crate::error::Result;
 use crate::random::Random;
-use crate::storage::Engine;
+use crate::storage::{Engine, Ticket};
+use paging::PageRequest;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
@@ -39,43 +48,95 @@ pub struct Execution {
     pub values: Vec<Slot>,
     /// The time, in microseconds since 1970.
     pub now_micros: i64,
+    /// The moment that decides what has expired, in seconds since 1970.
+    pub now_seconds: i64,
+    /// The write timestamp where the statement says none; otherwise the engine's next.
+    pub timestamp_micros: Option<i64>,
     /// Where uuids come from.
     pub random: Arc<Random>,
     /// The catalog with the system's keyspaces.
     pub catalog: Arc<CatalogView>,
     /// Stops the execution when set.
     pub interrupt: Arc<AtomicBool>,
+    /// Which page of a result is wanted; none: all of it.
+    pub page: Option<PageRequest>,
+    /// Notes what happens.
+    pub trace: Option<Arc<Trace>>,
+    /// Whether the caller waits by itself until a write is durable.
+    pub defer: bool,
+}
+
+/// What came of a plan.
+#[derive(Debug)]
+pub struct Outcome {
+    /// The result.
+    pub result: QueryResult,
+    /// What must be durable before the result may be made known.
+    pub ticket: Option<Ticket>,
+    /// What the client should be warned of.
+    pub warnings: Vec<String>,
+}
+
+impl Outcome {
+    fn of(result: QueryResult) -> Self {
+        Self {
+            result,
+            ticket: None,
+            warnings: Vec::new(),
+        }
+    }
+
+    fn written(ticket: Option<Ticket>) -> Self {
+        Self {
+            ticket,
+            ..Self::of(QueryResult::Void)
+        }
+    }
 }
 
 impl Execution {
     /// What terms are evaluated with.
     pub fn context(&self) -> Context<'_> {
+        self.context_of(&self.values)
+    }
+
+    /// What the terms of one statement of a batch are evaluated with.
+    pub fn context_of<'a>(&'a self, values: &'a [Slot]) -> Context<'a> {
         Context {
-            values: &self.values,
+            values,
             env: Environment {
                 now_micros: self.now_micros,
                 random: &self.random,
             },
         }
     }
+
+    /// Notes that something happens, if anybody wants to know.
+    pub fn note<T: Into<String>>(&self, activity: impl FnOnce() -> T) {
+        if let Some(trace) = &self.trace {
+            trace.event(activity());
+        }
+    }
 }
 
 /// Executes a plan.
-pub fn execute(engine: &Engine, plan: &Plan, execution: Execution) -> Result<QueryResult> {
+pub fn execute(engine: &Engine, plan: &Plan, execution: Execution) -> Result<Outcome> {
     match plan {
-        Plan::Select(plan) => select::execute(engine, plan, execution).map(QueryResult::Rows),
-        Plan::Write(plan) => {
-            write::execute(engine, plan, &execution.context())?;
-            Ok(QueryResult::Void)
-        }
+        Plan::Select(plan) => select::execute(engine, plan, execution),
+        Plan::Write(plan) => write::execute(engine, plan, &execution).map(Outcome::written),
         Plan::Batch(plan) => {
-            write::execute_batch(engine, plan, &execution.context())?;
-            Ok(QueryResult::Void)
+            let statements: Vec<_> = plan
+                .statements
+                .iter()
+                .map(|plan| (plan, execution.values.as_slice()))
+                .collect();
+            batch::execute(engine, plan.into(), &statements, &execution)
         }
         Plan::Truncate(table) => {
+            execution.note(|| "Truncating the table");
             engine.truncate(*table)?;
-            Ok(QueryResult::Void)
+            Ok(Outcome::of(QueryResult::Void))
         }
-        Plan::Use(keyspace) => Ok(QueryResult::SetKeyspace(keyspace.clone())),
+        Plan::Use(keyspace) => Ok(Outcome::of(QueryResult::SetKeyspace(keyspace.clone()))),
     }
 }

@@ -3,16 +3,16 @@
 use crate::cql::evaluate::{Context, term};
 use crate::cql::execute::Execution;
 use crate::cql::execute::filter::BoundFilter;
+use crate::cql::execute::items::Items;
 use crate::cql::execute::keys;
+use crate::cql::execute::paging::Place;
 use crate::cql::execute::view::{PartitionValues, RowView, clustering_values};
 use crate::cql::plan::{PartitionPlan, SelectPlan, Slot, Term};
 use crate::cql::result::RowValues;
-use crate::cql::virtual_tables;
 use crate::error::{Error, ErrorKind, Result};
-use crate::schema::Table;
 use crate::storage::read::{Partitions, Projection, ReadCommand, ReadItem};
 use crate::storage::row::{PartitionKey, Row};
-use crate::storage::{Engine, RowStream};
+use crate::storage::Engine;
 use crate::types::Type;
 use bytes::Bytes;
 use std::sync::Arc;
@@ -36,14 +36,9 @@ pub fn limit(of: Option<&Term>, context: &Context<'_>) -> Result<u64> {
     }
 }
 
-/// Where partitions and rows come from.
-enum Items {
-    Stored(Box<RowStream>),
-    Listed(std::vec::IntoIter<ReadItem>),
-}
-
 /// The partition that is being read.
 struct Partition {
+    key: PartitionKey,
     values: PartitionValues,
     static_row: Option<Row>,
     /// Whether its rows are wanted still.
@@ -58,6 +53,8 @@ pub struct Scan {
     /// The values of this execution.
     pub execution: Execution,
     items: Items,
+    /// Where the page before ended, until its partition has been entered again.
+    resumed: Option<Place>,
     partition_filters: Vec<BoundFilter>,
     row_filters: Vec<BoundFilter>,
     per_partition_limit: u64,
@@ -72,10 +69,15 @@ pub struct Scan {
 }
 
 impl Scan {
-    /// Evaluates the restrictions of `plan` and starts its read.
-    pub fn new(engine: &Engine, plan: &Arc<SelectPlan>, execution: Execution) -> Result<Self> {
+    /// Evaluates the restrictions of `plan` and starts its read, behind `place` if one is given.
+    pub fn new(
+        engine: &Engine,
+        plan: &Arc<SelectPlan>,
+        execution: Execution,
+        place: Option<Place>,
+    ) -> Result<Self> {
         let context = execution.context();
-        let now_seconds = execution.now_micros.div_euclid(1_000_000);
+        let now_seconds = execution.now_seconds;
         let bound = |filters: &[crate::cql::plan::Filter]| -> Result<Vec<BoundFilter>> {
             filters
                 .iter()
@@ -86,11 +88,8 @@ impl Scan {
         let row_filters = bound(&plan.row_filters)?;
         let per_partition_limit = limit(plan.per_partition_limit.as_ref(), &context)?;
         let items = match command(plan, &context, now_seconds)? {
-            None => Items::Listed(Vec::new().into_iter()),
-            Some(command) if plan.is_virtual => {
-                Items::Listed(virtual_items(engine, &execution, &plan.table, &command)?.into_iter())
-            }
-            Some(command) => Items::Stored(Box::new(engine.read(command)?)),
+            None => Items::none(),
+            Some(command) => Items::new(engine, plan, &execution, command, place.as_ref())?,
         };
         let clustering_types = match plan.needs_clustering {
             true => keys::clustering_types(&plan.table),
@@ -99,6 +98,7 @@ impl Scan {
         Ok(Self {
             plan: Arc::clone(plan),
             items,
+            resumed: place,
             partition_filters,
             row_filters,
             per_partition_limit,
@@ -143,10 +143,31 @@ impl Scan {
         if let Some(item) = self.ahead.take() {
             return Ok(Some(item));
         }
-        match &mut self.items {
-            Items::Stored(stream) => stream.next(),
-            Items::Listed(items) => Ok(items.next()),
+        self.items.next()
+    }
+
+    /// The place of the row that [`Scan::advance`] found.
+    pub fn place(&self) -> Option<Place> {
+        let partition = self.partition.as_ref()?;
+        let row = self.row.as_ref().filter(|_| partition.open);
+        Some(Place {
+            partition: partition.key.clone(),
+            row: row.map(|row| row.clustering.clone()),
+            rows: partition.rows,
+        })
+    }
+
+    /// Whether there may be rows behind the one that was found last.
+    pub fn may_go_on(&mut self) -> Result<bool> {
+        let open = self.partition.as_ref().is_none_or(|it| it.open);
+        if self.ended || (!open && self.items.is_single()) {
+            return Ok(false);
         }
+        if self.ahead.is_none() {
+            self.ahead = self.items.next()?;
+            self.ended = self.ahead.is_none();
+        }
+        Ok(!self.ended)
     }
 
     /// Moves to the next row that meets the conditions; false at the end.
@@ -169,7 +190,7 @@ impl Scan {
                     true
                 }
                 Some(ReadItem::Partition { key, static_row }) => {
-                    self.start_partition(&key, static_row)?
+                    self.start_partition(key, static_row)?
                 }
                 None => {
                     self.ended = true;
@@ -210,13 +231,16 @@ impl Scan {
     }
 
     /// Enters a partition; true where it is a result by itself.
-    fn start_partition(&mut self, key: &PartitionKey, static_row: Option<Row>) -> Result<bool> {
+    fn start_partition(&mut self, key: PartitionKey, static_row: Option<Row>) -> Result<bool> {
         self.leave_row();
+        let resumed = self.resumed.take();
+        let resumed = resumed.filter(|place| place.partition == key);
         self.partition = Some(Partition {
-            values: PartitionValues::new(&self.plan.table, key)?,
+            values: PartitionValues::new(&self.plan.table, &key)?,
+            key,
             static_row,
             open: true,
-            rows: 0,
+            rows: resumed.map_or(0, |place| place.rows),
         });
         if !self.passes(&self.partition_filters)? {
             self.skip_partition();
@@ -310,15 +334,4 @@ fn command(
         columns: Projection::Columns(plan.read_columns.clone()),
         now_seconds,
     }))
-}
-
-/// The partitions and rows of a table that is made up, as the engine would answer `command`.
-fn virtual_items(
-    engine: &Engine,
-    execution: &Execution,
-    table: &Table,
-    command: &ReadCommand,
-) -> Result<Vec<ReadItem>> {
-    let rows = virtual_tables::rows(engine, &execution.catalog, table)?;
-    virtual_tables::items(table, rows, command)
 }

@@ -5,52 +5,204 @@
 //!                                                                         ├─► groups ─► LIMIT
 //!                                                                         └─► sort ─► LIMIT
 //! ```
+//!
+//! Rows as they come and groups can be read in pages. Aggregates over everything are one row, and
+//! rows of several partitions in one order cannot be paged.
 
-use crate::cql::execute::Execution;
 use crate::cql::execute::aggregate::Groups;
 use crate::cql::execute::columnar::{self, Columnar};
+use crate::cql::execute::encode::encode_row;
+use crate::cql::execute::paging::{PageRequest, PagingState, Place};
 use crate::cql::execute::scan::{Scan, limit};
-use crate::cql::plan::SelectPlan;
-use crate::cql::result::{RowSource, RowValues, Rows};
-use crate::error::Result;
+use crate::cql::execute::{Execution, Outcome};
+use crate::cql::plan::{Choice, ColumnRef, PartitionPlan, SelectPlan};
+use crate::cql::result::{QueryResult, RowSource, RowValues, Rows};
+use crate::error::{Error, Result};
+use crate::schema::ColumnKind;
 use crate::storage::Engine;
-use bytes::Bytes;
+use bytes::{Bytes, BytesMut};
+use std::cmp::Ordering;
 use std::sync::Arc;
 
 /// Executes a SELECT: evaluates its restrictions and starts the read.
-pub fn execute(engine: &Engine, plan: &Arc<SelectPlan>, execution: Execution) -> Result<Rows> {
+pub fn execute(engine: &Engine, plan: &Arc<SelectPlan>, execution: Execution) -> Result<Outcome> {
+    let mut outcome = Outcome::of(QueryResult::Void);
+    outcome.warnings.extend(warning(plan).map(str::to_owned));
+    outcome.result = QueryResult::Rows(rows(engine, plan, execution)?);
+    Ok(outcome)
+}
+
+fn rows(engine: &Engine, plan: &Arc<SelectPlan>, execution: Execution) -> Result<Rows> {
     let columns = Arc::clone(&plan.columns);
+    let aggregated = !plan.aggregates.is_empty();
+    if execution.page.is_some() && !plan.merge_order.is_empty() {
+        return Err(Error::invalid(
+            "Cannot page queries with both ORDER BY and a IN restriction on the partition key; \
+             you must either remove the ORDER BY or the IN and sort client side, or disable \
+             paging for this query",
+        ));
+    }
+    execution.note(|| started(plan));
     if columnar::suits(plan) {
         limit(plan.limit.as_ref(), &execution.context())?;
         let answer = Columnar::new(engine, plan, execution);
         return Ok(Rows::new(columns, Box::new(answer)));
     }
-    let scan = Scan::new(engine, plan, execution)?;
-    let context = scan.execution.context();
-    let limit = limit(plan.limit.as_ref(), &context)?;
-    if plan.group.is_some() || !plan.aggregates.is_empty() {
-        let groups = Groups::new(scan, limit)?;
-        return Ok(Rows::new(columns, Box::new(groups)));
+    let limit = limit(plan.limit.as_ref(), &execution.context())?;
+    let pages = plan.group.is_some() || !aggregated;
+    let page = execution.page.clone().filter(|_| pages);
+    let (progress, place) = Progress::new(plan, page, limit)?;
+    let size = progress.page.as_ref().map(|page| page.size);
+    if plan.group.is_some() || aggregated {
+        let groups = Groups::new(Scan::new(engine, plan, execution, place.clone())?, progress, place);
+        return Ok(Rows::new(columns, Box::new(groups)).paged(size));
     }
+    let scan = Scan::new(engine, plan, execution, place)?;
     if !plan.merge_order.is_empty() {
         return Ok(Rows::from_vec(columns, sorted(scan, limit)?));
     }
-    Ok(Rows::new(columns, Box::new(Plain { scan, limit })))
+    Ok(Rows::new(columns, Box::new(Plain { scan, progress })).paged(size))
+}
+
+/// What a trace says when a plan starts.
+fn started(plan: &SelectPlan) -> String {
+    let table = plan.table.full_name();
+    match &plan.partition {
+        _ if plan.is_virtual => format!("Computing the rows of {table}"),
+        PartitionPlan::Keys(choices) if !is_in(choices) => {
+            format!("Executing single-partition query on {table}")
+        }
+        PartitionPlan::Keys(_) => format!("Executing query of several partitions on {table}"),
+        PartitionPlan::Tokens { .. } | PartitionPlan::All => {
+            format!("Executing seq scan across partitions of {table}")
+        }
+    }
+}
+
+fn is_in(choices: &[Choice]) -> bool {
+    let many = |choice: &Choice| match choice {
+        Choice::One(_) => false,
+        Choice::Many(terms) => terms.len() != 1,
+        Choice::Listed(_) => true,
+    };
+    choices.iter().any(many)
+}
+
+/// What Cassandra warns of: aggregates that may read a lot.
+fn warning(plan: &SelectPlan) -> Option<&'static str> {
+    if plan.aggregates.is_empty() && plan.group.is_none() {
+        return None;
+    }
+    match &plan.partition {
+        PartitionPlan::Keys(choices) if is_in(choices) => {
+            Some("Aggregation query used on multiple partition keys (IN restriction)")
+        }
+        PartitionPlan::Keys(_) | PartitionPlan::Tokens { .. } => None,
+        PartitionPlan::All => {
+            let key = |column: &ColumnRef| column.kind == ColumnKind::PartitionKey;
+            let mut filtered = plan.partition_filters.iter().flat_map(|it| it.columns());
+            match filtered.any(key) {
+                true => None,
+                false => Some("Aggregation query used without partition key"),
+            }
+        }
+    }
+}
+
+/// How far an answer has come: what LIMIT leaves, and where the next page starts.
+pub struct Progress {
+    plan: Arc<SelectPlan>,
+    /// The page that is wanted, where the answer is paged.
+    pub page: Option<PageRequest>,
+    returned: u64,
+    limit: u64,
+}
+
+impl Progress {
+    /// The progress of an answer of which the pages before have been handed out already, and the
+    /// place where they ended.
+    fn new(
+        plan: &Arc<SelectPlan>,
+        page: Option<PageRequest>,
+        limit: u64,
+    ) -> Result<(Self, Option<Place>)> {
+        let mut progress = Self {
+            plan: Arc::clone(plan),
+            page,
+            returned: 0,
+            limit,
+        };
+        let state = progress.page.as_ref().and_then(|page| {
+            let bytes = page.state.as_ref()?;
+            Some(PagingState::decode(bytes, page.statement, plan.table.id))
+        });
+        let Some(state) = state.transpose()? else {
+            return Ok((progress, None));
+        };
+        progress.returned = state.returned;
+        Ok((progress, Some(state.place)))
+    }
+
+    /// Whether LIMIT lets more rows out.
+    pub fn wants_more(&self) -> bool {
+        self.returned < self.limit
+    }
+
+    /// A row goes out.
+    pub fn count(&mut self) {
+        self.returned += 1;
+    }
+
+    /// The paging state of `place`.
+    pub fn state(&self, place: Option<Place>) -> Option<Bytes> {
+        let state = PagingState {
+            statement: self.page.as_ref()?.statement,
+            table: self.plan.table.id,
+            returned: self.returned,
+            place: place?,
+        };
+        Some(state.encode())
+    }
 }
 
 /// Rows as they come.
 struct Plain {
     scan: Scan,
-    limit: u64,
+    progress: Progress,
+}
+
+impl Plain {
+    fn advance(&mut self) -> Result<bool> {
+        if !self.progress.wants_more() || !self.scan.advance()? {
+            return Ok(false);
+        }
+        self.progress.count();
+        Ok(true)
+    }
 }
 
 impl RowSource for Plain {
     fn next(&mut self) -> Result<Option<RowValues>> {
-        if self.limit == 0 || !self.scan.advance()? {
+        match self.advance()? {
+            true => self.scan.results().map(Some),
+            false => Ok(None),
+        }
+    }
+
+    fn encode(&mut self, out: &mut BytesMut) -> Result<bool> {
+        if !self.advance()? {
+            return Ok(false);
+        }
+        let context = self.scan.execution.context();
+        encode_row(&self.scan.plan.selected, &self.scan.view(), &context, out)?;
+        Ok(true)
+    }
+
+    fn paging_state(&mut self) -> Result<Option<Bytes>> {
+        if !self.progress.wants_more() || !self.scan.may_go_on()? {
             return Ok(None);
         }
-        self.limit -= 1;
-        self.scan.results().map(Some)
+        Ok(self.progress.state(self.scan.place()))
     }
 }
 
@@ -70,24 +222,26 @@ fn sorted(mut scan: Scan, limit: u64) -> Result<Vec<RowValues>> {
             .collect();
         rows.push((keys?, scan.results()?));
     }
-    rows.sort_by(|(a, _), (b, _)| {
-        for ((column, a), b) in plan.merge_order.iter().zip(a).zip(b) {
-            let order = match (a, b) {
-                (Some(a), Some(b)) => column.ty.compare(a, b),
-                (a, b) => a.is_some().cmp(&b.is_some()),
-            };
-            let order = if column.descending {
-                order.reverse()
-            } else {
-                order
-            };
-            if order.is_ne() {
-                return order;
-            }
-        }
-        std::cmp::Ordering::Equal
-    });
+    rows.sort_by(|(a, _), (b, _)| in_order(&plan.merge_order, a, b));
     let limit = usize::try_from(limit).unwrap_or(usize::MAX);
     rows.truncate(limit);
     Ok(rows.into_iter().map(|(_, row)| row).collect())
+}
+
+fn in_order(columns: &[ColumnRef], a: &[Option<Bytes>], b: &[Option<Bytes>]) -> Ordering {
+    for ((column, a), b) in columns.iter().zip(a).zip(b) {
+        let order = match (a, b) {
+            (Some(a), Some(b)) => column.ty.compare(a, b),
+            (a, b) => a.is_some().cmp(&b.is_some()),
+        };
+        let order = if column.descending {
+            order.reverse()
+        } else {
+            order
+        };
+        if order.is_ne() {
+            return order;
+        }
+    }
+    Ordering::Equal
 }

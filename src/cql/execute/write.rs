@@ -1,15 +1,14 @@
-//! INSERT, UPDATE, DELETE and BATCH: from values to one mutation.
+//! INSERT, UPDATE and DELETE: from values to one mutation.
 //!
 //! A plan yields a [`PartitionUpdate`] for each partition that it names. What it writes to a column
 //! is decided by [`cells`](crate::cql::execute::cells); what it must read first (counters, elements
 //! of lists) it reads under the partitions' locks.
 
 use crate::cql::evaluate::{Context, term};
+use crate::cql::execute::Execution;
 use crate::cql::execute::cells::{ColumnCells, Stamp};
 use crate::cql::execute::keys::{self, Prefix};
-use crate::cql::plan::{
-    BatchPlan, ClusteringPart, ColumnOperation, Slot, Term, WriteKind, WritePlan,
-};
+use crate::cql::plan::{ClusteringPart, ColumnOperation, Slot, Term, WriteKind, WritePlan};
 use crate::error::{Error, Result};
 use crate::limits;
 use crate::schema::{ColumnId, TableId};
@@ -17,91 +16,74 @@ use crate::storage::cell::{Deletion, Liveness, NEVER, NO_TTL};
 use crate::storage::mutation::{Mutation, PartitionUpdate, merge_rows};
 use crate::storage::read::{Partitions, Projection, ReadCommand, ReadItem, Slice};
 use crate::storage::row::{PartitionKey, RangeDeletion, Row, RowDeletion};
-use crate::storage::{AppendedView, Engine};
+use crate::storage::{AppendedView, Engine, Ticket};
 use bytes::Bytes;
 
 /// Executes an INSERT, UPDATE or DELETE.
-pub fn execute(engine: &Engine, plan: &WritePlan, context: &Context<'_>) -> Result<()> {
-    let now = context.env.now_micros.div_euclid(1_000_000);
-    let stamp = stamp(engine, plan, None, now, context)?;
+pub fn execute(engine: &Engine, plan: &WritePlan, execution: &Execution) -> Result<Option<Ticket>> {
+    let context = &execution.context();
+    let stamp = stamp(engine, plan, execution.timestamp_micros, execution, context)?;
+    let writer = Writer {
+        plan,
+        stamp,
+        context,
+    };
     if !plan.reads {
         let mut updates = Vec::with_capacity(1);
-        Writer {
-            plan,
-            stamp,
-            context,
-        }
-        .write(None, &mut updates)?;
-        return apply(engine, updates);
+        writer.write(None, &mut updates)?;
+        return apply(engine, Mutation { updates }, execution);
     }
     let keys = locked_keys(plan, context)?;
-    engine.read_modify_write(&keys, |view| {
+    read_modify_write(engine, &keys, execution, |view| {
         let mut updates = Vec::with_capacity(keys.len());
-        Writer {
-            plan,
-            stamp,
-            context,
-        }
-        .write(Some(view), &mut updates)?;
-        Ok((Some(Mutation { updates }), ()))
+        writer.write(Some(view), &mut updates)?;
+        Ok(Mutation { updates })
     })
 }
 
-/// Executes a batch, as one mutation.
-pub fn execute_batch(engine: &Engine, plan: &BatchPlan, context: &Context<'_>) -> Result<()> {
-    let now = context.env.now_micros.div_euclid(1_000_000);
-    let shared = match &plan.timestamp {
-        Some(of) => timestamp(of, context)?,
-        None => None,
-    };
-    let shared = Some(shared.unwrap_or_else(|| engine.next_timestamp()));
-    let mut stamps = Vec::with_capacity(plan.statements.len());
-    let mut locked = Vec::new();
-    for statement in &plan.statements {
-        stamps.push(stamp(engine, statement, shared, now, context)?);
-        if statement.reads {
-            locked.extend(locked_keys(statement, context)?);
-        }
+/// Has the engine take a mutation.
+pub fn apply(
+    engine: &Engine,
+    mutation: Mutation,
+    execution: &Execution,
+) -> Result<Option<Ticket>> {
+    if mutation.updates.is_empty() {
+        return Ok(None);
     }
-    let write_all = |view: Option<&AppendedView<'_>>| -> Result<Mutation> {
-        let mut updates = Vec::with_capacity(plan.statements.len());
-        for (plan, stamp) in plan.statements.iter().zip(&stamps) {
-            let stamp = stamp.clone();
-            Writer {
-                plan,
-                stamp,
-                context,
-            }
-            .write(view, &mut updates)?;
-        }
-        let mut mutation = Mutation { updates };
-        let counters = plan.statements.iter().any(|plan| plan.table.is_counter());
-        mutation.merge(counters);
-        Ok(mutation)
-    };
-    if locked.is_empty() {
-        let mutation = write_all(None)?;
-        return apply(engine, mutation.updates);
+    execution.note(|| "Appending to commitlog and memtable");
+    if execution.defer {
+        return engine.submit(mutation);
     }
-    locked.sort();
-    locked.dedup();
-    engine.read_modify_write(&locked, |view| Ok((Some(write_all(Some(view))?), ())))
+    engine.apply(mutation)?;
+    execution.note(|| "The commitlog is synced");
+    Ok(None)
 }
 
-fn apply(engine: &Engine, updates: Vec<PartitionUpdate>) -> Result<()> {
-    if updates.is_empty() {
-        return Ok(());
+/// Has the engine take the mutation that `decide` makes under the locks of `keys`.
+pub fn read_modify_write(
+    engine: &Engine,
+    keys: &[(TableId, PartitionKey)],
+    execution: &Execution,
+    decide: impl FnOnce(&AppendedView<'_>) -> Result<Mutation>,
+) -> Result<Option<Ticket>> {
+    execution.note(|| "Reading what is there under the locks of the partitions");
+    let decide = |view: &AppendedView<'_>| Ok((Some(decide(view)?), ()));
+    if execution.defer {
+        let ((), ticket) = engine.read_modify_write_deferred(keys, decide)?;
+        return Ok(ticket);
     }
-    engine.apply(Mutation { updates })
+    engine.read_modify_write(keys, decide)?;
+    Ok(None)
 }
 
-fn locked_keys(plan: &WritePlan, context: &Context<'_>) -> Result<Vec<(TableId, PartitionKey)>> {
+/// The partitions that must not change while a plan reads and writes.
+pub fn locked_keys(plan: &WritePlan, context: &Context<'_>) -> Result<Vec<(TableId, PartitionKey)>> {
     let keys = keys::partition_keys(&plan.table, &plan.partition, context)?;
     Ok(keys.into_iter().map(|key| (plan.table.id, key)).collect())
 }
 
 /// The write timestamp that a term gives; none where it is not set.
-fn timestamp(of: &Term, context: &Context<'_>) -> Result<Option<i64>> {
+pub fn timestamp(of: &Term, context: &Context<'_>) -> Result<Option<i64>> {
     match term(of, context)? {
         Slot::Unset => Ok(None),
         Slot::Null => Err(Error::invalid("Invalid null value of timestamp")),
@@ -117,11 +99,12 @@ fn timestamp(of: &Term, context: &Context<'_>) -> Result<Option<i64>> {
     }
 }
 
-fn stamp(
+/// The stamp of what a plan writes; `shared` is the timestamp where it says none itself.
+pub fn stamp(
     engine: &Engine,
     plan: &WritePlan,
     shared: Option<i64>,
-    now_seconds: i64,
+    execution: &Execution,
     context: &Context<'_>,
 ) -> Result<Stamp> {
     let own = match &plan.timestamp {
@@ -161,19 +144,27 @@ fn stamp(
         true => engine.next_timestamp(),
         false => 0,
     };
-    Ok(Stamp::new(micros, ttl_seconds, now_seconds, list_micros))
+    Ok(Stamp::new(
+        micros,
+        ttl_seconds,
+        execution.now_seconds,
+        list_micros,
+    ))
 }
 
 /// One plan with what this execution brings.
-struct Writer<'a> {
-    plan: &'a WritePlan,
-    stamp: Stamp,
-    context: &'a Context<'a>,
+pub struct Writer<'a> {
+    /// The plan.
+    pub plan: &'a WritePlan,
+    /// Its stamp.
+    pub stamp: Stamp,
+    /// The values.
+    pub context: &'a Context<'a>,
 }
 
 impl Writer<'_> {
     /// Appends the updates, reading what is there through `view` where that is needed.
-    fn write(
+    pub fn write(
         &self,
         view: Option<&AppendedView<'_>>,
         updates: &mut Vec<PartitionUpdate>,

@@ -1,0 +1,107 @@
+//! Where partitions and rows come from: the engine, or a table that is made up.
+
+use crate::cql::execute::Execution;
+use crate::cql::execute::paging::Place;
+use crate::cql::plan::SelectPlan;
+use crate::cql::virtual_tables;
+use crate::error::Result;
+use crate::schema::Table;
+use crate::storage::read::{Partitions, ReadCommand, ReadItem};
+use crate::storage::{Engine, RowStream};
+use std::sync::Arc;
+
+enum Present {
+    Stored(Box<RowStream>),
+    Listed(std::vec::IntoIter<ReadItem>),
+}
+
+/// Partitions and rows, one after the other.
+pub struct Items {
+    present: Present,
+    /// What is read next: where reading goes on within a partition, those that follow it.
+    next: Option<(Engine, ReadCommand)>,
+    /// Whether there is one partition at most.
+    single: bool,
+}
+
+impl Items {
+    /// Nothing.
+    pub fn none() -> Self {
+        Self {
+            present: Present::Listed(Vec::new().into_iter()),
+            next: None,
+            single: true,
+        }
+    }
+
+    /// What `command` asks for, behind `place` where one is given.
+    pub fn new(
+        engine: &Engine,
+        plan: &Arc<SelectPlan>,
+        execution: &Execution,
+        command: ReadCommand,
+        place: Option<&Place>,
+    ) -> Result<Self> {
+        let single = matches!(&command.partitions, Partitions::Keys(keys) if keys.len() < 2);
+        let (own, following) = match place {
+            None => (Some(command), None),
+            Some(place) => place.rest_of(command)?,
+        };
+        let (first, then) = match own {
+            Some(own) => (own, following),
+            None => match following {
+                Some(following) => (following, None),
+                None => return Ok(Self::none()),
+            },
+        };
+        if plan.is_virtual {
+            let mut items = virtual_items(engine, execution, &plan.table, &first)?;
+            if let Some(then) = then {
+                items.extend(virtual_items(engine, execution, &plan.table, &then)?);
+            }
+            return Ok(Self {
+                present: Present::Listed(items.into_iter()),
+                next: None,
+                single,
+            });
+        }
+        Ok(Self {
+            present: Present::Stored(Box::new(engine.read(first)?)),
+            next: then.map(|command| (engine.clone(), command)),
+            single,
+        })
+    }
+
+    /// Whether there is one partition at most.
+    pub fn is_single(&self) -> bool {
+        self.single
+    }
+
+    /// The next partition or row, or none at the end.
+    pub fn next(&mut self) -> Result<Option<ReadItem>> {
+        loop {
+            let found = match &mut self.present {
+                Present::Stored(stream) => stream.next()?,
+                Present::Listed(items) => items.next(),
+            };
+            if found.is_some() {
+                return Ok(found);
+            }
+            let Some((engine, command)) = self.next.take() else {
+                return Ok(None);
+            };
+            self.present = Present::Stored(Box::new(engine.read(command)?));
+        }
+    }
+}
+
+/// The partitions and rows of a table that is made up, as the engine would answer `command`.
+fn virtual_items(
+    engine: &Engine,
+    execution: &Execution,
+    table: &Table,
+    command: &ReadCommand,
+) -> Result<Vec<ReadItem>> {
+    let rows = virtual_tables::rows(engine, &execution.catalog, table)?;
+    virtual_tables::items(table, rows, command)
+}
