@@ -26,11 +26,12 @@ pub use statements::StatementFigures;
 
 use crate::cql::ast::{Statement, StatementKind};
 use crate::cql::describe::describe;
+use crate::cql::execute::paging::PageRequest;
 use crate::cql::execute::{self, Execution};
 use crate::cql::result::{BindValue, ColumnSpec, QueryResult};
 use crate::cql::virtual_tables::{CatalogView, Registry};
 use crate::cql::{ddl, parser};
-use crate::error::{Error, Result};
+use crate::error::{Error, ErrorKind, Result};
 use crate::limits;
 use crate::random::Random;
 use crate::storage::Engine;
@@ -115,7 +116,7 @@ impl Shared {
         let mut options = options;
         let values = std::mem::take(&mut options.values);
         let slots = values::slots(&ready.bound.variables, values)?;
-        self.run_ready(&ready, slots, &options)
+        self.run_ready(statement, &ready, slots, &options)
     }
 
     /// Executes several statements as one batch, each with its values.
@@ -125,7 +126,7 @@ impl Shared {
         statements: Vec<(Prepared, Values)>,
         options: RequestOptions,
     ) -> Result<Answer> {
-        batch::run(self, kind, statements, options)
+        batch::run(self, kind, statements, &options)
     }
 
     /// The plan of a statement under the present schema.
@@ -148,20 +149,49 @@ impl Shared {
 
     fn run_ready(
         &self,
+        statement: &Prepared,
         ready: &Ready,
         values: Vec<Slot>,
         options: &RequestOptions,
     ) -> Result<Answer> {
+        let mut execution = self.execution(values, options)?;
+        execution.page = options.page_size.map(|size| PageRequest {
+            size: size.max(1),
+            state: options.paging_state.clone(),
+            statement: statement.text_hash(),
+        });
+        let outcome = execute::execute(&self.engine, &ready.bound.plan, execution)?;
+        Ok(outcome.into())
+    }
+
+    /// What an execution of this request brings to a plan.
+    fn execution(&self, values: Vec<Slot>, options: &RequestOptions) -> Result<Execution> {
+        if options.timestamp_micros == Some(i64::MIN) {
+            return Err(Error::new(
+                ErrorKind::Protocol,
+                format!(
+                    "Out of bound timestamp, must be in [{}, {}] (got {})",
+                    i64::MIN + 1,
+                    i64::MAX,
+                    i64::MIN
+                ),
+            ));
+        }
         let now_micros = self.engine.clock().now_micros();
-        let execution = Execution {
+        Ok(Execution {
             values,
             now_micros,
+            now_seconds: options
+                .now_seconds
+                .unwrap_or_else(|| now_micros.div_euclid(1_000_000)),
+            timestamp_micros: options.timestamp_micros,
             random: Arc::clone(&self.random),
             catalog: Arc::clone(&self.catalog),
             interrupt: Arc::clone(&options.interrupt),
-        };
-        let result = execute::execute(&self.engine, &ready.bound.plan, execution)?;
-        Ok(Answer::of(result))
+            page: None,
+            trace: options.trace.clone(),
+            defer: options.defer,
+        })
     }
 
     /// Executes a statement that is not bound.
@@ -263,7 +293,7 @@ impl Session {
         let answer = match self.shared.ready(statement)? {
             Some(ready) => {
                 let slots = values(&ready.bound.variables)?;
-                self.shared.run_ready(&ready, slots, &options)?
+                self.shared.run_ready(statement, &ready, slots, &options)?
             }
             None => self.shared.run(statement, options)?,
         };

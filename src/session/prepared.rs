@@ -31,6 +31,7 @@ pub struct Prepared {
 struct Inner {
     id: StatementId,
     query: String,
+    text_hash: u64,
     keyspace: Option<String>,
     statement: Statement,
     class: StatementClass,
@@ -87,6 +88,7 @@ impl Prepared {
             inner: Arc::new(Inner {
                 id: statement_id(query, keyspace),
                 query: query.to_owned(),
+                text_hash: token::murmur3_token(query.as_bytes()).cast_unsigned(),
                 keyspace: keyspace.map(str::to_owned),
                 class: StatementClass::of(&statement.kind),
                 statement,
@@ -156,6 +158,11 @@ impl Prepared {
     /// by full key, but no scans, no IN, nothing that reads before it writes.
     pub fn is_quick(&self) -> bool {
         self.of_ready(|ready| ready.quick).unwrap_or(false)
+    }
+
+    /// What tells its text from others.
+    pub(super) fn text_hash(&self) -> u64 {
+        self.inner.text_hash
     }
 
     /// About how much memory it takes, in bytes.

@@ -1,5 +1,6 @@
 //! What comes with a statement besides its text, and what goes back besides its rows.
 
+use crate::cql::execute::Outcome;
 use crate::cql::plan::Slot;
 use crate::cql::result::{BindValue, QueryResult};
 use crate::cql::trace::Trace;
@@ -77,6 +78,16 @@ impl Answer {
             result,
             ticket: None,
             warnings: Vec::new(),
+        }
+    }
+}
+
+impl From<Outcome> for Answer {
+    fn from(outcome: Outcome) -> Self {
+        Self {
+            result: outcome.result,
+            ticket: outcome.ticket,
+            warnings: outcome.warnings,
         }
     }
 }

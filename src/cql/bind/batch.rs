@@ -86,4 +86,3 @@ impl Binder<'_> {
         self.term(expr, &receiver)
     }
 }
-

@@ -1,14 +1,11 @@
 //! INSERT, UPDATE, DELETE and BATCH.
 
-use crate::cql::ast::{
-    Batch, BatchKind, Delete, Expr, IfClause, Insert, InsertSource, Name, StatementKind, Update,
-    Using,
-};
+use crate::cql::ast::{Delete, Expr, IfClause, Insert, InsertSource, Name, Update, Using};
 use crate::cql::bind::relation::{Demand, Restriction};
 use crate::cql::bind::restriction::{Kind, Restrictions};
 use crate::cql::bind::{Binder, Receiver, column, placed};
 use crate::cql::plan::{
-    BatchPlan, ClusteringPart, ColumnOperation, ColumnRef, Operation, Term, WriteKind, WritePlan,
+    ClusteringPart, ColumnOperation, ColumnRef, Operation, Term, WriteKind, WritePlan,
 };
 use crate::error::{Error, Result};
 use crate::schema::{ColumnKind, Table};

@@ -193,9 +193,8 @@ fn columns_bytes(row: &Row) -> usize {
         .map(|column| match &column.data {
             ColumnData::Simple(cell) => CELL_BYTES + cell.value.len(),
             ColumnData::Complex { cells, .. } => {
-                let element = |path: usize, value: usize| {
-                    CELL_BYTES + path.saturating_sub(1) + value
-                };
+                let element =
+                    |path: usize, value: usize| CELL_BYTES + path.saturating_sub(1) + value;
                 let cells = cells
                     .iter()
                     .map(|cell| element(cell.path.len(), cell.cell.value.len()));

@@ -216,10 +216,7 @@ mod tests {
     fn a_state_is_read_back_and_no_damage_goes_unseen() {
         let mut state = state();
         let bytes = state.encode();
-        assert_eq!(
-            PagingState::decode(&bytes, 7, TableId(3)).unwrap(),
-            state
-        );
+        assert_eq!(PagingState::decode(&bytes, 7, TableId(3)).unwrap(), state);
         for at in 0..bytes.len() {
             for bit in 0..8 {
                 let mut damaged = bytes.to_vec();
@@ -233,10 +230,7 @@ mod tests {
         assert!(PagingState::decode(&bytes, 7, TableId(4)).is_err());
         state.place.row = None;
         let bytes = state.encode();
-        assert_eq!(
-            PagingState::decode(&bytes, 7, TableId(3)).unwrap(),
-            state
-        );
+        assert_eq!(PagingState::decode(&bytes, 7, TableId(3)).unwrap(), state);
     }
 
     #[test]

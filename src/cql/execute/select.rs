@@ -54,7 +54,11 @@ fn rows(engine: &Engine, plan: &Arc<SelectPlan>, execution: Execution) -> Result
     let (progress, place) = Progress::new(plan, page, limit)?;
     let size = progress.page.as_ref().map(|page| page.size);
     if plan.group.is_some() || aggregated {
-        let groups = Groups::new(Scan::new(engine, plan, execution, place.clone())?, progress, place);
+        let groups = Groups::new(
+            Scan::new(engine, plan, execution, place.clone())?,
+            progress,
+            place,
+        );
         return Ok(Rows::new(columns, Box::new(groups)).paged(size));
     }
     let scan = Scan::new(engine, plan, execution, place)?;

@@ -42,11 +42,7 @@ pub fn execute(engine: &Engine, plan: &WritePlan, execution: &Execution) -> Resu
 }
 
 /// Has the engine take a mutation.
-pub fn apply(
-    engine: &Engine,
-    mutation: Mutation,
-    execution: &Execution,
-) -> Result<Option<Ticket>> {
+pub fn apply(engine: &Engine, mutation: Mutation, execution: &Execution) -> Result<Option<Ticket>> {
     if mutation.updates.is_empty() {
         return Ok(None);
     }
@@ -77,7 +73,10 @@ pub fn read_modify_write(
 }
 
 /// The partitions that must not change while a plan reads and writes.
-pub fn locked_keys(plan: &WritePlan, context: &Context<'_>) -> Result<Vec<(TableId, PartitionKey)>> {
+pub fn locked_keys(
+    plan: &WritePlan,
+    context: &Context<'_>,
+) -> Result<Vec<(TableId, PartitionKey)>> {
     let keys = keys::partition_keys(&plan.table, &plan.partition, context)?;
     Ok(keys.into_iter().map(|key| (plan.table.id, key)).collect())
 }
