@@ -159,10 +159,14 @@ impl Decoder {
     }
 
     fn too_large(&self, header: &Header) -> ProtocolError {
-        ProtocolError::malformed(format!(
-            "Request is too big: length {} exceeds maximum allowed length {}.",
-            header.length, self.limits.body_bytes_max
-        ))
+        // The words of Cassandra, which are others for versions 3 and 4.
+        let (length, most) = (header.length, self.limits.body_bytes_max);
+        ProtocolError::malformed(if self.segments {
+            let whole = HEADER_BYTES + length;
+            format!("CQL Message of size {whole} bytes exceeds allowed maximum of {most} bytes")
+        } else {
+            format!("Request is too big: length {length} exceeds maximum allowed length {most}.")
+        })
         .of(Fault::TooLarge)
         .on(header.stream)
     }

@@ -6,7 +6,7 @@
 
 use crate::error::{Error, ErrorKind};
 use crate::protocol::consistency::Consistency;
-use crate::protocol::fault::{ProtocolError, Result};
+use crate::protocol::fault::{Fault, ProtocolError, Result};
 use crate::protocol::primitive::{
     Reader, put_address, put_consistency, put_short_bytes, put_string, put_string_list,
 };
@@ -459,6 +459,15 @@ impl ErrorBody {
                 Error::already_exists(message, keyspace, table)
             }
             _ => Error::new(self.kind(), message),
+        }
+    }
+
+    /// The code of a breach of the protocol: a message that is too large is told as an invalid
+    /// one, as Cassandra does.
+    pub fn of_fault(fault: &ProtocolError) -> Self {
+        match fault.fault {
+            Fault::TooLarge => Self::Invalid,
+            Fault::Version { .. } | Fault::Checksum | Fault::Malformed => Self::Protocol,
         }
     }
 
