@@ -73,6 +73,7 @@ pub struct Decoder {
 /// A header that makes sense.
 struct Header {
     version: Version,
+    response: bool,
     flags: u8,
     stream: i16,
     opcode: u8,
@@ -196,23 +197,6 @@ impl Decoder {
         ) else {
             return Ok(None);
         };
-        if (first & RESPONSE != 0) != self.responses {
-            return Err(ProtocolError::malformed(
-                "Wrong protocol direction: requests and responses are mixed up",
-            )
-            .on(stream)
-            .fatal());
-        }
-        if let Some(agreed) = self.version.filter(|agreed| *agreed != version) {
-            return Err(ProtocolError::malformed(format!(
-                "Invalid message version. Got {} but previous messages on this connection had \
-                 version {}",
-                version.label(),
-                agreed.label()
-            ))
-            .on(stream)
-            .fatal());
-        }
         let claimed = i32::from_be_bytes(*length);
         let length = usize::try_from(claimed)
             .ok()
@@ -225,6 +209,7 @@ impl Decoder {
             })?;
         Ok(Some(Header {
             version,
+            response: first & RESPONSE != 0,
             flags: *flags,
             stream,
             opcode: *opcode,
@@ -232,14 +217,41 @@ impl Decoder {
         }))
     }
 
+    /// The opcode, if the envelope goes our way in our version. The words are Cassandra's.
+    fn opcode(&self, header: &Header) -> Result<Opcode, String> {
+        if let Some(agreed) = self.version.filter(|agreed| *agreed != header.version) {
+            return Err(format!(
+                "Invalid message version. Got {} but previous messages on this connection had \
+                 version {}",
+                header.version.label(),
+                agreed.label()
+            ));
+        }
+        let number = header.opcode;
+        let Some(opcode) = Opcode::from_number(number) else {
+            return Err(format!("Unknown opcode {number}"));
+        };
+        let direction = |response| if response { "RESPONSE" } else { "REQUEST" };
+        let expected = !opcode.is_request();
+        if expected != header.response || expected != self.responses {
+            return Err(format!(
+                "Wrong protocol direction (expected {}, got {}) for opcode {number} ({})",
+                direction(expected),
+                direction(header.response),
+                opcode.name()
+            ));
+        }
+        Ok(opcode)
+    }
+
     fn envelope(&self, header: &Header, body: Bytes) -> Result<Envelope> {
-        let opcode = Opcode::from_number(header.opcode)
-            .filter(|opcode| opcode.is_request() != self.responses)
-            .ok_or_else(|| {
-                ProtocolError::malformed(format!("Unknown opcode {}", header.opcode))
-                    .on(header.stream)
-            })?;
-        let compressed = !self.segments && header.flags & flag::COMPRESSED != 0;
+        let opcode = self
+            .opcode(header)
+            .map_err(|message| ProtocolError::malformed(message).on(header.stream))?;
+        // A flag that nothing was agreed on for is ignored, as Cassandra does.
+        let compressed = header.flags & flag::COMPRESSED != 0
+            && self.compression != Compression::None
+            && !self.segments;
         let body = if compressed {
             decompress_body(self.compression, &body, self.limits.body_bytes_max)
                 .map_err(|fault| fault.on(header.stream))?

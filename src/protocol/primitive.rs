@@ -92,6 +92,13 @@ fn too_short(wanted: usize, left: usize) -> ProtocolError {
     ))
 }
 
+fn short_text(length_bytes: u8) -> ProtocolError {
+    ProtocolError::malformed(format!(
+        "Not enough bytes to read an UTF8 serialized string preceded by its {length_bytes} bytes \
+         length"
+    ))
+}
+
 /// Walks over a body.
 #[derive(Clone, Debug)]
 pub struct Reader<'a> {
@@ -181,13 +188,14 @@ impl<'a> Reader<'a> {
     /// A `[string]`.
     pub fn str(&mut self) -> Result<&'a str> {
         let length = usize::from(self.short()?);
-        std::str::from_utf8(self.take(length)?).map_err(|_| not_utf8())
+        let bytes = self.take(length).map_err(|_| short_text(2))?;
+        std::str::from_utf8(bytes).map_err(|_| not_utf8())
     }
 
     /// A `[string]` that keeps the body alive.
     pub fn text(&mut self) -> Result<Text> {
         let length = usize::from(self.short()?);
-        Text::try_from(self.slice(length)?)
+        Text::try_from(self.slice(length).map_err(|_| short_text(2))?)
     }
 
     /// A `[string]` of one's own.
@@ -197,9 +205,8 @@ impl<'a> Reader<'a> {
 
     /// A `[long string]`.
     pub fn long_text(&mut self) -> Result<Text> {
-        let claimed = self.int()?;
-        let length = usize::try_from(claimed).map_err(|_| invalid_length(claimed))?;
-        Text::try_from(self.slice(length)?)
+        let length = usize::try_from(self.int()?).map_err(|_| short_text(4))?;
+        Text::try_from(self.slice(length).map_err(|_| short_text(4))?)
     }
 
     /// A `[bytes]`: none for any negative length.

@@ -48,7 +48,7 @@ impl Batch {
             2 => BatchKind::Counter,
             other => {
                 return Err(ProtocolError::malformed(format!(
-                    "Invalid BATCH type {other}"
+                    "Invalid BATCH message type {other}"
                 )));
             }
         };
@@ -59,10 +59,10 @@ impl Batch {
             let statement = match reader.byte()? {
                 0 => BatchStatement::Text(reader.long_text()?),
                 1 => BatchStatement::Prepared(reader.short_bytes()?),
-                _ => {
-                    return Err(ProtocolError::malformed(
-                        "Invalid query kind in BATCH messages. Must be 0 or 1 but got another",
-                    ));
+                other => {
+                    return Err(ProtocolError::malformed(format!(
+                        "Invalid query kind in BATCH messages. Must be 0 or 1 but got {other}"
+                    )));
                 }
             };
             statements.push((statement, decode_values(version, reader)?));
