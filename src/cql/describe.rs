@@ -20,6 +20,7 @@ use crate::schema::{Catalog, Keyspace, Table};
 use crate::types::name::quote_identifier;
 use crate::types::{Type, Udt, Value};
 use bytes::Bytes;
+use std::net::SocketAddr;
 use std::sync::Arc;
 
 /// One thing of the schema.
@@ -70,8 +71,9 @@ pub fn describe(
     match &describe.target {
         DescribeTarget::Cluster => describer.cluster(),
         DescribeTarget::Schema { full } => {
-            let keyspaces = catalog.keyspaces.values();
+            let keyspaces = in_order(catalog.keyspaces.values(), |keyspace| &keyspace.name);
             let shown = keyspaces
+                .into_iter()
                 .filter(|keyspace| *full || !SYSTEM_KEYSPACES.contains(&keyspace.name.as_str()));
             Ok(describer.elements(shown.flat_map(|keyspace| keyspace_elements(keyspace, false))))
         }
@@ -207,7 +209,7 @@ impl<'a> Describer<'a> {
         let mut row = texts([
             self.facts.cluster_name.clone(),
             partitioner.to_owned(),
-            "SimpleSnitch".to_owned(),
+            "DynamicEndpointSnitch".to_owned(),
         ]);
         if self
             .keyspace
@@ -222,7 +224,8 @@ impl<'a> Describer<'a> {
                 }),
                 frozen: true,
             };
-            let owners = Value::List(vec![Value::Text("127.0.0.1".to_owned())]);
+            let owner = SocketAddr::new(self.facts.listen_address, self.facts.storage_port);
+            let owners = Value::List(vec![Value::Text(format!("/{owner}"))]);
             let ranges = Value::Map(vec![(Value::Text(TOKEN.to_owned()), owners)]);
             row.push(Some(Bytes::from(ty.encode(&ranges)?)));
             specs.push(column("range_ownership", ty));
@@ -236,9 +239,23 @@ fn keyspace_elements(keyspace: &Keyspace, only: bool) -> impl Iterator<Item = El
     let mut elements = vec![Element::Keyspace(keyspace)];
     if !only {
         elements.extend(types_in_order(keyspace).into_iter().map(Element::Type));
-        elements.extend(keyspace.tables.values().map(|table| Element::Table(table)));
+        let tables = in_order(keyspace.tables.values(), |table| &table.name);
+        elements.extend(tables.into_iter().map(|table| Element::Table(table)));
     }
     elements.into_iter()
+}
+
+/// Things by name without regard to case, as Cassandra lists them.
+fn in_order<'a, T>(
+    things: impl Iterator<Item = &'a Arc<T>>,
+    name: impl Fn(&T) -> &str,
+) -> Vec<&'a Arc<T>> {
+    let mut things: Vec<&Arc<T>> = things.collect();
+    things.sort_by_cached_key(|thing| {
+        let name = name(thing);
+        (name.to_ascii_lowercase(), name.to_owned())
+    });
+    things
 }
 
 /// User types, each after those that it uses.
@@ -285,10 +302,11 @@ fn user_types(ty: &Type, names: &mut Vec<String>) {
 /// A list, each keyspace's elements by name without regard to quotes and case.
 fn list<'a>(elements: impl Iterator<Item = Element<'a>>) -> Rows {
     let mut listed: Vec<[String; 3]> = elements.map(|element| element.listed()).collect();
-    listed.sort_by_cached_key(|[keyspace, _, name]| {
+    let plain = |name: &str| {
         let name = name.trim_matches('"');
-        (keyspace.clone(), name.to_ascii_lowercase(), name.to_owned())
-    });
+        (name.to_ascii_lowercase(), name.to_owned())
+    };
+    listed.sort_by_cached_key(|[keyspace, _, name]| (plain(keyspace), plain(name)));
     let rows = listed.into_iter().map(texts).collect();
     Rows::from_vec(columns(&["keyspace_name", "type", "name"]), rows)
 }

@@ -284,7 +284,12 @@ pub fn compression(given: &Map) -> Result<Map> {
     }
     let class = match given.get("class") {
         Some(class) if !class.is_empty() => class,
-        Some(_) => return Ok(Map::from([("enabled".to_owned(), "false".to_owned())])),
+        Some(_) => {
+            return Err(Error::config(
+                "The 'class' option must not be empty. To disable compression use 'enabled' : \
+                 false",
+            ));
+        }
         None if given.is_empty() => {
             return Ok(Map::from([("enabled".to_owned(), "false".to_owned())]));
         }

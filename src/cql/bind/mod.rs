@@ -29,6 +29,7 @@ use crate::cql::ddl;
 use crate::cql::functions::Scalar;
 use crate::cql::plan::{ColumnRef, Plan, Term};
 use crate::cql::result::ColumnSpec;
+use crate::cql::virtual_tables::{self, VIRTUAL_KEYSPACES};
 use crate::error::{Error, Result};
 use crate::schema::{Catalog, Column, Table};
 use crate::types::name::quote_identifier;
@@ -129,7 +130,7 @@ pub fn bind(catalog: &Catalog, keyspace: Option<&str>, statement: &Statement) ->
         StatementKind::Update(update) => Plan::Write(binder.update(update)?),
         StatementKind::Delete(delete) => Plan::Write(binder.delete(delete)?),
         StatementKind::Batch(batch) => Plan::Batch(binder.batch(batch)?),
-        StatementKind::Truncate(name) => Plan::Truncate(binder.table_to_write(name)?.id),
+        StatementKind::Truncate(name) => Plan::Truncate(binder.table_to_empty(name)?.id),
         StatementKind::Use(name) => {
             if !catalog.keyspaces.contains_key(&name.text) {
                 return Err(Error::invalid(format!("Keyspace '{name}' does not exist")));
@@ -205,7 +206,28 @@ impl Binder<'_> {
     /// The table called `name`, if its rows may be changed.
     fn table_to_write(&mut self, name: &QualifiedName) -> Result<Arc<Table>> {
         let table = self.table(name)?;
+        if VIRTUAL_KEYSPACES.contains(&table.keyspace.as_str()) {
+            return Err(Error::invalid(format!(
+                "Modification is not supported by table {}",
+                table.full_name()
+            )));
+        }
         ddl::check_modifiable(&table.keyspace)?;
+        Ok(table)
+    }
+
+    /// The table called `name`, if all its rows may be removed at once.
+    fn table_to_empty(&mut self, name: &QualifiedName) -> Result<Arc<Table>> {
+        let table = self.table(name)?;
+        if VIRTUAL_KEYSPACES.contains(&table.keyspace.as_str()) {
+            return Err(Error::invalid(format!(
+                "Truncation is not supported by table {}",
+                table.full_name()
+            )));
+        }
+        if !virtual_tables::may_be_emptied(&table) {
+            ddl::check_modifiable(&table.keyspace)?;
+        }
         Ok(table)
     }
 

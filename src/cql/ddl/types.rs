@@ -6,7 +6,7 @@
 use crate::cql::ast::{AlterType, AlterTypeAction, CreateType, Name, TypeExpr, TypeExprKind};
 use crate::cql::ddl::resolve::{check_depth, resolve_type};
 use crate::cql::ddl::{
-    Context, Decision, at_name, check_modifiable, check_name, event, keyspace_named,
+    Context, Decision, at_name, check_modifiable, event, keyspace_named,
 };
 use crate::cql::result::{SchemaAction, SchemaEvent, SchemaTarget};
 use crate::error::{Error, Result};
@@ -24,7 +24,6 @@ impl Context<'_> {
         let name = &create.name.name.text;
         check_modifiable(keyspace_name)?;
         let keyspace = keyspace_named(catalog, keyspace_name)?;
-        check_name("Type", &format!("{keyspace_name}.{name}: "), name)?;
         if keyspace.types.contains_key(name) {
             if create.if_not_exists {
                 return Ok(None);

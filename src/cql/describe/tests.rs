@@ -138,7 +138,7 @@ fn lists() {
     assert!(of(Some("ks"), "DESCRIBE AGGREGATES").is_empty());
     assert_eq!(
         of(None, "DESCRIBE CLUSTER"),
-        [["helenus", "Murmur3Partitioner", "SimpleSnitch"]]
+        [["helenus", "Murmur3Partitioner", "DynamicEndpointSnitch"]]
     );
     assert_eq!(of(Some("ks"), "DESCRIBE CLUSTER")[0].len(), 4);
 }

@@ -124,7 +124,8 @@ fn definition(column: &Column) -> String {
 fn columns(table: &Table, with_dropped: bool) -> String {
     let single = table.partition_key.len() == 1 && table.clustering.is_empty();
     // Columns of one cell stand before those of several, as in Cassandra.
-    let mut columns: Vec<&Column> = table.columns().collect();
+    let is_listed = |column: &&Column| !with_dropped || !table.dropped.contains_key(&column.name);
+    let mut columns: Vec<&Column> = table.columns().filter(is_listed).collect();
     let cells = |column: &&Column| {
         let place = match column.kind {
             ColumnKind::PartitionKey => 0,
@@ -143,8 +144,8 @@ fn columns(table: &Table, with_dropped: bool) -> String {
         })
         .collect();
     let dropped = table.dropped.values().filter(|_| with_dropped);
-    let gone = dropped.filter(|dropped| table.column(&dropped.column.name).is_none());
-    lines.extend(gone.map(|dropped| definition(&dropped.column)));
+    // One that was added again is dropped and added once more by what follows.
+    lines.extend(dropped.map(|dropped| definition(&dropped.column)));
     if !single {
         let partition = names(&table.partition_key);
         let partition = match table.partition_key.len() {

@@ -33,7 +33,7 @@ use crate::cql::functions::Environment;
 use crate::cql::plan::{Plan, Slot};
 use crate::cql::result::QueryResult;
 use crate::cql::trace::Trace;
-use crate::cql::virtual_tables::CatalogView;
+use crate::cql::virtual_tables::{self, CatalogView};
 use crate::error::Result;
 use crate::random::Random;
 use crate::storage::{Engine, Ticket};
@@ -134,7 +134,9 @@ pub fn execute(engine: &Engine, plan: &Plan, execution: Execution) -> Result<Out
         }
         Plan::Truncate(table) => {
             execution.note(|| "Truncating the table");
-            engine.truncate(*table)?;
+            if !virtual_tables::truncate(&execution.catalog, *table)? {
+                engine.truncate(*table)?;
+            }
             Ok(Outcome::of(QueryResult::Void))
         }
         Plan::Use(keyspace) => Ok(Outcome::of(QueryResult::SetKeyspace(keyspace.clone()))),

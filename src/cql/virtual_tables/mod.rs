@@ -13,10 +13,13 @@
 //! ```
 
 mod declare;
+mod estimates;
+mod figures;
 mod items;
 mod node;
 mod registry;
 mod schema_rows;
+mod settings;
 mod tracing;
 
 #[cfg(test)]
@@ -32,10 +35,7 @@ use crate::error::{Error, Result};
 use crate::schema::{Catalog, Column, Table, TableId};
 use crate::storage::Engine;
 use crate::types::Value;
-use crate::types::key::compose_partition_key;
-use crate::types::token::murmur3_token;
 use bytes::Bytes;
-use std::cmp::Ordering;
 use std::sync::{Arc, Mutex, PoisonError};
 
 /// Stored tables have lower numbers.
@@ -123,8 +123,8 @@ struct Sources<'a> {
     registry: &'a Registry,
 }
 
-/// The rows of a virtual table, in the order of tokens and clustering: for each column of
-/// [`Table::columns`], in that order, its wire bytes.
+/// The rows of a virtual table, in any order: for each column of [`Table::columns`], in that order,
+/// its wire bytes. [`items`] puts them into the order of tokens and clusterings.
 pub fn rows(engine: &Engine, view: &CatalogView, table: &Table) -> Result<Vec<RowValues>> {
     let registry = view.registry();
     let catalog = view.of(engine)?;
@@ -133,37 +133,63 @@ pub fn rows(engine: &Engine, view: &CatalogView, table: &Table) -> Result<Vec<Ro
         catalog: &catalog,
         registry,
     };
-    let mut rows = match registry.provider(table) {
-        Some(provider) => provider
-            .rows(engine, table)?
+    let mut rows = own_rows(&sources, table)?;
+    if let Some(provider) = registry.provider(table) {
+        let told = provider.rows(engine, table)?;
+        let told: Vec<RowValues> = told
             .iter()
             .map(|values| row(table, values))
-            .collect::<Result<_>>()?,
-        None => own_rows(&sources, table)?,
-    };
-    rows.sort_by(|a, b| compare_rows(table, a, b));
+            .collect::<Result<_>>()?;
+        rows.retain(|own| !told.iter().any(|other| is_same_row(table, own, other)));
+        rows.extend(told);
+    }
     Ok(rows)
 }
 
-/// The rows of a table for which nobody registered.
+/// The rows that this layer knows of.
 fn own_rows(sources: &Sources<'_>, table: &Table) -> Result<Vec<RowValues>> {
     match (table.keyspace.as_str(), table.name.as_str()) {
         ("system", "local") => node::local(sources, table),
+        ("system", "size_estimates" | "table_estimates") => estimates::rows(sources, table),
         ("system_schema" | "system_virtual_schema", _) => schema_rows::rows(sources.catalog, table),
-        ("system_views", "settings") => node::settings(table),
         ("system_traces", _) => tracing::rows(sources, table),
+        ("system_views", "settings") => settings::rows(sources, table),
+        ("system_views", "gossip_info") => node::gossip_info(sources, table),
+        ("system_views", "system_properties") => node::system_properties(table),
+        ("system_views", _) => figures::rows(sources, table),
         _ => Ok(Vec::new()),
     }
 }
 
-/// Empties a virtual table, if that can be done.
-pub fn truncate(view: &CatalogView, table: &str) {
-    let traces = view.registry().traces();
-    match table {
-        "sessions" => traces.truncate_sessions(),
-        "events" => traces.truncate_events(),
-        _ => {}
+/// Whether two rows have the same primary key.
+fn is_same_row(table: &Table, left: &RowValues, right: &RowValues) -> bool {
+    let width = table.partition_key.len() + table.clustering.len();
+    left.iter().take(width).eq(right.iter().take(width))
+}
+
+/// Whether the rows of `table` may be removed, though it is the system's.
+pub fn may_be_emptied(table: &Table) -> bool {
+    table.keyspace == "system_traces"
+}
+
+/// Removes the rows of the table with number `id`, if it is one of the system's that can be
+/// emptied; answers whether it is.
+pub fn truncate(view: &CatalogView, id: TableId) -> Result<bool> {
+    if id < TableId(VIRTUAL_TABLE_ID_MIN) {
+        return Ok(false);
     }
+    let traces = view.registry().traces();
+    for keyspace in declare::keyspaces()? {
+        let mut tables = keyspace.tables.values();
+        if let Some(table) = tables.find(|table| table.id == id) {
+            match (table.keyspace.as_str(), table.name.as_str()) {
+                ("system_traces", "sessions") => traces.truncate_sessions(),
+                ("system_traces", "events") => traces.truncate_events(),
+                _ => return Ok(false),
+            }
+        }
+    }
+    Ok(true)
 }
 
 /// A row of `table` with these values by column name; the other columns are null.
@@ -182,38 +208,4 @@ fn row(table: &Table, values: &[(&str, Value)]) -> Result<RowValues> {
         }
     };
     table.columns().map(value_of).collect()
-}
-
-fn compare_rows(table: &Table, left: &RowValues, right: &RowValues) -> Ordering {
-    let width = table.partition_key.len();
-    let key = |row: &RowValues| {
-        let values: Vec<&[u8]> = row
-            .iter()
-            .take(width)
-            .map(|value| value.as_deref().unwrap_or_default())
-            .collect();
-        compose_partition_key(&values)
-    };
-    let (left_key, right_key) = (key(left), key(right));
-    let tokens = murmur3_token(&left_key).cmp(&murmur3_token(&right_key));
-    let clustering = || {
-        let values = left.iter().zip(right).skip(width);
-        for (column, (left, right)) in table.clustering.iter().zip(values) {
-            let left = left.as_deref().unwrap_or_default();
-            let order = column
-                .ty
-                .compare(left, right.as_deref().unwrap_or_default());
-            if order != Ordering::Equal {
-                return if column.descending {
-                    order.reverse()
-                } else {
-                    order
-                };
-            }
-        }
-        Ordering::Equal
-    };
-    tokens
-        .then_with(|| left_key.cmp(&right_key))
-        .then_with(clustering)
 }

@@ -1,4 +1,4 @@
-//! What the node tells of itself: `system.local` and `system_views.settings`.
+//! What the node tells of itself: `system.local`, and what others would hear by gossip.
 
 use crate::cql::result::RowValues;
 use crate::cql::virtual_tables::{Sources, row};
@@ -6,6 +6,7 @@ use crate::error::Result;
 use crate::schema::Table;
 use crate::storage::Engine;
 use crate::types::Value;
+use std::net::SocketAddr;
 use uuid::Uuid;
 
 /// The cluster's name.
@@ -71,12 +72,48 @@ pub fn local(sources: &Sources<'_>, table: &Table) -> Result<Vec<RowValues>> {
     Ok(vec![local])
 }
 
-/// `system_views.settings`.
-pub fn settings(table: &Table) -> Result<Vec<RowValues>> {
+/// `system_views.gossip_info`: what the node would tell others of itself.
+pub fn gossip_info(sources: &Sources<'_>, table: &Table) -> Result<Vec<RowValues>> {
+    let facts = sources.registry.node_facts();
+    let generation = i32::try_from(facts.started_at_seconds).unwrap_or(i32::MAX);
+    let now_seconds = sources.engine.clock().now_seconds();
+    let beats = now_seconds.saturating_sub(facts.started_at_seconds);
+    let status = text(&format!("NORMAL,{TOKEN}"));
+    let native = SocketAddr::new(facts.rpc_address, facts.rpc_port);
+    let load = sources.engine.figures().disk_bytes;
+    let info = row(
+        table,
+        &[
+            ("address", Value::Inet(facts.listen_address)),
+            ("port", Value::Int(i32::from(facts.storage_port))),
+            ("dc", text(&facts.data_center)),
+            ("generation", Value::Int(generation)),
+            (
+                "heartbeat",
+                Value::Int(i32::try_from(beats).unwrap_or(i32::MAX)),
+            ),
+            ("host_id", text(&sources.engine.host_id().to_string())),
+            ("load", text(&format!("{load}.0"))),
+            ("native_address_and_port", text(&native.to_string())),
+            ("rack", text(&facts.rack)),
+            ("release_version", text(RELEASE_VERSION)),
+            ("rpc_address", text(&facts.rpc_address.to_string())),
+            ("rpc_ready", text("true")),
+            ("schema", text(&schema_version(sources.engine).to_string())),
+            ("status", status.clone()),
+            ("status_with_port", status),
+        ],
+    )?;
+    Ok(vec![info])
+}
+
+/// `system_views.system_properties`: of the program and its machine.
+pub fn system_properties(table: &Table) -> Result<Vec<RowValues>> {
     [
-        ("cluster_name", CLUSTER_NAME),
-        ("partitioner", PARTITIONER),
-        ("native_transport_port", "9042"),
+        ("cassandra.version", RELEASE_VERSION),
+        ("helenus.version", env!("CARGO_PKG_VERSION")),
+        ("os.arch", std::env::consts::ARCH),
+        ("os.name", std::env::consts::OS),
     ]
     .iter()
     .map(|(name, value)| row(table, &[("name", text(name)), ("value", text(value))]))

@@ -104,7 +104,8 @@ impl Registry {
     }
 
     /// From now on `provider` is asked for the rows of `keyspace.table`, instead of whoever was
-    /// asked before.
+    /// asked before. What it tells comes beside the rows that this layer knows of; of two with
+    /// the same primary key the provider's counts.
     pub fn register(&self, keyspace: &str, table: &str, provider: Arc<dyn VirtualRows>) {
         let name = (keyspace.to_owned(), table.to_owned());
         let mut providers = self

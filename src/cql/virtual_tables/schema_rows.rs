@@ -155,6 +155,14 @@ fn column_row(table: &Table, described: &Table, column: &Column) -> Result<RowVa
     )
 }
 
+/// A setting that is null where it is as it is by default.
+fn unless(value: bool, default: bool) -> Value {
+    if value == default {
+        return Value::Null;
+    }
+    Value::Boolean(value)
+}
+
 fn table_row(table: &Table, described: &Table) -> Result<RowValues> {
     let options = &described.options;
     let mut flags = vec![text("compound")];
@@ -177,14 +185,14 @@ fn table_row(table: &Table, described: &Table) -> Result<RowValues> {
             ),
             (
                 "allow_auto_snapshot",
-                Value::Boolean(options.allow_auto_snapshot),
+                unless(options.allow_auto_snapshot, true),
             ),
             (
                 "bloom_filter_fp_chance",
                 Value::Double(options.bloom_filter_fp_chance()),
             ),
             ("caching", text_map(&options.caching)),
-            ("cdc", Value::Boolean(options.cdc)),
+            ("cdc", unless(options.cdc, false)),
             ("comment", text(&options.comment)),
             ("compaction", text_map(&options.compaction)),
             ("compression", text_map(&options.compression)),
@@ -205,10 +213,16 @@ fn table_row(table: &Table, described: &Table) -> Result<RowValues> {
             ("id", Value::Uuid(described.uuid)),
             (
                 "incremental_backups",
-                Value::Boolean(options.incremental_backups),
+                unless(options.incremental_backups, true),
             ),
             ("max_index_interval", Value::Int(options.max_index_interval)),
-            ("memtable", text(&options.memtable)),
+            (
+                "memtable",
+                match options.memtable.as_str() {
+                    "default" => Value::Null,
+                    other => text(other),
+                },
+            ),
             (
                 "memtable_flush_period_in_ms",
                 Value::Int(options.memtable_flush_period_ms),

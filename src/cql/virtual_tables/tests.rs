@@ -26,7 +26,7 @@ fn shown(engine: &Engine, keyspace: &str, table: &str, columns: &[&str]) -> Vec<
     let catalog = view.of(engine).unwrap();
     let table = catalog.table(keyspace, table).unwrap();
     assert!(is_virtual(table));
-    rows(engine, &view, table)
+    let mut shown: Vec<String> = rows(engine, &view, table)
         .unwrap()
         .iter()
         .map(|row| {
@@ -35,7 +35,9 @@ fn shown(engine: &Engine, keyspace: &str, table: &str, columns: &[&str]) -> Vec<
             let cells = cells.map(|(column, value)| column.ty.literal(value.as_deref()));
             cells.collect::<Vec<_>>().join(" ")
         })
-        .collect()
+        .collect();
+    shown.sort();
+    shown
 }
 
 #[test]

@@ -96,6 +96,11 @@ impl Engine {
         self.inner.timestamps.next(&*self.inner.clock)
     }
 
+    /// The settings that it was opened with.
+    pub fn config(&self) -> &Config {
+        &self.inner.config
+    }
+
     /// The engine's clock.
     pub fn clock(&self) -> SharedClock {
         Arc::clone(&self.inner.clock)
