@@ -10,7 +10,7 @@ use std::collections::BTreeMap;
 fn table(id: u64, name: &str) -> Table {
     Table {
         id: TableId(id),
-        uuid: uuid::Uuid::from_u128(u128::from(id)),
+        uuid: Uuid::from_u128(u128::from(id)),
         keyspace: "ks".to_owned(),
         name: name.to_owned(),
         partition_key: vec![Column {
