@@ -105,7 +105,7 @@ fn tables(database: &Database) -> TablesReport {
         sstables: figures.sstables,
         disk_bytes: figures.disk_bytes,
         disk_bytes_total: figures.disk_bytes_total,
-        compression_ratio: figures.compression_ratio,
+        compression_ratio: None,
         filter_bytes: figures.filter_bytes,
         filter_false_positives: figures.filter_false_positives,
         filter_negatives: figures.filter_negatives,
