@@ -4,6 +4,7 @@
 //! stands on standard error), 2 when the command line itself was wrong. Results go to standard
 //! output, everything said about them to standard error.
 
+mod admin;
 mod check;
 mod export;
 mod import;
@@ -38,6 +39,7 @@ Examples:
   helenus shell -k nyc -e 'SELECT * FROM airlines'   run a statement
   helenus import nyc.flights flights.csv.gz          load CSV
   helenus export nyc.flights flights.csv             write CSV
+  helenus admin status                               ask a running server
 
 Exit codes: 0 done, 1 the work failed, 2 wrong usage.")]
 struct Cli {
@@ -50,6 +52,7 @@ enum Command {
     Shell(shell::Args),
     Import(import::Args),
     Export(export::Args),
+    Admin(admin::Args),
     Inspect(inspect::Args),
     Check(check::Args),
 }
@@ -107,6 +110,13 @@ pub fn main() -> ExitCode {
             Err(words) => {
                 let mut command = export::Args::augment_args(clap::Command::new("export"));
                 return wrong_usage(&command.error(UsageError::WrongNumberOfValues, words));
+            }
+        },
+        Command::Admin(args) => match args.words() {
+            Ok(words) => admin::run(&words),
+            Err(wrong) => {
+                tell(&Error::invalid(wrong));
+                return ExitCode::from(2);
             }
         },
         Command::Inspect(args) => inspect::run(args),

@@ -28,6 +28,7 @@ mod table;
 mod value;
 mod words;
 
+pub use hint::nearest;
 pub use interactive::run_interactive;
 pub use output::{Collected, Out, is_closed as is_closed_output};
 pub use value::Palette;

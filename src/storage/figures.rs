@@ -138,6 +138,8 @@ pub struct TableFigures {
     pub sstables: u64,
     /// The SSTables, in bytes.
     pub disk_bytes: u64,
+    /// The largest SSTable, in bytes.
+    pub sstable_bytes_max: u64,
     /// The SSTables and those that are still there for readers, in bytes.
     pub disk_bytes_total: u64,
     /// Rows and deletions in the memtables: versions, not merged.

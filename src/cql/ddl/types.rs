@@ -5,9 +5,7 @@
 
 use crate::cql::ast::{AlterType, AlterTypeAction, CreateType, Name, TypeExpr, TypeExprKind};
 use crate::cql::ddl::resolve::{check_depth, resolve_type};
-use crate::cql::ddl::{
-    Context, Decision, at_name, check_modifiable, event, keyspace_named,
-};
+use crate::cql::ddl::{Context, Decision, at_name, check_modifiable, event, keyspace_named};
 use crate::cql::result::{SchemaAction, SchemaEvent, SchemaTarget};
 use crate::error::{Error, Result};
 use crate::schema::{Catalog, Column, Keyspace, SchemaChange, Table};

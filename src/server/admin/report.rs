@@ -146,10 +146,10 @@ pub struct TableReport {
     pub sstables: u64,
     /// The SSTables, in bytes.
     pub disk_bytes: u64,
+    /// The largest SSTable, in bytes.
+    pub sstable_bytes_max: u64,
     /// The SSTables and those that are still there for readers, in bytes.
     pub disk_bytes_total: u64,
-    /// What of their contents is left on disk, as a share; where known.
-    pub compression_ratio: Option<f64>,
     /// Filters of SSTables that are in memory, in bytes.
     pub filter_bytes: u64,
     /// Reads of SSTables that a filter let pass and that found nothing.

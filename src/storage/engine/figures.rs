@@ -35,6 +35,7 @@ impl Inner {
             name: table.schema.name.clone(),
             sstables: table.files.len() as u64,
             disk_bytes,
+            sstable_bytes_max: metas().map(|meta| meta.bytes).max().unwrap_or(0),
             disk_bytes_total: disk_bytes + self.files.garbage.held_bytes(id),
             memtable_entries: table.memtables().map(|it| it.entries()).sum(),
             memtable_bytes: table.memtables().map(|it| it.bytes() as u64).sum(),
