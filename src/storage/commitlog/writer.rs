@@ -6,7 +6,7 @@
 //! *sync* that failed ends all writing: the system may have thrown the bytes away and called them
 //! clean.
 
-use crate::error::{Error, Result};
+use crate::error::{Error, ErrorKind, Result};
 use crate::storage::commitlog::segment::{self, DIRECTORY, PREFIX_BYTES, Prefix};
 use crate::storage::disk::{Disk, WriteFile};
 use crate::storage::manifest::{Edit, Manifest};
@@ -57,6 +57,15 @@ pub enum Failure {
     Write(Error),
     /// Nothing may be written any more.
     Sync(Error),
+}
+
+/// What the failed sync of a segment that holds no group yet means: on a full disk no more than
+/// that there is no such segment.
+fn unless_full(error: Error) -> Failure {
+    match error.kind {
+        ErrorKind::DiskFull => Failure::Write(error),
+        _ => Failure::Sync(error),
+    }
 }
 
 /// The writing end of the log.
@@ -239,14 +248,17 @@ impl Writer {
         };
         let path = segment::path(number);
         let mut file = self.disk.create(&path).map_err(Failure::Write)?;
-        if let Err(error) = file.append(&prefix.encode()) {
+        let begun = file
+            .append(&prefix.encode())
+            .map_err(Failure::Write)
+            .and_then(|()| file.sync().map_err(unless_full))
+            .and_then(|()| self.disk.sync_directory(DIRECTORY).map_err(unless_full));
+        if let Err(failure) = begun {
             // Nothing counts on it; a next start passes over it should it stay.
             drop(file);
             let _ = self.disk.remove(&path);
-            return Err(Failure::Write(error));
+            return Err(failure);
         }
-        file.sync().map_err(Failure::Sync)?;
-        self.disk.sync_directory(DIRECTORY).map_err(Failure::Sync)?;
         Ok(Open {
             file,
             number,

@@ -55,7 +55,8 @@ pub trait Disk: Send + Sync + Debug {
 
 /// A file being written, at its end only.
 pub trait WriteFile: Send + Debug {
-    /// Appends all of `bytes`.
+    /// Appends all of `bytes`. Where that fails, a part of them may be in the file; the room that
+    /// they took is given back if that can be, and nothing may be appended any more.
     fn append(&mut self, bytes: &[u8]) -> Result<()>;
 
     /// Makes what was appended durable. After a failure the file must not be written again.

@@ -184,9 +184,11 @@ struct RealWriteFile {
 
 impl WriteFile for RealWriteFile {
     fn append(&mut self, bytes: &[u8]) -> Result<()> {
-        self.file
-            .write_all(bytes)
-            .map_err(|error| Error::io(&self.name, "write", &error))?;
+        if let Err(error) = self.file.write_all(bytes) {
+            // What fitted on a full disk is of no use, and its room is.
+            let _ = self.file.set_len(self.length);
+            return Err(Error::io(&self.name, "write", &error));
+        }
         self.length += bytes.len() as u64;
         Ok(())
     }

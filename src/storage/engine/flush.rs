@@ -67,6 +67,13 @@ impl Inner {
     }
 
     fn flush_held(&self, tables: &[TableId]) -> Result<()> {
+        if !self.manifest.is_sound() {
+            // What the last try has left behind can only go once the manifest is certain again:
+            // on a full disk each try would leave more.
+            let _committing = self.commit();
+            self.edit(&[])?;
+        }
+        self.collect_garbage();
         let position = self.freeze(tables);
         self.log.sync_through(position)?;
         let mut flushed = false;

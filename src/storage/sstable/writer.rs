@@ -133,6 +133,8 @@ pub struct Writer {
     root: RootBuilder,
     properties: Properties,
     finished: bool,
+    /// Whether the file has its name already.
+    renamed: bool,
 }
 
 fn temporary(path: &str) -> String {
@@ -176,6 +178,7 @@ impl Writer {
             },
             options,
             finished: false,
+            renamed: false,
         };
         let header = encode_header(writer.options.file);
         writer.units.raw(&header)?;
@@ -320,12 +323,13 @@ impl Writer {
         self.units.to.sync()?;
         let temporary = temporary(&self.path);
         self.disk.rename(&temporary, &self.path)?;
-        self.finished = true;
+        self.renamed = true;
         let directory = self
             .path
             .rsplit_once('/')
             .map_or("", |(directory, _)| directory);
         self.disk.sync_directory(directory)?;
+        self.finished = true;
         let mut meta = std::mem::take(&mut self.properties.stats.meta);
         meta.bytes = trailer.length;
         meta.digest = self.units.digest;
@@ -486,7 +490,11 @@ impl Drop for Writer {
     fn drop(&mut self) {
         if !self.finished {
             // Nobody waits for an answer; recovery removes what no manifest names.
-            let _ = self.disk.remove(&temporary(&self.path));
+            let _ = if self.renamed {
+                self.disk.remove(&self.path)
+            } else {
+                self.disk.remove(&temporary(&self.path))
+            };
         }
     }
 }

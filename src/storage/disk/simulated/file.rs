@@ -37,17 +37,16 @@ impl Space {
         self.used.load(Ordering::SeqCst)
     }
 
-    /// Takes up to `wanted` bytes and answers how many there were.
-    fn take(&self, wanted: usize) -> usize {
+    /// Takes `wanted` bytes, if there are so many.
+    fn take(&self, wanted: usize) -> bool {
+        let wanted = wanted as u64;
         let budget = self.budget.load(Ordering::Relaxed);
-        let before = self.used.fetch_add(wanted as u64, Ordering::Relaxed);
-        let room = usize::try_from(budget.saturating_sub(before)).unwrap_or(usize::MAX);
-        if room >= wanted {
-            return wanted;
+        let before = self.used.fetch_add(wanted, Ordering::Relaxed);
+        let fits = budget.saturating_sub(before) >= wanted;
+        if !fits {
+            self.used.fetch_sub(wanted, Ordering::Relaxed);
         }
-        self.used
-            .fetch_sub((wanted - room) as u64, Ordering::Relaxed);
-        room
+        fits
     }
 }
 
@@ -98,11 +97,13 @@ impl FileData {
         self.content.read().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Appends what fits on the disk, and answers whether all did.
+    /// Appends `bytes` if they fit on the disk, and answers whether they did.
     pub fn append(&self, bytes: &[u8]) -> bool {
-        let room = self.space.take(bytes.len());
-        self.write().append(bytes.get(..room).unwrap_or(bytes));
-        room == bytes.len()
+        let fits = self.space.take(bytes.len());
+        if fits {
+            self.write().append(bytes);
+        }
+        fits
     }
 
     /// Replaces the bytes, durably, whatever the budget says.

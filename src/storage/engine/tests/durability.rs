@@ -179,6 +179,113 @@ fn a_full_disk_refuses_writes_until_there_is_room() {
     assert!(count(&again) >= written as usize + 200);
 }
 
+/// Writes partitions of bytes that don't compress.
+fn put_noise(engine: &Engine, partitions: std::ops::Range<i64>) {
+    let random = crate::random::Random::seeded(5);
+    for partition in partitions {
+        let noise: Vec<u8> = (0..2_000).map(|_| random.next_u64() as u8).collect();
+        let value = Cell::plain(1, Bytes::from(noise));
+        let updates = vec![update(partition, vec![with_cell(row(b'a'), 3, value)])];
+        engine.apply(Mutation { updates }).unwrap();
+    }
+}
+
+#[test]
+fn a_flush_that_finds_the_disk_full_at_any_call_is_tried_again() {
+    for call in 1.. {
+        let (engine, disk) = fresh(config());
+        put_noise(&engine, 0..30);
+        disk.set_fault(Some(Fault {
+            call: disk.calls() + call,
+            kind: FaultKind::DiskFull,
+            persistent: false,
+        }));
+        let result = engine.flush(None);
+        disk.set_fault(None);
+        if let Err(error) = &result {
+            assert_eq!(error.kind, ErrorKind::DiskFull, "{error}");
+            assert_eq!(engine.figures().flushes.failed, 1);
+        }
+        put(&engine, 100, 10).unwrap();
+        engine.flush(None).unwrap();
+        engine.run_until_idle().unwrap();
+        assert_eq!(files(&disk), engine.figures().sstables as usize, "{call}");
+        assert_eq!(count(&engine), 31);
+        assert_eq!(count(&open(&disk.crash_image(call), config())), 31);
+        if result.is_ok() {
+            assert!(call > 5);
+            break;
+        }
+    }
+}
+
+#[test]
+fn flushes_on_a_full_disk_leave_nothing_behind() {
+    for room in (0..80).map(|kib| kib << 10) {
+        let (engine, disk) = fresh(config());
+        put_noise(&engine, 0..30);
+        let before = disk.bytes_used();
+        disk.set_bytes_max(before + room);
+        for _ in 0..5 {
+            if let Err(error) = engine.flush(None) {
+                assert_eq!(error.kind, ErrorKind::DiskFull, "{error}");
+                assert!(disk.bytes_used() <= before + (1 << 10), "{room}");
+            }
+            assert_eq!(count(&engine), 30);
+        }
+        disk.set_bytes_max(u64::MAX);
+        put(&engine, 100, 10).unwrap();
+        engine.flush(None).unwrap();
+        assert_eq!(count(&open(&disk.crash_image(room), config())), 31);
+    }
+}
+
+#[test]
+fn a_table_can_be_emptied_on_a_full_disk() {
+    let (engine, disk) = fresh(config());
+    put_noise(&engine, 100..200);
+    engine.flush(None).unwrap();
+    // Room for an edit of the manifest, not for the group that waits.
+    disk.set_bytes_max(disk.bytes_used() + (8 << 10));
+    for partition in 2..5 {
+        let refused = put(&engine, partition, 50_000).unwrap_err();
+        assert_eq!(refused.kind, ErrorKind::DiskFull);
+    }
+    engine.truncate(TableId(1)).unwrap();
+    assert_eq!(count(&engine), 0);
+    // The simulated disk counts a name's bytes until a crash could not bring it back.
+    disk.sync_directory(DIRECTORY).unwrap();
+    put(&engine, 9, 20_000).unwrap();
+    assert_eq!(count(&engine), 1);
+    for seed in 0..10 {
+        let again = open(&disk.crash_image(seed), config());
+        assert_eq!(count(&again), 1);
+        put(&again, 10, 10).unwrap();
+        assert_eq!(count(&open(&disk.crash_image(seed), config())), 1);
+        assert_eq!(count(&again), 2);
+    }
+}
+
+#[test]
+fn what_a_truncation_and_a_crash_take_back_is_not_given_out_again() {
+    let (engine, disk) = fresh(config());
+    put(&engine, 1, 10).unwrap();
+    let row = with_cell(row(b'a'), 3, text(1, "lost"));
+    for partition in 2..20 {
+        let updates = vec![update(partition, vec![row.clone()])];
+        engine.submit(Mutation { updates }).unwrap();
+    }
+    engine.truncate(TableId(1)).unwrap();
+    let again = open(&disk.crash_image(1), config());
+    assert_eq!(count(&again), 0);
+    put(&again, 30, 10).unwrap();
+    let disk = disk.crash_image(1);
+    let again = open(&disk, config());
+    put(&again, 30, 10).unwrap();
+    assert_eq!(count(&again), 1);
+    assert_eq!(count(&open(&disk.crash_image(2), config())), 1);
+}
+
 /// Fails the `call`-th call to the disk that a write makes: first it writes, then it syncs.
 fn put_with_fault(engine: &Engine, disk: &SimulatedDisk, call: u64) {
     disk.set_fault(Some(Fault {
