@@ -1,0 +1,13 @@
+//! The native protocol against itself, against another implementation, and against bad input.
+//!
+//! | file | asks |
+//! |---|---|
+//! | `roundtrip` | is what was written read as the same? |
+//! | `oracle` | does another implementation read and write the same bytes? |
+//! | `hostile` | does any input make it panic, hang or take memory? Also replays `corpus/` |
+#![expect(clippy::unwrap_used, reason = "a failure here is the test's")]
+
+#[path = "protocol/generate.rs"]
+mod generate;
+#[path = "protocol/roundtrip.rs"]
+mod roundtrip;
