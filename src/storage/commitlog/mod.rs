@@ -18,6 +18,8 @@
 //! | `batch` | when it is synced, in a group of its own | nothing acknowledged |
 //! | `periodic` | at once | what came since the last sync |
 //!
+//! Who has no thread to wait with has the log's own thread sync for it: see `deferred`.
+//!
 //! The bytes are described in `segment`, what failures do in `writer`, how the log is read back in
 //! `recovery`. Sequence numbers have no gaps but where a segment's header says so.
 
