@@ -79,19 +79,17 @@ pub fn create_table(table: &Table, internals: bool) -> String {
         return format!(
             "/*\nWarning: Table {full_name} is a virtual table and cannot be recreated with CQL.\n\
              Structure, for reference:\nVIRTUAL TABLE {full_name} (\n{}\n) \
-             WITH {}comment = {};\n*/",
+             WITH {}{}comment = {};\n*/",
             columns(table, false),
+            id(table, internals),
             clustering_order(table),
             literal(&table.options.comment)
         );
     }
-    let id = match internals {
-        true => format!("ID = {}\n    AND ", table.uuid),
-        false => String::new(),
-    };
     let mut text = format!(
-        "CREATE TABLE {full_name} (\n{}\n) WITH {id}{}{};",
+        "CREATE TABLE {full_name} (\n{}\n) WITH {}{}{};",
         columns(table, internals),
+        id(table, internals),
         clustering_order(table),
         options(&table.options)
     );
@@ -112,6 +110,14 @@ pub fn create_table(table: &Table, internals: bool) -> String {
         }
     }
     text
+}
+
+/// `ID = …` with an AND behind it, where internals are wanted.
+fn id(table: &Table, internals: bool) -> String {
+    match internals {
+        true => format!("ID = {}\n    AND ", table.uuid),
+        false => String::new(),
+    }
 }
 
 /// `name type [static]`.
