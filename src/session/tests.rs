@@ -1,12 +1,15 @@
 //! Sessions: keyspaces, prepared statements, values, interrupts.
 
+mod paging;
+mod requests;
+
 use super::*;
 use crate::clock::VirtualClock;
 use crate::config::Config;
 use crate::error::ErrorKind;
 use crate::types::Value;
 
-fn shared() -> Shared {
+pub(super) fn shared() -> Shared {
     let config = Config {
         background: false,
         seed: Some(1),

@@ -350,7 +350,7 @@ impl Binder<'_> {
                 )));
             }
         };
-        let name = format!("key({})", column_name(of));
+        let name = part_name(&ty, of);
         let term = self.term(key, &Receiver::new(selection.table, &name, &key_ty))?;
         Ok((Selected::Element(ty, Box::new(inner), term), value_ty))
     }
@@ -373,7 +373,7 @@ impl Binder<'_> {
                 )));
             }
         };
-        let name = format!("key({})", column_name(of));
+        let name = part_name(&ty, of);
         let receiver = Receiver::new(selection.table, &name, &key_ty);
         let from = from.map(|e| self.term(e, &receiver)).transpose()?;
         let to = to.map(|e| self.term(e, &receiver)).transpose()?;
@@ -491,4 +491,12 @@ fn no_cell_info(info: CellInfo, of: &Expr) -> Error {
         show::cell_info(info),
         show::expr(of)
     ))
+}
+
+/// What a key of a map, or an element of a set, is called.
+fn part_name(ty: &Type, of: &Expr) -> String {
+    match ty {
+        Type::Map { .. } => format!("key({})", column_name(of)),
+        _ => format!("value({})", column_name(of)),
+    }
 }

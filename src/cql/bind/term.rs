@@ -338,7 +338,7 @@ impl Binder<'_> {
                     receiver.name
                 )));
             }
-            let name = format!("{}[{at}]", receiver.name);
+            let name = component_name(receiver.name, at);
             terms.push(self.term(item, &receiver.named(&name).of_type(ty))?);
         }
         Ok(Term::Tuple(terms))
@@ -557,4 +557,13 @@ fn fold(term: Term, ty: &Type) -> Result<Term> {
         ty.validate(bytes)?;
     }
     Ok(Term::Constant(bytes))
+}
+
+/// What a tuple's component is called. A tuple of columns, `(c, d) > (?, ?)`, has their names.
+fn component_name(tuple: &str, at: usize) -> String {
+    let columns = tuple.strip_prefix('(').and_then(|it| it.strip_suffix(')'));
+    match columns.and_then(|columns| columns.split(',').nth(at)) {
+        Some(column) => column.to_owned(),
+        None => format!("{tuple}[{at}]"),
+    }
 }
