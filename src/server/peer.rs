@@ -5,10 +5,15 @@
 //! and wake it. All open ones stand in [`Peers`], which also bounds their number.
 
 use crate::error::{Error, ErrorKind, Result};
+use crate::limits;
+use crate::server::failure::Asked;
+use crate::server::reply::Reply;
+use bytes::Bytes;
 use std::collections::HashMap;
 use std::net::{IpAddr, SocketAddr};
-use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU8, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::task::{Context, Waker};
 use tokio::sync::Notify;
 
 /// What is known of a client.
@@ -43,6 +48,57 @@ pub enum Ending {
     Now,
 }
 
+/// A request that a worker thread has, or shall have.
+#[derive(Debug)]
+pub struct Task {
+    /// Its number; never used again.
+    pub id: u64,
+    /// Which of the connection's requests it is.
+    pub stream: i16,
+    /// What it is about.
+    pub asked: Asked,
+    /// Stops its execution when set.
+    pub interrupt: Arc<AtomicBool>,
+    /// Whether it has its answer; who sets this gives it.
+    pub answered: AtomicBool,
+    /// When it has taken too long, in microseconds of the monotonic clock.
+    pub deadline_micros: AtomicI64,
+    /// When it came, in microseconds of the monotonic clock.
+    pub started_at_micros: i64,
+    /// Its bytes.
+    pub bytes: usize,
+}
+
+impl Task {
+    /// Whether the caller is the one who answers.
+    pub fn claim(&self) -> bool {
+        !self.answered.swap(true, Ordering::SeqCst)
+    }
+
+    /// Whether it is answered, or nobody wants the answer.
+    pub fn is_over(&self) -> bool {
+        self.answered.load(Ordering::SeqCst)
+    }
+}
+
+/// What others have for a connection.
+#[derive(Debug, Default)]
+pub struct Mail {
+    /// Answers of worker threads.
+    pub replies: Vec<Reply>,
+    /// Bodies of events.
+    pub events: Vec<Bytes>,
+}
+
+#[derive(Debug, Default)]
+struct Mailbox {
+    mail: Mail,
+    /// Whether somebody rang.
+    rung: bool,
+    waker: Option<Waker>,
+    tasks: HashMap<u64, Arc<Task>>,
+}
+
 /// An open connection, as others see it.
 #[derive(Debug)]
 pub struct Peer {
@@ -62,11 +118,88 @@ pub struct Peer {
     pub events: AtomicU8,
     ending: AtomicU8,
     facts: Mutex<PeerFacts>,
-    /// Wakes the connection's task.
-    pub bell: Notify,
+    mailbox: Mutex<Mailbox>,
+    /// The bytes of the answers in the mailbox.
+    pub mail_bytes: AtomicUsize,
 }
 
 impl Peer {
+    /// Puts a worker's answer into the mailbox.
+    pub fn post(&self, reply: Reply) {
+        self.mail_bytes
+            .fetch_add(reply.body.len(), Ordering::Relaxed);
+        self.ring_with(|mailbox| mailbox.mail.replies.push(reply));
+    }
+
+    /// Puts an event into the mailbox. Who does not read them is not told any more.
+    pub fn post_event(&self, body: Bytes) {
+        let mut too_many = false;
+        self.ring_with(|mailbox| {
+            too_many = mailbox.mail.events.len() >= limits::QUEUED_EVENTS_MAX;
+            if !too_many {
+                mailbox.mail.events.push(body);
+            }
+        });
+        if too_many {
+            self.end(Ending::Now);
+        }
+    }
+
+    /// Wakes the connection's task.
+    pub fn ring(&self) {
+        self.ring_with(|_| {});
+    }
+
+    fn ring_with(&self, change: impl FnOnce(&mut Mailbox)) {
+        let mut mailbox = self.lock_mailbox();
+        change(&mut mailbox);
+        mailbox.rung = true;
+        let waker = mailbox.waker.take();
+        drop(mailbox);
+        if let Some(waker) = waker {
+            waker.wake();
+        }
+    }
+
+    /// Empties the mailbox. If nobody has rung since the last time, the task is woken when
+    /// somebody does, and there is no answer.
+    pub fn take_mail(&self, context: &Context<'_>) -> Option<Mail> {
+        let mut mailbox = self.lock_mailbox();
+        if mailbox.rung {
+            mailbox.rung = false;
+            self.mail_bytes.store(0, Ordering::Relaxed);
+            return Some(std::mem::take(&mut mailbox.mail));
+        }
+        match &mut mailbox.waker {
+            Some(waker) if waker.will_wake(context.waker()) => {}
+            waker => *waker = Some(context.waker().clone()),
+        }
+        None
+    }
+
+    /// Notes a request that a worker thread shall have.
+    pub fn begin(&self, task: &Arc<Task>) {
+        self.lock_mailbox().tasks.insert(task.id, Arc::clone(task));
+    }
+
+    /// Strikes out a request that no worker thread has any more.
+    pub fn finish(&self, task: &Task) {
+        let mut mailbox = self.lock_mailbox();
+        mailbox.tasks.remove(&task.id);
+        if mailbox.tasks.is_empty() {
+            mailbox.tasks = HashMap::new();
+        }
+    }
+
+    /// The requests that worker threads have or shall have.
+    pub fn tasks(&self) -> Vec<Arc<Task>> {
+        self.lock_mailbox().tasks.values().cloned().collect()
+    }
+
+    fn lock_mailbox(&self) -> MutexGuard<'_, Mailbox> {
+        self.mailbox.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     /// What is known of the client.
     pub fn facts(&self) -> PeerFacts {
         self.lock_facts().clone()
@@ -84,7 +217,7 @@ impl Peer {
     /// Asks the connection to end.
     pub fn end(&self, how: Ending) {
         self.ending.fetch_max(how as u8, Ordering::SeqCst);
-        self.bell.notify_one();
+        self.ring();
     }
 
     /// Whether and how it shall end.
@@ -153,7 +286,8 @@ impl Peers {
             events: AtomicU8::new(0),
             ending: AtomicU8::new(0),
             facts: Mutex::default(),
-            bell: Notify::new(),
+            mailbox: Mutex::default(),
+            mail_bytes: AtomicUsize::new(0),
         });
         open.peers.insert(id, Arc::clone(&peer));
         *open.per_address.entry(address.ip()).or_default() += 1;
@@ -180,6 +314,11 @@ impl Peers {
         let mut all: Vec<_> = self.lock().peers.values().cloned().collect();
         all.sort_by_key(|peer| peer.id);
         all
+    }
+
+    /// Looks at each open connection, in no order.
+    pub fn for_each(&self, mut look: impl FnMut(&Arc<Peer>)) {
+        self.lock().peers.values().for_each(&mut look);
     }
 
     /// How many are open.
