@@ -4,12 +4,18 @@ pub mod admin;
 pub mod connection;
 pub mod control;
 pub mod http;
+pub mod dispatch;
+pub mod events;
+pub mod failure;
 pub mod listener;
 pub mod logging;
 pub mod metrics;
 pub mod options;
 pub mod peer;
+pub mod reply;
 pub mod state;
+pub mod timer;
+pub mod workers;
 
 use crate::database::Database;
 use crate::error::{Error, Result};
@@ -43,6 +49,12 @@ impl Server {
         let state = Arc::new(State::new(database, options));
         let control = Control::new(Arc::clone(&state));
         runtime.block_on(open_http(&control, &state))?;
+        let waiters = Arc::clone(&state.sync_waiters);
+        state
+            .database
+            .engine()
+            .on_sync(Arc::new(move || waiters.wake()));
+        runtime.spawn(timer::run(Arc::downgrade(&state)));
         runtime.block_on(control.enable_binary())?;
         Ok(Self {
             runtime,

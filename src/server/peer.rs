@@ -6,6 +6,7 @@
 
 use crate::error::{Error, ErrorKind, Result};
 use crate::limits;
+use crate::protocol::Version;
 use crate::server::failure::Asked;
 use crate::server::reply::Reply;
 use bytes::Bytes;
@@ -95,6 +96,8 @@ struct Mailbox {
     mail: Mail,
     /// Whether somebody rang.
     rung: bool,
+    /// Whether nobody will look any more.
+    closed: bool,
     waker: Option<Waker>,
     tasks: HashMap<u64, Arc<Task>>,
 }
@@ -119,16 +122,29 @@ pub struct Peer {
     ending: AtomicU8,
     facts: Mutex<PeerFacts>,
     mailbox: Mutex<Mailbox>,
-    /// The bytes of the answers in the mailbox.
-    pub mail_bytes: AtomicUsize,
+    /// Whether it stands in the list of those who wait for the commit log.
+    pub awaits_sync: AtomicBool,
 }
 
 impl Peer {
-    /// Puts a worker's answer into the mailbox.
-    pub fn post(&self, reply: Reply) {
-        self.mail_bytes
-            .fetch_add(reply.body.len(), Ordering::Relaxed);
-        self.ring_with(|mailbox| mailbox.mail.replies.push(reply));
+    /// Puts a worker's answer into the mailbox, and adds its bytes to `unsent_bytes`, unless the
+    /// client has gone.
+    pub fn post(&self, reply: Reply, unsent_bytes: &AtomicUsize) {
+        self.ring_with(|mailbox| {
+            if !mailbox.closed {
+                unsent_bytes.fetch_add(reply.body.len(), Ordering::Relaxed);
+                mailbox.mail.replies.push(reply);
+            }
+        });
+    }
+
+    /// Takes nothing more; what was not taken out yet comes back, with the tasks at work.
+    pub fn close_mailbox(&self) -> (Mail, Vec<Arc<Task>>) {
+        let mut mailbox = self.lock_mailbox();
+        mailbox.closed = true;
+        mailbox.waker = None;
+        let tasks = mailbox.tasks.values().cloned().collect();
+        (std::mem::take(&mut mailbox.mail), tasks)
     }
 
     /// Puts an event into the mailbox. Who does not read them is not told any more.
@@ -136,7 +152,7 @@ impl Peer {
         let mut too_many = false;
         self.ring_with(|mailbox| {
             too_many = mailbox.mail.events.len() >= limits::QUEUED_EVENTS_MAX;
-            if !too_many {
+            if !too_many && !mailbox.closed {
                 mailbox.mail.events.push(body);
             }
         });
@@ -167,7 +183,6 @@ impl Peer {
         let mut mailbox = self.lock_mailbox();
         if mailbox.rung {
             mailbox.rung = false;
-            self.mail_bytes.store(0, Ordering::Relaxed);
             return Some(std::mem::take(&mut mailbox.mail));
         }
         match &mut mailbox.waker {
@@ -189,6 +204,16 @@ impl Peer {
         if mailbox.tasks.is_empty() {
             mailbox.tasks = HashMap::new();
         }
+    }
+
+    /// The version of the protocol that the client speaks.
+    pub fn version(&self) -> Version {
+        Version::from_number(self.lock_facts().protocol_version).unwrap_or(Version::NEWEST)
+    }
+
+    /// Whether worker threads have a request of it.
+    pub fn is_working(&self) -> bool {
+        !self.lock_mailbox().tasks.is_empty()
     }
 
     /// The requests that worker threads have or shall have.
@@ -243,6 +268,8 @@ pub struct Peers {
     open: Mutex<Open>,
     max: usize,
     per_address_max: usize,
+    /// How many have not started yet.
+    pub handshakes: AtomicUsize,
     /// Rung when one is closed.
     pub closed: Notify,
 }
@@ -254,6 +281,7 @@ impl Peers {
             open: Mutex::default(),
             max,
             per_address_max,
+            handshakes: AtomicUsize::new(0),
             closed: Notify::new(),
         }
     }
@@ -287,9 +315,10 @@ impl Peers {
             ending: AtomicU8::new(0),
             facts: Mutex::default(),
             mailbox: Mutex::default(),
-            mail_bytes: AtomicUsize::new(0),
+            awaits_sync: AtomicBool::new(false),
         });
         open.peers.insert(id, Arc::clone(&peer));
+        self.handshakes.fetch_add(1, Ordering::Relaxed);
         *open.per_address.entry(address.ip()).or_default() += 1;
         Ok(peer)
     }
