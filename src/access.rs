@@ -70,7 +70,7 @@ impl Authenticator for OneUser {
             return Ok(());
         }
         Err(Error::new(
-            ErrorKind::Unauthorized,
+            ErrorKind::BadCredentials,
             format!("Provided username {user} and/or password are incorrect"),
         ))
     }
@@ -105,7 +105,7 @@ mod tests {
             ("annann", "secret"),
         ] {
             let error = users.authenticate(user, password.as_bytes()).unwrap_err();
-            assert_eq!(error.kind, ErrorKind::Unauthorized);
+            assert_eq!(error.kind, ErrorKind::BadCredentials);
         }
         assert!(OneUser::new("ann", "").is_err() && OneUser::new("", "x").is_err());
         assert!(!format!("{users:?}").contains("secret"));

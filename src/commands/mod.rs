@@ -9,6 +9,7 @@ mod check;
 mod export;
 mod import;
 mod inspect;
+mod serve;
 mod shell;
 
 use crate::database::Database;
@@ -40,6 +41,7 @@ Examples:
   helenus import nyc.flights flights.csv.gz          load CSV
   helenus export nyc.flights flights.csv             write CSV
   helenus admin status                               ask a running server
+  helenus serve                                      serve CQL on 127.0.0.1:9042
 
 Exit codes: 0 done, 1 the work failed, 2 wrong usage.")]
 struct Cli {
@@ -50,6 +52,7 @@ struct Cli {
 #[derive(Debug, Subcommand)]
 enum Command {
     Shell(shell::Args),
+    Serve(serve::Args),
     Import(import::Args),
     Export(export::Args),
     Admin(admin::Args),
@@ -104,6 +107,7 @@ pub fn main() -> ExitCode {
     let own = matches.subcommand().map(|(_, own)| own);
     let done = match &cli.command {
         Command::Shell(args) => shell::run(args, own),
+        Command::Serve(args) => serve::run(args),
         Command::Import(args) => import::run(args),
         Command::Export(args) => match args.work() {
             Ok(work) => export::run(args, work),

@@ -120,7 +120,10 @@ fn trace_request(request: &Request, client: IpAddr) -> TraceRequest {
         _ => "Execute request",
     };
     if let Request::Query { parameters, .. } | Request::Execute { parameters, .. } = request {
-        facts.insert("consistency_level".to_owned(), parameters.consistency.to_string());
+        facts.insert(
+            "consistency_level".to_owned(),
+            parameters.consistency.to_string(),
+        );
         if let Some(rows) = parameters.page_size {
             facts.insert("page_size".to_owned(), rows.to_string());
         }
@@ -156,7 +159,10 @@ fn run_request(
             let statement = known.map_or_else(|| shared.adhoc(text, keyspace), Ok);
             match statement {
                 Ok(statement) => Run::new(context, statement, trace).statement(parameters, None),
-                Err(error) => failed(RequestKind::Other, Failure::of(error, Asked::default(), None)),
+                Err(error) => failed(
+                    RequestKind::Other,
+                    Failure::of(error, Asked::default(), None),
+                ),
             }
         }
         Request::Prepare { text, keyspace } => {
@@ -357,7 +363,9 @@ fn bind_value(value: Value) -> BindValue {
 fn check_consistency(class: StatementClass, consistency: Consistency) -> Result<()> {
     let serial = matches!(consistency, Consistency::Serial | Consistency::LocalSerial);
     if class == StatementClass::Select && consistency == Consistency::Any {
-        return Err(Error::invalid("ANY ConsistencyLevel is only supported for writes"));
+        return Err(Error::invalid(
+            "ANY ConsistencyLevel is only supported for writes",
+        ));
     }
     if is_write(class) && serial {
         return Err(Error::invalid(
@@ -458,7 +466,11 @@ fn run_batch(context: &Context<'_>, batch: Batch, trace: Option<&Arc<Trace>>) ->
         Err(error) if context.quick && error.kind == ErrorKind::WouldBlock => later(),
         Err(error) => {
             // Which of the statements is not known (any more) is seen by looking again.
-            let unknown = |id: &&Bytes| statement_id(id).and_then(|id| shared.prepared(&id)).is_none();
+            let unknown = |id: &&Bytes| {
+                statement_id(id)
+                    .and_then(|id| shared.prepared(&id))
+                    .is_none()
+            };
             let id = ids.iter().find(unknown);
             failed(RequestKind::Batch, Failure::of(error, asked, id))
         }

@@ -2,8 +2,8 @@
 
 use crate::protocol::Opcode;
 use crate::protocol::response::{Event, StatusChange, event};
-use crate::server::peer::{Peer, Peers};
 use crate::server::metrics::Metrics;
+use crate::server::peer::{Peer, Peers};
 use bytes::{Bytes, BytesMut};
 use std::net::SocketAddr;
 use std::sync::Arc;

@@ -169,7 +169,10 @@ mod tests {
             assert!(workers.submit(job).is_ok());
         }
         assert!(workers.submit(Box::new(|| {})).is_err());
-        assert_eq!((workers.queued(), workers.busy(), workers.threads()), (2, 1, 1));
+        assert_eq!(
+            (workers.queued(), workers.busy(), workers.threads()),
+            (2, 1, 1)
+        );
         release.send(()).unwrap();
         assert_eq!((dones.recv().unwrap(), dones.recv().unwrap()), (0, 1));
         workers.stop();

@@ -104,15 +104,25 @@ impl Connection {
         let mut counted = Counted::Done;
         match waiting.what {
             Held::Void => {
-                self.encoder
-                    .frame(&mut self.collected, stream, Opcode::Result, 0, response::void);
+                self.encoder.frame(
+                    &mut self.collected,
+                    stream,
+                    Opcode::Result,
+                    0,
+                    response::void,
+                );
             }
             Held::Envelope(held) => {
                 counted = held.counted;
-                self.encoder
-                    .frame(&mut self.collected, stream, held.opcode, held.flags, |out| {
+                self.encoder.frame(
+                    &mut self.collected,
+                    stream,
+                    held.opcode,
+                    held.flags,
+                    |out| {
                         out.extend_from_slice(&held.body);
-                    });
+                    },
+                );
             }
         }
         self.count_request(kind, waiting.started_at_micros, now_micros, counted);

@@ -15,9 +15,9 @@
 //! last envelope that comes without a segment.
 
 use crate::cql::virtual_tables::CQL_VERSION;
+use crate::protocol::Version;
 use crate::protocol::response::{auth_success, authenticate, ready, supported};
 use crate::protocol::{Compression, Encoder, Envelope, ErrorBody, Opcode, Request, RequestMessage};
-use crate::protocol::Version;
 use crate::server::connection::Connection;
 use crate::server::events;
 use crate::server::failure::{Asked, Failure};
@@ -175,9 +175,8 @@ impl Connection {
         };
         let mut bits = 0;
         for name in wanted {
-            bits |= events::bit(&name.to_ascii_uppercase()).ok_or_else(|| {
-                Failure::protocol(format!("Invalid value '{name}' for Type"))
-            })?;
+            bits |= events::bit(&name.to_ascii_uppercase())
+                .ok_or_else(|| Failure::protocol(format!("Invalid value '{name}' for Type")))?;
         }
         self.peer.events.fetch_or(bits, Ordering::SeqCst);
         self.answer(envelope.stream, Opcode::Ready, ready);
@@ -188,7 +187,10 @@ impl Connection {
 /// What SUPPORTED says.
 fn supported_options() -> Vec<(&'static str, Vec<&'static str>)> {
     vec![
-        ("PROTOCOL_VERSIONS", Version::ALL.map(Version::label).to_vec()),
+        (
+            "PROTOCOL_VERSIONS",
+            Version::ALL.map(Version::label).to_vec(),
+        ),
         ("COMPRESSION", vec!["snappy", "lz4"]),
         ("CQL_VERSION", vec![CQL_VERSION]),
     ]
@@ -202,10 +204,12 @@ fn agree(options: &[(String, String)], version: Version) -> Result<Compression, 
             .find(|(name, _)| name.eq_ignore_ascii_case(wanted));
         found.map(|(_, value)| value.as_str())
     };
-    let cql = option("CQL_VERSION").ok_or_else(|| {
-        Failure::protocol("Missing value CQL_VERSION in STARTUP message")
-    })?;
-    let major = cql.split('.').next().and_then(|major| major.parse::<u32>().ok());
+    let cql = option("CQL_VERSION")
+        .ok_or_else(|| Failure::protocol("Missing value CQL_VERSION in STARTUP message"))?;
+    let major = cql
+        .split('.')
+        .next()
+        .and_then(|major| major.parse::<u32>().ok());
     match major {
         None => return Err(Failure::protocol(format!("Invalid version value: {cql}"))),
         Some(0..=2) => {
@@ -259,14 +263,25 @@ mod tests {
     fn startup_is_held_against_what_is_spoken() {
         let cql = ("CQL_VERSION", "3.0.0");
         assert_eq!(agreed(&[cql], Version::V4), Ok(Compression::None));
-        assert_eq!(agreed(&[("cql_version", "4.0.0")], Version::V3), Ok(Compression::None));
+        assert_eq!(
+            agreed(&[("cql_version", "4.0.0")], Version::V3),
+            Ok(Compression::None)
+        );
         let lz4 = [cql, ("COMPRESSION", "LZ4")];
         assert_eq!(agreed(&lz4, Version::V5), Ok(Compression::Lz4));
         let snappy = [cql, ("COMPRESSION", "snappy")];
         assert_eq!(agreed(&snappy, Version::V4), Ok(Compression::Snappy));
         for (options, version, words) in [
-            (vec![], Version::V4, "Missing value CQL_VERSION in STARTUP message"),
-            (vec![("CQL_VERSION", "x")], Version::V4, "Invalid version value: x"),
+            (
+                vec![],
+                Version::V4,
+                "Missing value CQL_VERSION in STARTUP message",
+            ),
+            (
+                vec![("CQL_VERSION", "x")],
+                Version::V4,
+                "Invalid version value: x",
+            ),
             (
                 vec![("CQL_VERSION", "2.0.0")],
                 Version::V4,
@@ -291,9 +306,22 @@ mod tests {
     #[test]
     fn plain_tokens() {
         let read = |token: &'static [u8]| plain(Some(&Bytes::from_static(token))).ok();
-        assert_eq!(read(b"\0ann\0secret"), Some(("ann".into(), b"secret".to_vec())));
-        assert_eq!(read(b"other\0ann\0s\0t"), Some(("ann".into(), b"s\0t".to_vec())));
-        for wrong in [&b""[..], b"ann", b"\0ann", b"\0ann\0", b"\0\0secret", b"\0\xFF\0x"] {
+        assert_eq!(
+            read(b"\0ann\0secret"),
+            Some(("ann".into(), b"secret".to_vec()))
+        );
+        assert_eq!(
+            read(b"other\0ann\0s\0t"),
+            Some(("ann".into(), b"s\0t".to_vec()))
+        );
+        for wrong in [
+            &b""[..],
+            b"ann",
+            b"\0ann",
+            b"\0ann\0",
+            b"\0\0secret",
+            b"\0\xFF\0x",
+        ] {
             assert_eq!(read(wrong), None, "{wrong:?}");
         }
         assert!(plain(None).is_err());

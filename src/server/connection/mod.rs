@@ -195,10 +195,15 @@ impl Connection {
             self.receive_reply(reply);
         }
         for body in mail.events {
-            self.encoder
-                .frame(&mut self.collected, events::STREAM, events::OPCODE, 0, |out| {
+            self.encoder.frame(
+                &mut self.collected,
+                events::STREAM,
+                events::OPCODE,
+                0,
+                |out| {
                     out.extend_from_slice(&body);
-                });
+                },
+            );
         }
     }
 
@@ -368,11 +373,19 @@ impl Connection {
             self.counted.requests = requests;
         }
         let waiting: usize = self.output.len();
-        recount(&self.state.unsent_bytes, &mut self.counted.unsent_bytes, waiting);
+        recount(
+            &self.state.unsent_bytes,
+            &mut self.counted.unsent_bytes,
+            waiting,
+        );
         let held = self.input.len() + self.decoder.held_bytes();
         // What small messages take is bounded by the number of connections.
         let large = if held > READ_BYTES[1] { held } else { 0 };
-        recount(&self.state.in_flight_bytes, &mut self.counted.input_bytes, large);
+        recount(
+            &self.state.in_flight_bytes,
+            &mut self.counted.input_bytes,
+            large,
+        );
         if large > 0 && !self.state.has_room(0) && !self.ending {
             self.state.metrics.overloaded.increment();
             self.ending = true;

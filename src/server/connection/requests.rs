@@ -102,7 +102,8 @@ impl Connection {
     fn set_keyspace(&mut self, keyspace: &str) {
         let keyspace: Arc<str> = keyspace.into();
         self.keyspace = Some(Arc::clone(&keyspace));
-        self.peer.update_facts(|facts| facts.keyspace = Some(keyspace));
+        self.peer
+            .update_facts(|facts| facts.keyspace = Some(keyspace));
     }
 
     /// Hands a request to a worker thread.
@@ -145,10 +146,17 @@ impl Connection {
             .in_flight_bytes
             .fetch_add(bytes, Ordering::Relaxed);
         let own_state = Arc::clone(&self.state);
-        if self.state.workers.submit(Box::new(move || job.run())).is_err() {
+        if self
+            .state
+            .workers
+            .submit(Box::new(move || job.run()))
+            .is_err()
+        {
             self.peer.finish(&task);
             own_state.metrics.requests_queued.subtract(1);
-            own_state.in_flight_bytes.fetch_sub(bytes, Ordering::Relaxed);
+            own_state
+                .in_flight_bytes
+                .fetch_sub(bytes, Ordering::Relaxed);
             return Err(Failure::overloaded(
                 "Too many requests wait already; try again later",
             ));
@@ -192,7 +200,12 @@ impl Connection {
             |out| out.extend_from_slice(&reply.body),
         );
         let now_micros = self.state.clock.monotonic_micros();
-        self.count_request(reply.kind, reply.started_at_micros, now_micros, reply.counted);
+        self.count_request(
+            reply.kind,
+            reply.started_at_micros,
+            now_micros,
+            reply.counted,
+        );
     }
 }
 
@@ -260,7 +273,10 @@ impl Job {
             // Where waiting is allowed nothing is left for later.
             Attempt::Later(_) => Outcome::failed(
                 RequestKind::Other,
-                Failure::new(crate::protocol::ErrorBody::Server, "The request was not run"),
+                Failure::new(
+                    crate::protocol::ErrorBody::Server,
+                    "The request was not run",
+                ),
             ),
         }
     }
