@@ -65,6 +65,8 @@ pub mod session;
 
 pub mod database;
 
+pub mod remote;
+
 pub mod transfer;
 
 pub mod server;

@@ -21,6 +21,7 @@ const LAYERS: &[&[&str]] = &[
     &["analytics"],
     &["session"],
     &["database"],
+    &["remote"],
     &["transfer"],
     &["server", "shell"],
     &["commands"],

@@ -295,6 +295,13 @@ impl Client {
         Ok(stream)
     }
 
+    /// Writes what was collected, so that the server can begin before an answer is asked for.
+    pub fn flush(&mut self) -> Result<()> {
+        let deadline = self.wire.deadline(self.request_timeout);
+        let flushed = self.wire.flush(deadline);
+        self.note(flushed)
+    }
+
     /// How many requests were sent whose answers were not taken.
     pub fn in_flight(&self) -> usize {
         self.waiting.len() + self.arrived.len()

@@ -1,9 +1,10 @@
 //! `helenus export`: a table or a query into a file.
 
-use crate::commands::{DataDir, delimiter, stop_on_interrupt, table_name};
+use crate::commands::place::Place;
+use crate::commands::{delimiter, stop_on_interrupt, table_name};
 use crate::error::{Error, Result};
 use crate::transfer::csv::Dialect;
-use crate::transfer::{ExportOptions, Output, Selection, export};
+use crate::transfer::{ExportOptions, ExportSummary, Output, Selection, export};
 use std::io::Write;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -15,6 +16,7 @@ use std::sync::Arc;
 Examples:
   helenus export nyc.flights flights.csv.gz
   helenus export nyc.airlines - | head
+  helenus export nyc.airlines airlines.csv --connect 127.0.0.1
   helenus export --query \"SELECT name FROM nyc.airlines WHERE carrier = 'AA'\" american.csv
 
 The file is written under a temporary name and appears when it is complete.")]
@@ -28,7 +30,7 @@ pub struct Args {
     second: Option<String>,
 
     #[command(flatten)]
-    data: DataDir,
+    place: Place,
 
     /// Write the rows of this query rather than a table
     #[arg(long, value_name = "CQL")]
@@ -100,7 +102,6 @@ impl Args {
 
 /// Runs the command: writes what `work` has found.
 pub fn run(args: &Args, (selection, output): (Selection, Output)) -> Result<()> {
-    let database = args.data.open_existing()?;
     let mut options = ExportOptions::new(selection, output);
     options.dialect = Dialect {
         delimiter: args.delimiter,
@@ -110,8 +111,17 @@ pub fn run(args: &Args, (selection, output): (Selection, Output)) -> Result<()> 
     options.header = !args.no_header;
     options.progress = true;
     stop_on_interrupt(Arc::clone(&options.cancel))?;
-    let summary = export(&database, options)?;
+    match args.place.server()? {
+        Some(remote) => told(&export(&remote, options)?),
+        None => {
+            let database = args.place.open_existing()?;
+            told(&export(&database, options)?)?;
+            database.close()
+        }
+    }
+}
+
+fn told(summary: &ExportSummary) -> Result<()> {
     writeln!(std::io::stderr(), "{summary}")
-        .map_err(|error| Error::io("standard error", "write", &error))?;
-    database.close()
+        .map_err(|error| Error::io("standard error", "write", &error))
 }

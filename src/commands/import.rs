@@ -1,9 +1,10 @@
 //! `helenus import`: files into a table.
 
-use crate::commands::{DataDir, delimiter, stop_on_interrupt, table_name};
+use crate::commands::place::Place;
+use crate::commands::{delimiter, stop_on_interrupt, table_name};
 use crate::error::{Error, Result};
 use crate::transfer::csv::Dialect;
-use crate::transfer::{ImportOptions, Input, import};
+use crate::transfer::{ImportOptions, ImportSummary, Input, import};
 use std::io::Write;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -15,9 +16,13 @@ Examples:
   helenus import nyc.airlines airlines.csv
   helenus import nyc.flights 'flights-*.csv.gz' --null NA
   generate | helenus import nyc.flights - --no-header
+  helenus import nyc.airlines airlines.csv --connect 127.0.0.1
 
 The header line names the columns; one that the table lacks is skipped, a missing key column is
-refused. Rows that cannot be read go to the bad file, with their reasons in FILE.bad.jsonl.")]
+refused. Rows that cannot be read go to the bad file, with their reasons in FILE.bad.jsonl.
+
+Through a server (--connect) rows become visible as they are written. All have one timestamp: a
+run that failed is completed by the same command with the --timestamp that it tells.")]
 pub struct Args {
     /// The table, with its keyspace
     #[arg(value_name = "KEYSPACE.TABLE", value_parser = table_name)]
@@ -28,7 +33,7 @@ pub struct Args {
     files: Vec<String>,
 
     #[command(flatten)]
-    data: DataDir,
+    place: Place,
 
     /// What the files hold
     #[arg(long, value_name = "FORMAT", value_parser = ["csv"], default_value = "csv")]
@@ -75,7 +80,6 @@ pub struct Args {
 
 /// Runs the command.
 pub fn run(args: &Args) -> Result<()> {
-    let database = args.data.open_existing()?;
     let inputs = args.files.iter().cloned().map(Input::Path).collect();
     let (keyspace, table) = args.table.clone();
     let mut options = ImportOptions::new(keyspace, table, inputs);
@@ -92,8 +96,17 @@ pub fn run(args: &Args) -> Result<()> {
     options.timestamp_micros = args.timestamp;
     options.progress = true;
     stop_on_interrupt(Arc::clone(&options.cancel))?;
-    let summary = import(&database, options)?;
+    match args.place.server()? {
+        Some(remote) => told(&import(&remote, options)?),
+        None => {
+            let database = args.place.open_existing()?;
+            told(&import(&database, options)?)?;
+            database.close()
+        }
+    }
+}
+
+fn told(summary: &ImportSummary) -> Result<()> {
     writeln!(std::io::stderr(), "{summary}")
-        .map_err(|error| Error::io("standard error", "write", &error))?;
-    database.close()
+        .map_err(|error| Error::io("standard error", "write", &error))
 }

@@ -1,8 +1,11 @@
 //! `helenus shell`: statements from a person, the command line, files, or a pipe.
 
-use crate::commands::{DataDir, shows_color, shows_progress, stop_on_interrupt};
+use crate::commands::place::Place;
+use crate::commands::{shows_color, shows_progress, stop_on_interrupt};
 use crate::error::{Error, Result};
-use crate::shell::{Flow, Format, Out, Palette, Settings, Shell, run_interactive};
+use crate::shell::{
+    Connected, Embedded, Flow, Format, Out, Palette, Peer, Settings, Shell, run_interactive,
+};
 use clap::ArgMatches;
 use std::io::{IsTerminal, Write};
 use std::path::PathBuf;
@@ -16,11 +19,12 @@ Examples:
   helenus shell -f schema.cql -f data.cql         run files, one after the other
   helenus shell --format csv -e '…' > rows.csv    only the rows go to standard output
   generate | helenus shell                        run what a program writes
+  helenus shell --connect db.example:9042 -u ann  speak to a server, as a role
 
 Several statements are separated by ; and the first that fails ends the run, with exit code 1.")]
 pub struct Args {
     #[command(flatten)]
-    data: DataDir,
+    place: Place,
 
     /// The keyspace of names without one, as USE would set it
     #[arg(short, long, value_name = "KEYSPACE")]
@@ -62,11 +66,19 @@ pub fn run(args: &Args, matches: Option<&ArgMatches>) -> Result<()> {
         terminal,
         progress: shows_progress(),
         width: 80,
-        host: format!("the embedded engine in {}", args.data.data_dir.display()),
     };
     let interactive = jobs.is_empty() && std::io::stdin().is_terminal();
-    let database = args.data.open()?;
-    let mut shell = Shell::new(&database, settings, Out::stdout(), Out::stderr());
+    // The database outlives the shell: it is closed last, whatever came of the work.
+    let mut database = None;
+    let peer: Box<dyn Peer> = match args.place.server()? {
+        Some(remote) => Box::new(Connected::new(remote)),
+        None => {
+            let opened = database.insert(args.place.open()?);
+            let host = format!("the embedded engine in {}", args.place.data_dir.display());
+            Box::new(Embedded::new(opened, &host))
+        }
+    };
+    let mut shell = Shell::with(peer, settings, Out::stdout(), Out::stderr());
     // Ctrl-C stops the statement. Where no prompt follows, a second one ends the process.
     if interactive {
         signal_hook::flag::register(signal_hook::consts::SIGINT, shell.interrupt())
@@ -75,8 +87,10 @@ pub fn run(args: &Args, matches: Option<&ArgMatches>) -> Result<()> {
         stop_on_interrupt(shell.interrupt())?;
     }
     let worked = work(&mut shell, args, &jobs, interactive);
-    let closed = database.close();
-    worked.and(closed)
+    match database {
+        Some(database) => worked.and(database.close()),
+        None => worked,
+    }
 }
 
 fn work(shell: &mut Shell, args: &Args, jobs: &[Job<'_>], interactive: bool) -> Result<()> {
@@ -85,9 +99,8 @@ fn work(shell: &mut Shell, args: &Args, jobs: &[Job<'_>], interactive: bool) -> 
     }
     if interactive {
         let banner = format!(
-            "helenus {}, CQL 3.4.7, {}.\nHELP shows what there is, EXIT or Ctrl-D leaves.",
-            env!("CARGO_PKG_VERSION"),
-            args.data.data_dir.display()
+            "{}\nHELP shows what there is, EXIT or Ctrl-D leaves.",
+            shell.greeting()
         );
         writeln!(std::io::stderr(), "{banner}")
             .map_err(|error| Error::io("standard error", "write", &error))?;

@@ -4,7 +4,9 @@
 //! a way of its own, and so it stands here too.
 
 use crate::error::{Error, Result};
+use crate::protocol::Consistency;
 use std::time::Duration;
+use uuid::Uuid;
 
 /// The longest WAIT, in seconds.
 const WAIT_SECONDS_MAX: f64 = 1e9;
@@ -32,6 +34,21 @@ pub enum Command {
     ShowVersion,
     /// `SHOW HOST`
     ShowHost,
+    /// `SHOW SESSION id`
+    ShowSession(Uuid),
+    /// `CONSISTENCY [level]`; without an argument it tells.
+    Consistency(Option<Consistency>),
+    /// `SERIAL CONSISTENCY [level]`; without an argument it tells.
+    SerialConsistency(Option<Consistency>),
+    /// `TRACING [ON | OFF]`; without an argument it tells.
+    Tracing(Option<bool>),
+    /// `LOGIN user [password]`; without a password it is asked for.
+    Login {
+        /// The role's name.
+        user: String,
+        /// Its password.
+        password: Option<String>,
+    },
     /// `CLEAR`, `CLS`
     Clear,
     /// `HISTORY [n]`
@@ -87,6 +104,10 @@ pub fn parse(statement: &str) -> Result<Option<Command>> {
         "CAPTURE" => capture,
         "WAIT" => wait,
         "SHOW" => show,
+        "CONSISTENCY" => |rest| level(rest).map(Command::Consistency),
+        "SERIAL" => serial,
+        "TRACING" => tracing,
+        "LOGIN" => login,
         "HISTORY" => history,
         _ => return Ok(None),
     };
@@ -175,7 +196,67 @@ fn show(rest: &[Token]) -> Result<Command> {
     match rest {
         [Token::Word(word)] if word.eq_ignore_ascii_case("VERSION") => Ok(Command::ShowVersion),
         [Token::Word(word)] if word.eq_ignore_ascii_case("HOST") => Ok(Command::ShowHost),
-        _ => Err(usage("SHOW VERSION or SHOW HOST")),
+        [Token::Word(word), Token::Word(id)] if word.eq_ignore_ascii_case("SESSION") => {
+            let wrong = || usage("SHOW SESSION with the id of a trace");
+            id.parse().map(Command::ShowSession).map_err(|_| wrong())
+        }
+        _ => Err(usage("SHOW VERSION, SHOW HOST or SHOW SESSION with an id")),
+    }
+}
+
+/// The level that is named, or none where none is.
+fn level(rest: &[Token]) -> Result<Option<Consistency>> {
+    let named = match rest {
+        [] => return Ok(None),
+        [Token::Word(word)] => word.parse().ok(),
+        _ => None,
+    };
+    let levels = || Consistency::ALL.map(Consistency::name).join(", ");
+    let level = named.ok_or_else(|| usage(&format!("one of the levels {}", levels())))?;
+    Ok(Some(level))
+}
+
+fn serial(rest: &[Token]) -> Result<Command> {
+    let wrong = || {
+        usage("SERIAL CONSISTENCY, SERIAL CONSISTENCY SERIAL or SERIAL CONSISTENCY LOCAL_SERIAL")
+    };
+    match rest {
+        [Token::Word(word), rest @ ..] if word.eq_ignore_ascii_case("CONSISTENCY") => {
+            let level = level(rest).map_err(|_| wrong())?;
+            if level.is_some_and(|level| !level.is_serial()) {
+                return Err(wrong());
+            }
+            Ok(Command::SerialConsistency(level))
+        }
+        _ => Err(wrong()),
+    }
+}
+
+fn tracing(rest: &[Token]) -> Result<Command> {
+    match rest {
+        [] => Ok(Command::Tracing(None)),
+        [Token::Word(word)] if word.eq_ignore_ascii_case("ON") => Ok(Command::Tracing(Some(true))),
+        [Token::Word(word)] if word.eq_ignore_ascii_case("OFF") => {
+            Ok(Command::Tracing(Some(false)))
+        }
+        _ => Err(usage("TRACING, TRACING ON or TRACING OFF")),
+    }
+}
+
+fn login(rest: &[Token]) -> Result<Command> {
+    let text = |token: &Token| match token {
+        Token::Word(text) | Token::Quoted(text) => text.clone(),
+    };
+    match rest {
+        [user] => Ok(Command::Login {
+            user: text(user),
+            password: None,
+        }),
+        [user, password] => Ok(Command::Login {
+            user: text(user),
+            password: Some(text(password)),
+        }),
+        _ => Err(usage("LOGIN with a user and, if you like, a password")),
     }
 }
 
@@ -259,6 +340,20 @@ mod tests {
         );
         assert_eq!(good("CAPTURE off"), Command::Capture(Some(Capture::Off)));
         assert_eq!(good("WAIT 1.5"), Command::Wait(Duration::from_millis(1500)));
+        assert_eq!(
+            good("consistency quorum"),
+            Command::Consistency(Some(Consistency::Quorum))
+        );
+        assert_eq!(
+            good("SERIAL CONSISTENCY local_serial"),
+            Command::SerialConsistency(Some(Consistency::LocalSerial))
+        );
+        assert_eq!(good("TRACING ON"), Command::Tracing(Some(true)));
+        let login = Command::Login {
+            user: "Fred".into(),
+            password: Some("it's".into()),
+        };
+        assert_eq!(good("LOGIN Fred 'it''s'"), login);
         assert_eq!(good("DESC TABLES"), Command::Describe);
         assert_eq!(good("copy t TO 'x'"), Command::Copy);
     }
@@ -289,6 +384,12 @@ mod tests {
             "SHOW",
             "SHOW ALL",
             "HISTORY x",
+            "CONSISTENCY SOME",
+            "SERIAL",
+            "SERIAL CONSISTENCY ONE",
+            "TRACING maybe",
+            "LOGIN",
+            "SHOW SESSION x",
             "EXPAND ON OFF",
         ] {
             assert!(parse(text).is_err(), "{text}");

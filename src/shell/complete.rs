@@ -5,6 +5,7 @@
 //! stands before it), at the start statements. It is a help, not a grammar: what it does not offer
 //! may still be right.
 
+use crate::protocol::Consistency;
 use crate::schema::{Catalog, Table};
 use crate::shell::help;
 use crate::shell::hint::{is_system, table_of};
@@ -204,9 +205,15 @@ impl Context<'_> {
         let of_shell = shell("EXPAND", &["ON", "OFF"])
             .or_else(|| shell("PAGING", &["ON", "OFF"]))
             .or_else(|| shell("CAPTURE", &["OFF"]))
-            .or_else(|| shell("SHOW", &["VERSION", "HOST"]));
+            .or_else(|| shell("TRACING", &["ON", "OFF"]))
+            .or_else(|| shell("SHOW", &["VERSION", "HOST", "SESSION"]))
+            .or_else(|| shell("CONSISTENCY", &Consistency::ALL.map(Consistency::name)))
+            .or_else(|| shell("SERIAL", &["CONSISTENCY"]));
         if let Some(offered) = of_shell {
             return offered;
+        }
+        if first.is("SERIAL") && last.is("CONSISTENCY") {
+            return keywords(vec!["SERIAL", "LOCAL_SERIAL"]);
         }
         if first.is("HELP") {
             return self.help();
@@ -457,8 +464,8 @@ mod tests {
 
     #[test]
     fn statements_begin() {
-        assert_eq!(offered("se|"), ["select"]);
-        assert_eq!(offered("SE|"), ["SELECT"]);
+        assert_eq!(offered("sel|"), ["select"]);
+        assert_eq!(offered("SE|"), ["SELECT", "SERIAL"]);
         assert_eq!(offered("SELECT 1; exp|"), ["expand"]);
         assert_eq!(offered("-- se|"), [] as [&str; 0]);
     }
@@ -496,6 +503,8 @@ mod tests {
         assert_eq!(offered("CREATE TABLE t (a int PRIMARY |"), ["KEY"]);
         assert_eq!(offered("help create ta|"), ["table"]);
         assert_eq!(offered("PAGING O|"), ["OFF", "ON"]);
+        assert_eq!(offered("CONSISTENCY Q|"), ["QUORUM"]);
+        assert_eq!(offered("SERIAL CONSISTENCY |"), ["LOCAL_SERIAL", "SERIAL"]);
     }
 
     #[test]

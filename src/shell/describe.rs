@@ -1,6 +1,6 @@
 //! DESCRIBE, printed as text.
 //!
-//! The session answers DESCRIBE with rows, as Cassandra does for its clients. A person wants to
+//! The other end answers DESCRIBE with rows, as Cassandra does for its clients. A person wants to
 //! read statements and lists of names, so that is what a shell makes of them.
 
 use crate::cql::result::Rows;
@@ -13,7 +13,7 @@ use std::collections::BTreeMap;
 impl Shell {
     /// Runs a DESCRIBE statement.
     pub(super) fn describe(&mut self, statement: &str) -> Result<Flow, Failure> {
-        let rows = self.session.execute(statement, &[])?.into_rows();
+        let rows = self.ask_rows(statement)?;
         if self.settings.format == Format::Table {
             self.print_description(rows)?;
         } else {
@@ -96,7 +96,7 @@ impl Shell {
     /// Prints names below the keyspaces that they belong to.
     fn print_groups(&mut self, groups: &BTreeMap<String, Vec<String>>) -> Result<()> {
         let width = self.settings.width;
-        let single = groups.len() == 1 && self.session.keyspace().is_some();
+        let single = groups.len() == 1 && self.peer.keyspace().is_some();
         self.write(|out| {
             writeln!(out)?;
             for (keyspace, list) in groups {

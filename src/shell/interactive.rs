@@ -27,6 +27,7 @@ use rustyline::{Cmd, Config, Context, Editor, EventHandler, Helper, KeyEvent};
 use std::borrow::Cow;
 use std::io::Write;
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
 /// How many statements the history keeps.
@@ -37,7 +38,7 @@ const HISTORY_BYTES_MAX: usize = 64 << 10;
 
 /// What the line editor asks about the text being typed.
 struct Assistant {
-    names: Names,
+    names: Arc<dyn Names>,
     keyspace: Option<String>,
     palette: Palette,
     /// The lines of the statement before the one being edited.
@@ -176,7 +177,7 @@ fn editor(shell: &Shell) -> rustyline::Result<LineEditor> {
         .build();
     let mut editor = Editor::with_config(config)?;
     editor.set_helper(Some(Assistant {
-        names: shell.catalog.clone(),
+        names: Arc::clone(&shell.names),
         keyspace: None,
         palette: shell.settings.palette,
         before: String::new(),
@@ -195,7 +196,7 @@ fn converse(shell: &mut Shell, editor: &mut LineEditor) -> Result<()> {
             shell.settings.width = columns;
         }
         if let Some(assistant) = editor.helper_mut() {
-            assistant.keyspace = shell.session.keyspace().map(str::to_owned);
+            assistant.keyspace = shell.peer.keyspace().map(str::to_owned);
             assistant.before.clone_from(&typed);
         }
         let prompt = prompt(shell, !typed.is_empty());
@@ -299,7 +300,7 @@ impl Shell {
 }
 
 fn prompt(shell: &Shell, continued: bool) -> String {
-    let name = match shell.session.keyspace() {
+    let name = match shell.peer.keyspace() {
         Some(keyspace) => format!("helenus:{keyspace}"),
         None => "helenus".to_owned(),
     };
@@ -377,14 +378,16 @@ mod tests {
     use super::*;
     use crate::clock::VirtualClock;
     use crate::database::Database;
+    use crate::shell::{Embedded, Peer};
 
     fn assistant(before: &str) -> Assistant {
         let config = crate::config::Config {
             background: false,
             ..Default::default()
         };
+        let database = Database::in_memory(config, VirtualClock::shared(0)).unwrap();
         Assistant {
-            names: Names::new(&Database::in_memory(config, VirtualClock::shared(0)).unwrap()),
+            names: Embedded::new(&database, "").names(),
             keyspace: None,
             palette: Palette { color: true },
             before: before.to_owned(),

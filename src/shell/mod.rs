@@ -2,15 +2,15 @@
 //!
 //! ```text
 //!  terminal (interactive, complete) ─┐                      ┌─ words of its own: command, run
-//!  file, pipe, -e                   ─┴► split ─► statement ─┴─ CQL: Session ─► rows ─► print
+//!  file, pipe, -e                   ─┴► split ─► statement ─┴─ CQL: peer ─► rows ─► print
 //!                                                                     └► error ─► report, hint
 //! ```
 //!
 //! The same [`Shell`] serves a person at a terminal and a script. What differs is in its
 //! [`Settings`]: a terminal gets colours, pages and a prompt; a script gets plain text, stops at
-//! the first failing statement, and its errors name file, line and column. It speaks to the
-//! database as any other program does, through a [`Session`]; time passes by the engine's clock,
-//! so a test's `WAIT 3600` takes no time.
+//! the first failing statement, and its errors name file, line and column. Whoever runs the
+//! statements is a [`Peer`]: the database of this process, through a session as any other program
+//! has it, or a server. Time passes by the peer's clock, so a test's `WAIT 3600` takes no time.
 
 mod command;
 mod complete;
@@ -20,25 +20,27 @@ mod help;
 mod hint;
 mod interactive;
 mod output;
+mod password;
+mod peer;
 mod print;
 mod report;
 mod run;
 mod split;
 mod table;
+mod trace;
 mod value;
 mod words;
 
 pub use hint::nearest;
 pub use interactive::run_interactive;
 pub use output::{Collected, Out, is_closed as is_closed_output};
+pub use password::read_password;
+pub use peer::{Connected, Embedded, Levels, Manner, Names, Peer, Reply};
 pub use value::Palette;
 
-use crate::cql::virtual_tables::CatalogView;
+use crate::cql::result::{QueryResult, Rows};
 use crate::database::Database;
 use crate::error::{Error, ErrorKind, Result};
-use crate::schema::Catalog;
-use crate::session::Session;
-use crate::storage::Engine;
 use command::Command;
 use output::Captured;
 use report::Place;
@@ -52,6 +54,12 @@ const SOURCE_DEPTH_MAX: usize = 16;
 
 /// How many rows a page has unless told otherwise, as in cqlsh.
 const PAGE_ROWS: usize = 100;
+
+/// How many rows are fetched at once where no pages are shown.
+const FETCH_ROWS: usize = 1_000;
+
+/// The version of CQL that is spoken.
+const CQL_VERSION: &str = "3.4.7";
 
 /// How results are written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
@@ -78,8 +86,6 @@ pub struct Settings {
     pub progress: bool,
     /// How wide the screen is, in columns.
     pub width: usize,
-    /// What `SHOW HOST` tells.
-    pub host: String,
 }
 
 impl Default for Settings {
@@ -90,7 +96,6 @@ impl Default for Settings {
             terminal: false,
             progress: false,
             width: 80,
-            host: "the embedded engine".to_owned(),
         }
     }
 }
@@ -107,17 +112,18 @@ pub enum Flow {
     Exit,
 }
 
-/// A shell over a database.
+/// A shell.
 pub struct Shell {
-    database: Database,
-    session: Session,
-    catalog: Names,
+    peer: Box<dyn Peer>,
+    names: Arc<dyn Names>,
     interrupt: Arc<AtomicBool>,
     settings: Settings,
     out: Out,
     err: Out,
     capture: Option<Captured>,
     expand: bool,
+    levels: Levels,
+    tracing: bool,
     /// Rows a page, where paging is on.
     page: Option<usize>,
     more: Option<More>,
@@ -136,30 +142,6 @@ impl std::fmt::Debug for Shell {
     }
 }
 
-/// All names that statements may use, those of the system's keyspaces too.
-#[derive(Clone, Debug)]
-struct Names {
-    engine: Engine,
-    view: Arc<CatalogView>,
-}
-
-impl Names {
-    fn new(database: &Database) -> Self {
-        Self {
-            engine: database.engine().clone(),
-            view: Arc::default(),
-        }
-    }
-
-    /// The names as of now.
-    fn present(&self) -> Arc<Catalog> {
-        // Names are a help: without those of the system there are still the others.
-        self.view
-            .of(&self.engine)
-            .unwrap_or_else(|_| self.engine.catalog())
-    }
-}
-
 /// An error on its way up: told already (with its place), or not yet.
 enum Failure {
     Raw(Error),
@@ -175,12 +157,18 @@ impl From<Error> for Failure {
 impl Shell {
     /// A shell over `database` that writes results to `out` and all else to `err`.
     pub fn new(database: &Database, settings: Settings, out: Out, err: Out) -> Self {
-        let session = database.session();
+        let peer = Embedded::new(database, "the embedded engine");
+        Self::with(Box::new(peer), settings, out, err)
+    }
+
+    /// The same over any `peer`.
+    pub fn with(peer: Box<dyn Peer>, settings: Settings, out: Out, err: Out) -> Self {
         Self {
-            database: database.clone(),
-            catalog: Names::new(database),
-            interrupt: session.interrupt(),
-            session,
+            names: peer.names(),
+            interrupt: peer.interrupt(),
+            peer,
+            levels: Levels::default(),
+            tracing: false,
             page: Some(PAGE_ROWS),
             settings,
             out,
@@ -192,6 +180,11 @@ impl Shell {
             source_depth: 0,
             stdin_taken: false,
         }
+    }
+
+    /// What a person is told first: which shell this is, and to what it speaks.
+    pub fn greeting(&self) -> String {
+        format!("{}\n{}", self.peer.version(), self.peer.host())
     }
 
     /// The flag that stops the running statement when set.
@@ -207,7 +200,7 @@ impl Shell {
 
     /// Makes `keyspace` the one of unqualified names.
     pub fn use_keyspace(&mut self, keyspace: &str) -> Result<()> {
-        let catalog = self.catalog.present();
+        let catalog = self.names.present();
         let folded = keyspace.to_lowercase();
         let name = [keyspace, &folded]
             .into_iter()
@@ -217,9 +210,8 @@ impl Shell {
                 let hint = hint::hint(&error, "", &catalog, None);
                 Error { hint, ..error }
             })?;
-        self.session
-            .execute(&format!("USE \"{}\"", name.replace('"', "\"\"")), &[])?;
-        Ok(())
+        let text = format!("USE \"{}\"", name.replace('"', "\"\""));
+        self.ask(&text).map(|_| ())
     }
 
     /// Runs all statements of `script`, which `name` calls in messages, up to the first that
@@ -297,8 +289,8 @@ impl Shell {
             Failure::Raw(error) if output::is_closed(&error) => Failure::Told(error),
             Failure::Raw(error) => {
                 let message = report::report(&error, statement, place);
-                let catalog = self.catalog.present();
-                let hint = hint::hint(&error, statement, &catalog, self.session.keyspace());
+                let catalog = self.names.present();
+                let hint = hint::hint(&error, statement, &catalog, self.peer.keyspace());
                 Failure::Told(Error {
                     message,
                     hint,
@@ -309,11 +301,44 @@ impl Shell {
     }
 
     fn run_cql(&mut self, statement: &str) -> Result<Flow, Failure> {
-        let result = self.session.execute(statement, &[])?;
-        if let crate::cql::result::QueryResult::Rows(rows) = result {
-            self.print_rows(rows)?;
+        let reply = self.ask(statement)?;
+        let trace = reply.trace;
+        let printed = match reply.result {
+            QueryResult::Rows(rows) => self.print_rows(rows),
+            _ => Ok(()),
+        };
+        self.peer.end();
+        printed?;
+        if let Some(trace) = trace {
+            self.show_trace(trace)?;
         }
         Ok(Flow::Continue)
+    }
+
+    /// How statements are run at present.
+    fn manner(&self) -> Manner {
+        let shown = self.page.filter(|_| self.more.is_some());
+        Manner {
+            levels: self.levels,
+            page_rows: shown.unwrap_or(FETCH_ROWS),
+            traced: self.tracing,
+        }
+    }
+
+    /// Has a statement run, and passes on what the other end has to say about it.
+    fn ask(&mut self, statement: &str) -> Result<Reply> {
+        let manner = self.manner();
+        let reply = self.peer.run(statement, &manner)?;
+        for warning in &reply.warnings {
+            writeln!(self.err, "Warning: {warning}").map_err(|error| output::closed(&error))?;
+        }
+        Ok(reply)
+    }
+
+    /// Has a statement run that answers rows of which nothing is traced.
+    fn ask_rows(&mut self, statement: &str) -> Result<Rows> {
+        let reply = self.ask(statement)?;
+        Ok(reply.result.into_rows())
     }
 
     /// Fails if the person has pressed Ctrl-C.

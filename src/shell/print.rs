@@ -104,7 +104,12 @@ impl Shell {
 
     /// The columns' names, in the colour of the part that they play.
     fn names(&self, columns: &[ColumnSpec]) -> Vec<Cell> {
-        let catalog = self.catalog.present();
+        // Without colours nobody needs to know, and a server need not be asked.
+        if !self.result_palette().color {
+            let plain = |column: &ColumnSpec| Cell::new(&column.name, Tone::Column);
+            return columns.iter().map(plain).collect();
+        }
+        let catalog = self.names.present();
         let tone = |column: &ColumnSpec| {
             let table = catalog.table(&column.keyspace, &column.table)?;
             Some(match table.column(&column.name)?.kind {
@@ -120,7 +125,7 @@ impl Shell {
             .collect()
     }
 
-    fn result_palette(&self) -> Palette {
+    pub(super) fn result_palette(&self) -> Palette {
         if self.capture.is_some() {
             Palette { color: false }
         } else {

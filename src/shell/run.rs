@@ -2,8 +2,10 @@
 
 use crate::clock::SharedClock;
 use crate::error::{Error, Result};
+use crate::protocol::Consistency;
 use crate::shell::command::{Capture, Command, Paging};
 use crate::shell::output::Captured;
+use crate::shell::password::read_password;
 use crate::shell::words::meaning;
 use crate::shell::{Failure, Flow, PAGE_ROWS, SOURCE_DEPTH_MAX, Shell, help};
 use crate::transfer::copy::{self, CopyContext};
@@ -15,9 +17,6 @@ use std::time::Duration;
 
 /// How long WAIT sleeps before it looks again whether it was interrupted.
 const WAIT_STEP: Duration = Duration::from_millis(50);
-
-/// The version of CQL that is spoken.
-const CQL_VERSION: &str = "3.4.7";
 
 impl Shell {
     /// Runs a command that is no CQL; `text` is its whole text.
@@ -32,13 +31,18 @@ impl Shell {
             Command::Copy => self.copy(text)?,
             Command::Wait(duration) => self.wait(duration)?,
             Command::ShowVersion => {
-                let version = env!("CARGO_PKG_VERSION");
-                self.say(&format!("[helenus {version} | CQL spec {CQL_VERSION}]"))?;
+                let version = self.peer.version();
+                self.say(&version)?;
             }
             Command::ShowHost => {
-                let host = self.settings.host.clone();
-                self.say(&format!("Connected to {host}."))?;
+                let host = self.peer.host();
+                self.say(&host)?;
             }
+            Command::ShowSession(session) => self.show_session(session)?,
+            Command::Consistency(level) => self.consistency(level)?,
+            Command::SerialConsistency(level) => self.serial_consistency(level)?,
+            Command::Tracing(on) => self.set_tracing(on)?,
+            Command::Login { user, password } => self.login(&user, password)?,
             Command::Clear => {
                 if self.settings.terminal {
                     self.say("\x1b[H\x1b[2J\x1b[3J")?;
@@ -89,6 +93,43 @@ impl Shell {
             None => "Paging is off. PAGING ON changes it.".to_owned(),
         };
         self.say(&line)
+    }
+
+    fn consistency(&mut self, level: Option<Consistency>) -> Result<()> {
+        let Some(level) = level else {
+            let level = self.levels.regular;
+            return self.say(&format!("Current consistency level is {level}."));
+        };
+        self.levels.regular = level;
+        self.say(&format!("Consistency level set to {level}."))
+    }
+
+    fn serial_consistency(&mut self, level: Option<Consistency>) -> Result<()> {
+        let Some(level) = level else {
+            let level = self.levels.serial;
+            return self.say(&format!("Current serial consistency level is {level}."));
+        };
+        self.levels.serial = level;
+        self.say(&format!("Serial consistency level set to {level}."))
+    }
+
+    fn set_tracing(&mut self, on: Option<bool>) -> Result<()> {
+        let name = |on| if on { "ON" } else { "OFF" };
+        let line = match on {
+            None => format!("TRACING is {}", name(self.tracing)),
+            Some(on) if on == self.tracing => format!("TRACING is already {}", name(on)),
+            Some(on) => format!("TRACING set to {}", name(on)),
+        };
+        self.tracing = on.unwrap_or(self.tracing);
+        self.say(&line)
+    }
+
+    fn login(&mut self, user: &str, password: Option<String>) -> Result<()> {
+        let password = match password {
+            Some(password) => password,
+            None => read_password("Password: ")?,
+        };
+        self.peer.login(user, &password)
     }
 
     fn source(&mut self, name: &str) -> Result<Flow, Failure> {
@@ -166,13 +207,15 @@ impl Shell {
             .flush()
             .map_err(|error| crate::shell::output::closed(&error))?;
         let context = CopyContext {
-            keyspace: self.session.keyspace().map(str::to_owned),
+            keyspace: self.peer.keyspace().map(str::to_owned),
             stdin: None,
             stdout: writes.then(|| Box::new(self.out.clone()) as Box<dyn Write + Send>),
             progress: self.settings.progress,
             cancel: Arc::clone(&self.interrupt),
         };
-        let summary = copy::run(&self.database, text, context)?;
+        let site = self.peer.site();
+        let summary = copy::run(&*site, text, context)?;
+        drop(site);
         if writes {
             // The rows stand on standard output: nothing else may.
             writeln!(self.err, "{summary}")
@@ -186,7 +229,7 @@ impl Shell {
         self.out
             .flush()
             .map_err(|error| crate::shell::output::closed(&error))?;
-        let clock: SharedClock = self.database.engine().clock();
+        let clock: SharedClock = self.peer.clock();
         let mut left = duration;
         while !left.is_zero() {
             self.check_interrupt()?;

@@ -21,8 +21,24 @@ use crate::limits::STATEMENT_BYTES_MAX;
 
 /// The shell's own commands that end with their line, as cqlsh has it.
 const LINE_COMMANDS: &[&str] = &[
-    "HELP", "EXIT", "QUIT", "EXPAND", "PAGING", "SOURCE", "CAPTURE", "WAIT", "SHOW", "CLEAR",
-    "CLS", "HISTORY", "DESCRIBE", "DESC",
+    "HELP",
+    "EXIT",
+    "QUIT",
+    "EXPAND",
+    "PAGING",
+    "SOURCE",
+    "CAPTURE",
+    "WAIT",
+    "SHOW",
+    "CLEAR",
+    "CLS",
+    "HISTORY",
+    "DESCRIBE",
+    "DESC",
+    "CONSISTENCY",
+    "SERIAL",
+    "TRACING",
+    "LOGIN",
 ];
 
 /// No word that the splitter looks for is longer; the rest of a long word does not matter.

@@ -148,7 +148,20 @@ pub const STATEMENTS: &[&str] = &[
 
 /// Words that start a command of the shell.
 pub const COMMANDS: &[&str] = &[
-    "CAPTURE", "CLEAR", "EXIT", "EXPAND", "HELP", "HISTORY", "PAGING", "QUIT", "SHOW", "SOURCE",
+    "CAPTURE",
+    "CLEAR",
+    "CONSISTENCY",
+    "EXIT",
+    "EXPAND",
+    "HELP",
+    "HISTORY",
+    "LOGIN",
+    "PAGING",
+    "QUIT",
+    "SERIAL",
+    "SHOW",
+    "SOURCE",
+    "TRACING",
     "WAIT",
 ];
 

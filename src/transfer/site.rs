@@ -8,6 +8,7 @@ use crate::clock::SharedClock;
 use crate::cql::result::Rows;
 use crate::database::Database;
 use crate::error::Result;
+use crate::remote::Remote;
 use crate::schema::{Column, Table};
 use crate::source::{RowSink, TableSource, WriteOptions};
 use crate::transfer::counters::CounterSink;
@@ -75,5 +76,39 @@ impl Site for Database {
 
     fn is_atomic(&self) -> bool {
         true
+    }
+}
+
+/// How many scans of a server run side by side.
+const REMOTE_SCANNERS: usize = 4;
+
+impl Site for Remote {
+    fn tables(&self) -> &dyn TableSource {
+        self
+    }
+
+    fn clock(&self) -> SharedClock {
+        Remote::clock(self)
+    }
+
+    fn counters(
+        &self,
+        table: &Arc<Table>,
+        columns: &[Column],
+        options: &WriteOptions,
+    ) -> Result<Box<dyn RowSink>> {
+        Remote::counters(self, table, columns, options)
+    }
+
+    fn query(&self, keyspace: Option<&str>, text: &str) -> Result<Rows> {
+        Remote::query(self, keyspace, text)
+    }
+
+    fn scanners(&self) -> usize {
+        REMOTE_SCANNERS
+    }
+
+    fn is_atomic(&self) -> bool {
+        false
     }
 }
