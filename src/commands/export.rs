@@ -114,7 +114,7 @@ pub fn run(args: &Args, (selection, output): (Selection, Output)) -> Result<()> 
     match args.place.server()? {
         Some(remote) => told(&export(&remote, options)?),
         None => {
-            let database = args.place.open_existing()?;
+            let database = args.place.data.open_existing()?;
             told(&export(&database, options)?)?;
             database.close()
         }

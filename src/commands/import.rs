@@ -99,7 +99,7 @@ pub fn run(args: &Args) -> Result<()> {
     match args.place.server()? {
         Some(remote) => told(&import(&remote, options)?),
         None => {
-            let database = args.place.open_existing()?;
+            let database = args.place.data.open_existing()?;
             told(&import(&database, options)?)?;
             database.close()
         }

@@ -13,10 +13,12 @@ mod serve;
 mod place;
 mod shell;
 
-use crate::error::{Error, Result};
+use crate::database::Database;
+use crate::error::{Error, ErrorKind, Result};
 use clap::error::ErrorKind as UsageError;
 use clap::{Args as _, CommandFactory, FromArgMatches, Parser, Subcommand};
 use std::io::{IsTerminal, Write};
+use std::path::PathBuf;
 use std::process::ExitCode;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
@@ -58,6 +60,42 @@ enum Command {
     Admin(admin::Args),
     Inspect(inspect::Args),
     Check(check::Args),
+}
+
+/// The database that a command works on.
+#[derive(Debug, clap::Args)]
+struct DataDir {
+    /// The directory of the database; the shell creates it if absent
+    #[arg(long, value_name = "DIR", default_value = DATA_DIR)]
+    data_dir: PathBuf,
+}
+
+impl DataDir {
+    /// Opens a database that has to be there: an empty one has no table to work on.
+    fn open_existing(&self) -> Result<Database> {
+        let empty = match std::fs::read_dir(&self.data_dir) {
+            Ok(mut entries) => entries.next().is_none(),
+            Err(error) => error.kind() == std::io::ErrorKind::NotFound,
+        };
+        if empty {
+            let message = format!("{}: there is no database here", self.data_dir.display());
+            return Err(Error::invalid(message).with_hint(
+                "Name its directory with --data-dir, or make it with `helenus shell`.",
+            ));
+        }
+        self.open()
+    }
+
+    /// Opens the database of the directory, which is created if absent.
+    fn open(&self) -> Result<Database> {
+        Database::open(&self.data_dir).map_err(|error| match error.kind {
+            ErrorKind::Locked => error.with_hint(
+                "If a server has it open, work through it with --connect; otherwise stop the \
+                 other process, or name another directory with --data-dir.",
+            ),
+            _ => error,
+        })
+    }
 }
 
 /// Runs the command that the process was started with.

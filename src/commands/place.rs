@@ -1,12 +1,10 @@
 //! The database that a command works on: one of its own process, or a server.
 
 use crate::clock::SystemClock;
-use crate::commands::DATA_DIR;
-use crate::database::Database;
-use crate::error::{Error, ErrorKind, Result};
+use crate::commands::DataDir;
+use crate::error::Result;
 use crate::remote::{Address, Remote, RemoteOptions};
 use crate::shell::read_password;
-use std::path::PathBuf;
 use std::time::Duration;
 
 /// Holds the password of --user, so that it need not stand on the command line.
@@ -15,12 +13,11 @@ const PASSWORD_VARIABLE: &str = "HELENUS_PASSWORD";
 /// Where the database is.
 #[derive(Debug, clap::Args)]
 pub struct Place {
-    /// The directory of the database; the shell creates it if absent
-    #[arg(long, value_name = "DIR", default_value = DATA_DIR, conflicts_with = "connect")]
-    pub data_dir: PathBuf,
+    #[command(flatten)]
+    pub data: DataDir,
 
     /// Work through a server: HOST, HOST:PORT or [IPV6]:PORT; the port is 9042 unless given
-    #[arg(long, value_name = "HOST[:PORT]")]
+    #[arg(long, value_name = "HOST[:PORT]", conflicts_with = "data_dir")]
     connect: Option<Address>,
 
     /// The role to log in as; its password is asked for unless it is given
@@ -76,32 +73,6 @@ impl Place {
             options.login = Some((user.clone(), password));
         }
         Remote::connect(options, SystemClock::shared()).map(Some)
-    }
-
-    /// Opens a database that has to be there: an empty one has no table to work on.
-    pub fn open_existing(&self) -> Result<Database> {
-        let empty = match std::fs::read_dir(&self.data_dir) {
-            Ok(mut entries) => entries.next().is_none(),
-            Err(error) => error.kind() == std::io::ErrorKind::NotFound,
-        };
-        if empty {
-            let message = format!("{}: there is no database here", self.data_dir.display());
-            return Err(Error::invalid(message).with_hint(
-                "Name its directory with --data-dir, or make it with `helenus shell`.",
-            ));
-        }
-        self.open()
-    }
-
-    /// Opens the database of the directory, which is created if absent.
-    pub fn open(&self) -> Result<Database> {
-        Database::open(&self.data_dir).map_err(|error| match error.kind {
-            ErrorKind::Locked => error.with_hint(
-                "If a server has it open, work through it with --connect; otherwise stop the \
-                 other process, or name another directory with --data-dir.",
-            ),
-            _ => error,
-        })
     }
 }
 

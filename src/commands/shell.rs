@@ -73,8 +73,11 @@ pub fn run(args: &Args, matches: Option<&ArgMatches>) -> Result<()> {
     let peer: Box<dyn Peer> = match args.place.server()? {
         Some(remote) => Box::new(Connected::new(remote)),
         None => {
-            let opened = database.insert(args.place.open()?);
-            let host = format!("the embedded engine in {}", args.place.data_dir.display());
+            let opened = database.insert(args.place.data.open()?);
+            let host = format!(
+                "the embedded engine in {}",
+                args.place.data.data_dir.display()
+            );
             Box::new(Embedded::new(opened, &host))
         }
     };
