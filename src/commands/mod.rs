@@ -9,8 +9,8 @@ mod check;
 mod export;
 mod import;
 mod inspect;
-mod serve;
 mod place;
+mod serve;
 mod shell;
 
 use crate::database::Database;
