@@ -2,6 +2,8 @@
 
 use crate::database::Database;
 use crate::error::{Error, Result};
+use crate::protocol::response::StatusChange;
+use crate::server::events;
 use crate::server::listener::Listener;
 use crate::server::metrics::Metrics;
 use crate::server::options::ServerOptions;
@@ -77,6 +79,7 @@ impl Control {
         let mut listener = self.listener.lock().await;
         if let Some(listener) = listener.take() {
             listener.close().await;
+            self.tell_status(StatusChange::Down);
         }
         self.close_connections(self.state.options.drain_timeout)
             .await;
@@ -95,8 +98,17 @@ impl Control {
             let known = self.state.cql_address();
             let address = known.unwrap_or(self.state.options.listen);
             *listener = Some(Listener::open(address, &self.state)?);
+            self.tell_status(StatusChange::Up);
         }
         Ok(())
+    }
+
+    /// Tells those who registered for it that this node answers, or does not any more.
+    fn tell_status(&self, change: StatusChange) {
+        let facts = self.state.database.virtual_tables().node_facts();
+        let node = SocketAddr::new(facts.rpc_address, facts.rpc_port);
+        let event = events::status(change, node);
+        events::broadcast(&self.state.peers, &self.state.metrics, &event);
     }
 
     /// Stops serving clients and writes all memtables to disk, so that the next start has nothing

@@ -3,6 +3,7 @@
 use crate::error::{Error, Result};
 use crate::server::connection;
 use crate::server::state::State;
+use crate::server::views;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
@@ -40,6 +41,8 @@ impl Listener {
             .local_addr()
             .map_err(|error| Error::io(&address.to_string(), "listen", &error))?;
         state.set_cql_address(bound);
+        let name = state.options.cluster_name.as_deref();
+        views::announce(state.database.virtual_tables(), bound, name);
         let task = tokio::spawn(accept(listener, Arc::clone(state)));
         Ok(Self { task })
     }
@@ -68,6 +71,9 @@ async fn accept(listener: TcpListener, state: Arc<State>) {
             Ok(local_address) => local_address,
             Err(_) => continue,
         };
+        if state.options.listen.ip().is_unspecified() {
+            views::reached_at(state.database.virtual_tables(), local_address.ip());
+        }
         state.metrics.connections_accepted.increment();
         match state.peers.admit(address, local_address, now_micros) {
             Ok(peer) => {

@@ -16,6 +16,7 @@ pub mod reply;
 pub mod settings;
 pub mod state;
 pub mod timer;
+pub mod views;
 pub mod workers;
 
 use crate::database::Database;
@@ -56,6 +57,7 @@ impl Server {
             .engine()
             .on_sync(Arc::new(move || waiters.wake()));
         runtime.spawn(timer::run(Arc::downgrade(&state)));
+        views::register(&state);
         runtime.block_on(control.enable_binary())?;
         Ok(Self {
             runtime,
@@ -83,6 +85,8 @@ impl Server {
     /// Finishes what was accepted, and closes the ports and the database.
     pub fn stop(self) -> Result<()> {
         self.runtime.block_on(self.control.disable_binary());
+        self.state.workers.stop();
+        views::unregister(&self.state);
         self.runtime.shutdown_background();
         self.state.database.close()
     }
