@@ -3,9 +3,9 @@
 //! **A write** is a [`Mutation`](mutation::Mutation). [`Engine::apply`] validates it, merges what
 //! it says twice, and encodes it once (`record`). The commit log appends the record and so gives
 //! it its position (`commitlog`); the memtables get a copy (`memtable`); the call returns when the
-//! log is synced that far. [`Engine::submit`] returns at once, with a ticket for that position. What
-//! must read before it writes does so in
-//! [`Engine::read_modify_write`], under the locks of its partitions, and sees what is appended.
+//! log is synced that far ([`Engine::submit`] returns at once, with a ticket for that position).
+//! What must read before it writes does so in [`Engine::read_modify_write`], under the locks of its
+//! partitions, and sees what is appended.
 //!
 //! **A flush** sets memtables aside at a position, writes an SSTable a table (`sstable`), and adds
 //! them in one edit of the manifest (`manifest`), which also says how far replay may skip.

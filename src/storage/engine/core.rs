@@ -19,7 +19,7 @@ use crate::storage::meta::FileMeta;
 use crate::storage::table::{FileShared, State, TableState};
 use std::fmt::Debug;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock, RwLockWriteGuard};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, RwLock, RwLockWriteGuard};
 use uuid::Uuid;
 
 /// What all parts of the engine share.
@@ -68,7 +68,7 @@ pub struct Inner {
 #[derive(Default)]
 pub struct Trouble {
     /// A failure after which only a restart helps: what is on disk is no longer certain.
-    fatal: Mutex<Option<Error>>,
+    fatal: OnceLock<Error>,
     /// The last failure of a flush, cleared by the next success.
     passing: Mutex<Option<Error>>,
 }
@@ -80,11 +80,11 @@ fn held<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 impl Trouble {
     /// Takes note of a failure while writing files.
     pub fn note(&self, error: &Error) {
-        let slot = match error.kind {
-            ErrorKind::Io => &self.fatal,
-            _ => &self.passing,
-        };
-        held(slot).get_or_insert_with(|| error.clone());
+        if error.kind == ErrorKind::Io {
+            self.fatal.get_or_init(|| error.clone());
+        } else {
+            held(&self.passing).get_or_insert_with(|| error.clone());
+        }
     }
 
     /// The last try succeeded.
@@ -94,7 +94,7 @@ impl Trouble {
 
     /// The failure after which only a restart helps.
     pub fn fatal(&self) -> Option<Error> {
-        held(&self.fatal).clone()
+        self.fatal.get().cloned()
     }
 
     /// The failure that may pass.

@@ -1,6 +1,6 @@
 //! Changes of the schema, and TRUNCATE.
 
-use crate::error::Result;
+use crate::error::{ErrorKind, Result};
 use crate::schema::{Catalog, SchemaChange, TableId};
 use crate::storage::blocking;
 use crate::storage::engine::core::Inner;
@@ -83,10 +83,15 @@ impl Inner {
             let _committing = self.commit();
             let _gate = self.shut_gate();
             let before = self.table(id)?;
-            // Not synced that far: on a full disk that would fail, and TRUNCATE makes room. What a
-            // crash takes back is gone anyway, and its positions are not given out again, since
-            // the manifest takes a truncation's position for a floor of them.
             let position = self.log.appended();
+            // A crash shall not take back what came before and leave this. But TRUNCATE makes room
+            // on a full disk, where the log can't be written: then nothing that was acknowledged
+            // is at stake (but in periodic mode, which promises less). The positions that a crash
+            // takes back are not given out again: a truncation's position is a floor of them.
+            match self.log.sync_through(position) {
+                Err(error) if error.kind != ErrorKind::DiskFull => return Err(error),
+                _ => {}
+            }
             self.edit(&[Edit::Truncated {
                 table: id,
                 sequence: position,
