@@ -105,6 +105,10 @@ impl Request {
             serde_json::from_slice(body)
                 .map_err(|error| Error::invalid(format!("{name}: the body is no JSON: {error}")))?
         };
+        if !arguments.is_object() {
+            let message = format!("{name}: the arguments are a JSON object");
+            return Err(Error::invalid(message));
+        }
         let request = Value::Object([(name.to_owned(), arguments)].into_iter().collect());
         serde_json::from_value(request).map_err(|error| Error::invalid(format!("{name}: {error}")))
     }

@@ -19,6 +19,9 @@
 mod guard;
 mod page;
 
+#[cfg(test)]
+mod tests;
+
 pub use page::metrics_page;
 
 use crate::error::{Error, ErrorKind, Result};

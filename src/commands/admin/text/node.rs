@@ -177,19 +177,15 @@ fn ring(node: &Node) -> String {
     let title = format!("Datacenter: {}", node.data_center);
     let up = if node.binary { "Up" } else { "Down" };
     let load = file_size(node.load_bytes);
-    let mut text = format!("\n{title}\n{}\n", "=".repeat(10));
-    let mut line = |cells: [&str; 7]| {
+    let line = |cells: [&str; 7]| {
         let [address, rack, status, state, load, owns, token] = cells;
-        let _ = writeln!(
-            text,
-            "{address:<17}{rack:<12}{status:<7}{state:<8}{load:<16}{owns:<20}{token:<44}"
-        );
+        format!("{address:<17}{rack:<12}{status:<7}{state:<8}{load:<16}{owns:<20}{token:<44}\n")
     };
-    line([
+    let titles = [
         "Address", "Rack", "Status", "State", "Load", "Owns", "Token",
-    ]);
-    line([""; 7]);
-    line([
+    ];
+    let titles = line(titles);
+    let own = [
         &node.address,
         &node.rack,
         up,
@@ -197,9 +193,8 @@ fn ring(node: &Node) -> String {
         &load,
         "100.00%",
         &node.token,
-    ]);
-    text.push('\n');
-    text
+    ];
+    format!("\n{title}\n==========\n{titles}\n{}\n", line(own))
 }
 
 fn gossip(node: &Node) -> String {
