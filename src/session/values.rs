@@ -9,6 +9,7 @@ use crate::error::{Error, Result};
 use crate::session::request::Values;
 use crate::types::{Type, Value};
 use bytes::Bytes;
+use std::borrow::Cow;
 
 fn amount() -> Error {
     Error::invalid("Invalid amount of bind variables")
@@ -21,9 +22,10 @@ pub fn slots(variables: &[ColumnSpec], values: Values) -> Result<Vec<Slot>> {
             if variables.len() != slots.len() {
                 return Err(amount());
             }
-            for (variable, slot) in variables.iter().zip(&slots) {
+            let mut slots = slots;
+            for (variable, slot) in variables.iter().zip(&mut slots) {
                 if let Slot::Bytes(bytes) = slot {
-                    variable.ty.validate(bytes)?;
+                    checked(&variable.ty, bytes)?;
                 }
             }
             Ok(slots)
@@ -70,8 +72,9 @@ fn encoded<'v>(
             BindValue::Null | BindValue::Value(Value::Null) => Slot::Null,
             BindValue::Unset => Slot::Unset,
             BindValue::Bytes(bytes) => {
-                variable.ty.validate(bytes)?;
-                Slot::Bytes(bytes.clone())
+                let mut bytes = bytes.clone();
+                checked(&variable.ty, &mut bytes)?;
+                Slot::Bytes(bytes)
             }
             BindValue::Value(value) => {
                 encode(&variable.ty, value, &mut buffer)?;
@@ -88,6 +91,15 @@ fn encoded<'v>(
         }
     }
     Ok(slots)
+}
+
+/// Checks wire bytes, and puts the sets and maps within them in order.
+fn checked(ty: &Type, bytes: &mut Bytes) -> Result<()> {
+    ty.validate(bytes)?;
+    if let Cow::Owned(ordered) = ty.normalize(bytes)? {
+        *bytes = Bytes::from(ordered);
+    }
+    Ok(())
 }
 
 fn encode(ty: &Type, value: &Value, out: &mut Vec<u8>) -> Result<()> {

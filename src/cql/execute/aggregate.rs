@@ -6,7 +6,7 @@
 use crate::cql::execute::paging::Place;
 use crate::cql::execute::scan::Scan;
 use crate::cql::execute::select::Progress;
-use crate::cql::execute::view::{PartitionValues, RowView};
+use crate::cql::execute::view::{Clustering, PartitionValues, RowView};
 use crate::cql::functions::Accumulator;
 use crate::cql::plan::{AggregatePlan, Selected};
 use crate::cql::result::{RowSource, RowValues};
@@ -45,7 +45,7 @@ struct First {
     partition: Option<PartitionValues>,
     static_row: Option<Row>,
     row: Option<Row>,
-    clustering: Vec<Option<Bytes>>,
+    clustering: Clustering,
     now_seconds: i64,
 }
 
@@ -58,7 +58,7 @@ impl First {
             partition: view.partition.cloned(),
             static_row: view.static_row.cloned(),
             row: view.row.cloned(),
-            clustering: view.clustering.to_vec(),
+            clustering: view.clustering.clone(),
             now_seconds: view.now_seconds,
         }
     }
@@ -68,7 +68,7 @@ impl First {
             partition: None,
             static_row: None,
             row: None,
-            clustering: Vec::new(),
+            clustering: Clustering::NONE,
             now_seconds,
         }
     }
@@ -182,7 +182,7 @@ impl Groups {
                 (State::Function(accumulator), [Selected::Column(column)])
                     if !column.ty.is_multi_cell() && column.ty != crate::types::Type::Counter =>
                 {
-                    let value = view.simple(column).map(|bytes| &**bytes);
+                    let value = view.simple(column);
                     accumulator.add(&[value])?;
                 }
                 (State::Function(accumulator), arguments) => {

@@ -8,7 +8,7 @@ use crate::cql::execute::Execution;
 use crate::cql::execute::aggregate::State;
 use crate::cql::execute::filter::BoundFilter;
 use crate::cql::execute::keys;
-use crate::cql::execute::view::RowView;
+use crate::cql::execute::view::{Clustering, RowView};
 use crate::cql::plan::{ColumnRef, FilterLeft, PartitionPlan, SelectPlan, Selected};
 use crate::cql::result::{RowSource, RowValues};
 use crate::error::{Error, ErrorKind, Result};
@@ -121,7 +121,7 @@ impl RowSource for Columnar {
             partition: None,
             static_row: None,
             row: None,
-            clustering: &[],
+            clustering: &Clustering::NONE,
             now_seconds: 0,
         };
         let context = self.execution.context();

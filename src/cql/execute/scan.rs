@@ -6,7 +6,7 @@ use crate::cql::execute::filter::BoundFilter;
 use crate::cql::execute::items::Items;
 use crate::cql::execute::keys;
 use crate::cql::execute::paging::Place;
-use crate::cql::execute::view::{PartitionValues, RowView, clustering_values};
+use crate::cql::execute::view::{Clustering, PartitionValues, RowView};
 use crate::cql::plan::{PartitionPlan, SelectPlan, Slot, Term};
 use crate::cql::result::RowValues;
 use crate::error::{Error, ErrorKind, Result};
@@ -14,7 +14,6 @@ use crate::storage::Engine;
 use crate::storage::read::{Partitions, Projection, ReadCommand, ReadItem};
 use crate::storage::row::{PartitionKey, Row};
 use crate::types::Type;
-use bytes::Bytes;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
@@ -63,7 +62,7 @@ pub struct Scan {
     /// A partition that was seen before the static row of the one before it was handed out.
     ahead: Option<ReadItem>,
     row: Option<Row>,
-    clustering: Vec<Option<Bytes>>,
+    clustering: Clustering,
     now_seconds: i64,
     ended: bool,
 }
@@ -106,7 +105,7 @@ impl Scan {
             partition: None,
             ahead: None,
             row: None,
-            clustering: Vec::new(),
+            clustering: Clustering::NONE,
             now_seconds,
             ended: false,
             execution,
@@ -214,7 +213,7 @@ impl Scan {
             return Ok(false);
         }
         if self.plan.needs_clustering {
-            self.clustering = clustering_values(&row, &self.clustering_types)?;
+            self.clustering.set(&row, &self.clustering_types)?;
         }
         self.row = Some(row);
         if !self.passes(&self.row_filters)? {

@@ -33,28 +33,78 @@ impl PartitionValues {
     }
 }
 
-/// A row's clustering values.
-pub fn clustering_values(row: &Row, types: &[(Type, bool)]) -> Result<Vec<Option<Bytes>>> {
-    let Some(original) = &row.original else {
-        let values = key::decode_clustering(types, &row.clustering)?;
-        return Ok(values.into_iter().map(|v| v.map(Bytes::from)).collect());
+/// A row's clustering values, in a buffer that serves one row after the other.
+#[derive(Clone, Debug, Default)]
+pub struct Clustering {
+    bytes: Vec<u8>,
+    /// Where each value lies; none is null.
+    values: Vec<Option<(usize, usize)>>,
+}
+
+impl Clustering {
+    /// No values.
+    pub const NONE: Self = Self {
+        bytes: Vec::new(),
+        values: Vec::new(),
     };
-    let short = || Error::internal("a clustering's original is short");
-    let mut rest = original.clone();
-    let mut values = Vec::with_capacity(types.len());
-    for _ in types {
-        let length = rest.first_chunk::<2>().ok_or_else(short)?;
-        let length = u16::from_be_bytes(*length);
-        rest = rest.slice(2..);
-        if length == u16::MAX {
-            values.push(None);
-        } else if rest.len() < usize::from(length) {
-            return Err(short());
-        } else {
-            values.push(Some(rest.split_to(usize::from(length))));
+
+    /// Forgets the values.
+    pub fn clear(&mut self) {
+        self.bytes.clear();
+        self.values.clear();
+    }
+
+    /// The value of the column at this position.
+    pub fn get(&self, at: usize) -> Option<&[u8]> {
+        let (start, end) = (*self.values.get(at)?)?;
+        self.bytes.get(start..end)
+    }
+
+    /// Takes the values of `row`.
+    pub fn set(&mut self, row: &Row, types: &[(Type, bool)]) -> Result<()> {
+        self.clear();
+        match &row.original {
+            None => self.decode(&row.clustering, types),
+            Some(original) => self.split(original, types.len()),
         }
     }
-    Ok(values)
+
+    fn decode(&mut self, mut rest: &[u8], types: &[(Type, bool)]) -> Result<()> {
+        let short = || Error::internal("a clustering is short");
+        for (ty, descending) in types {
+            let start = self.bytes.len();
+            let (present, used) = key::decode_component_to(ty, *descending, rest, &mut self.bytes)?;
+            rest = rest.get(used..).ok_or_else(short)?;
+            let value = present.then_some((start, self.bytes.len()));
+            self.values.push(value);
+        }
+        match rest {
+            [key::TERMINATOR] => Ok(()),
+            _ => Err(short()),
+        }
+    }
+
+    fn split(&mut self, original: &[u8], count: usize) -> Result<()> {
+        let short = || Error::internal("a clustering's original is short");
+        self.bytes.extend_from_slice(original);
+        let mut at = 0;
+        for _ in 0..count {
+            let rest = self.bytes.get(at..).unwrap_or_default();
+            let length = u16::from_be_bytes(*rest.first_chunk::<2>().ok_or_else(short)?);
+            at += 2;
+            if length == u16::MAX {
+                self.values.push(None);
+                continue;
+            }
+            let end = at + usize::from(length);
+            if end > self.bytes.len() {
+                return Err(short());
+            }
+            self.values.push(Some((at, end)));
+            at = end;
+        }
+        Ok(())
+    }
 }
 
 /// A row, or a partition's static content alone.
@@ -67,7 +117,7 @@ pub struct RowView<'a> {
     /// The row; none where there is only static content.
     pub row: Option<&'a Row>,
     /// The row's clustering values, if they are needed.
-    pub clustering: &'a [Option<Bytes>],
+    pub clustering: &'a Clustering,
     /// The moment of the read, in seconds since 1970.
     pub now_seconds: i64,
 }
@@ -82,10 +132,18 @@ impl RowView<'_> {
     }
 
     /// The value of a column that is no multi-cell one, where it is at hand.
-    pub fn simple(&self, column: &ColumnRef) -> Option<&Bytes> {
+    pub fn simple(&self, column: &ColumnRef) -> Option<&[u8]> {
+        match column.kind {
+            ColumnKind::Clustering => self.clustering.get(column.position),
+            _ => self.kept(column).map(|bytes| &**bytes),
+        }
+    }
+
+    /// The value of a column that is neither a multi-cell nor a clustering one.
+    fn kept(&self, column: &ColumnRef) -> Option<&Bytes> {
         match column.kind {
             ColumnKind::PartitionKey => self.partition?.values.get(column.position),
-            ColumnKind::Clustering => self.clustering.get(column.position)?.as_ref(),
+            ColumnKind::Clustering => None,
             ColumnKind::Static | ColumnKind::Regular => match self.data(column)? {
                 ColumnData::Simple(cell) => Some(&cell.value),
                 ColumnData::Complex { .. } => None,
@@ -101,7 +159,10 @@ impl RowView<'_> {
         } {
             return collection_value(&column.ty, cells);
         }
-        Ok(self.simple(column).map(|bytes| {
+        if column.kind == ColumnKind::Clustering {
+            return Ok(self.simple(column).map(Bytes::copy_from_slice));
+        }
+        Ok(self.kept(column).map(|bytes| {
             // Behind a counter's count stands its clock.
             match column.ty == Type::Counter && bytes.len() > 8 {
                 true => bytes.slice(..8),

@@ -40,7 +40,7 @@ use crate::error::{Error, Result};
 use crate::types::Type;
 use crate::types::compare::{DOUBLE_NAN, FLOAT_NAN};
 use crate::types::number::minimal;
-use part::{Source, decode_value, encode_value, escape, unescape};
+use part::{Source, decode_value, decode_value_to, encode_value, escape, unescape};
 
 /// Ends a row's clustering, and a sequence within a value.
 pub const TERMINATOR: u8 = 0x38;
@@ -171,13 +171,26 @@ pub fn decode_component(
     descending: bool,
     bytes: &[u8],
 ) -> Result<(Option<Vec<u8>>, usize)> {
+    let mut value = Vec::new();
+    let (present, used) = decode_component_to(ty, descending, bytes, &mut value)?;
+    Ok((present.then_some(value), used))
+}
+
+/// Reads what [`encode_component`] appended, and appends the value to `out`: whether there is one
+/// (it is null otherwise), and how many bytes it took.
+pub fn decode_component_to(
+    ty: &Type,
+    descending: bool,
+    bytes: &[u8],
+    out: &mut Vec<u8>,
+) -> Result<(bool, usize)> {
     match bytes.split_first() {
-        Some((&NEXT_NULL, _)) => Ok((None, 1)),
-        Some((&(NEXT_EMPTY | NEXT_EMPTY_DESCENDING), _)) => Ok((Some(Vec::new()), 1)),
+        Some((&NEXT_NULL, _)) => Ok((false, 1)),
+        Some((&(NEXT_EMPTY | NEXT_EMPTY_DESCENDING), _)) => Ok((true, 1)),
         Some((&NEXT, rest)) => {
             let mut source = Source::new(rest, descending);
-            let value = decode_value(ty, &mut source)?;
-            Ok((Some(value), 1 + source.used()))
+            decode_value_to(ty, &mut source, out)?;
+            Ok((true, 1 + source.used()))
         }
         _ => Err(damaged()),
     }

@@ -203,19 +203,25 @@ fn encode_part(ty: &Type, part: Option<&[u8]>, out: &mut Vec<u8>) -> Result<()> 
 /// Reads a value that [`encode_value`] wrote.
 pub(super) fn decode_value(ty: &Type, source: &mut Source<'_>) -> Result<Vec<u8>> {
     let mut out = Vec::new();
+    decode_value_to(ty, source, &mut out)?;
+    Ok(out)
+}
+
+/// Reads a value that [`encode_value`] wrote, and appends it.
+pub(super) fn decode_value_to(ty: &Type, source: &mut Source<'_>, out: &mut Vec<u8>) -> Result<()> {
     match ty {
         Type::Ascii | Type::Text | Type::Blob | Type::Inet | Type::Duration => {
-            unescape(source, &mut out)?;
+            unescape(source, out)?;
         }
-        Type::TinyInt => sign_flipped(source.array::<1>()?, &mut out),
-        Type::SmallInt => sign_flipped(source.array::<2>()?, &mut out),
-        Type::Int => sign_flipped(source.array::<4>()?, &mut out),
+        Type::TinyInt => sign_flipped(source.array::<1>()?, out),
+        Type::SmallInt => sign_flipped(source.array::<2>()?, out),
+        Type::Int => sign_flipped(source.array::<4>()?, out),
         Type::BigInt | Type::Counter | Type::Timestamp => {
-            sign_flipped(source.array::<8>()?, &mut out);
+            sign_flipped(source.array::<8>()?, out);
         }
-        Type::Boolean => source.take(1, &mut out)?,
-        Type::Date => source.take(4, &mut out)?,
-        Type::Time => source.take(8, &mut out)?,
+        Type::Boolean => source.take(1, out)?,
+        Type::Date => source.take(4, out)?,
+        Type::Time => source.take(8, out)?,
         Type::Float => {
             let rank = u32::from_be_bytes(source.array()?);
             let bits = if rank >> 31 == 1 {
@@ -237,7 +243,7 @@ pub(super) fn decode_value(ty: &Type, source: &mut Source<'_>) -> Result<Vec<u8>
         Type::Uuid => {
             let high = uuid_high_from_rank(u64::from_be_bytes(source.array()?));
             out.extend_from_slice(&high.to_be_bytes());
-            source.take(8, &mut out)?;
+            source.take(8, out)?;
         }
         Type::TimeUuid => {
             let high = time_last(u64::from_be_bytes(source.array()?));
@@ -245,11 +251,11 @@ pub(super) fn decode_value(ty: &Type, source: &mut Source<'_>) -> Result<Vec<u8>
             let low = u64::from_be_bytes(source.array()?) ^ 0x8080_8080_8080_8080;
             out.extend_from_slice(&low.to_be_bytes());
         }
-        Type::VarInt => decimal::decode_varint(source, &mut out)?,
-        Type::Decimal => decimal::decode_decimal(source, &mut out)?,
-        _ => return decode_compound(ty, source),
+        Type::VarInt => decimal::decode_varint(source, out)?,
+        Type::Decimal => decimal::decode_decimal(source, out)?,
+        _ => out.extend_from_slice(&decode_compound(ty, source)?),
     }
-    Ok(out)
+    Ok(())
 }
 
 fn decode_compound(ty: &Type, source: &mut Source<'_>) -> Result<Vec<u8>> {
