@@ -7,7 +7,13 @@
 //! | `hostile` | does any input make it panic, hang or take memory? Also replays `corpus/` |
 #![expect(clippy::unwrap_used, reason = "a failure here is the test's")]
 
+#[path = "protocol/corpus.rs"]
+mod corpus;
 #[path = "protocol/generate.rs"]
 mod generate;
+#[path = "protocol/hostile.rs"]
+mod hostile;
+#[path = "protocol/oracle.rs"]
+mod oracle;
 #[path = "protocol/roundtrip.rs"]
 mod roundtrip;

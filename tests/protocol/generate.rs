@@ -16,8 +16,19 @@ use proptest::collection::vec;
 use proptest::option;
 use proptest::prelude::*;
 use proptest::sample::select;
+use proptest::test_runner::RngSeed;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::sync::Arc;
+
+/// So many cases, the same in each run.
+pub fn config(cases: u32) -> ProptestConfig {
+    ProptestConfig {
+        cases,
+        rng_seed: RngSeed::Fixed(u64::from(cases)),
+        failure_persistence: None,
+        ..ProptestConfig::default()
+    }
+}
 
 pub fn version() -> impl Strategy<Value = Version> {
     select(Version::ALL.to_vec())
@@ -25,6 +36,12 @@ pub fn version() -> impl Strategy<Value = Version> {
 
 fn text() -> impl Strategy<Value = String> {
     "[a-zA-Z0-9_ é€]{0,12}"
+}
+
+/// The same with names that are unique, for those who read them into a map.
+fn numbered<T>(named: Vec<(String, T)>) -> Vec<(String, T)> {
+    let number = |(at, (name, value))| (format!("{at}{name}"), value);
+    named.into_iter().enumerate().map(number).collect()
 }
 
 fn bytes() -> impl Strategy<Value = Bytes> {
@@ -121,7 +138,9 @@ pub fn request(version: Version) -> BoxedStrategy<Request> {
     let newest = version >= Version::V5;
     let parameters = || parameters(version, values(version).boxed());
     prop_oneof![
-        vec((text(), text()), 0..5).prop_map(|options| Request::Startup { options }),
+        vec((text(), text()), 0..5).prop_map(|options| Request::Startup {
+            options: numbered(options)
+        }),
         Just(Request::Options),
         (text(), parameters()).prop_map(|(text, parameters)| Request::Query {
             text: text.as_str().into(),
@@ -450,7 +469,7 @@ pub fn response(version: Version) -> BoxedStrategy<Response> {
         1 => Just(Response::Ready),
         1 => text().prop_map(|authenticator| Response::Authenticate { authenticator }),
         1 => vec((text(), vec(text(), 0..3)), 0..3)
-            .prop_map(|options| Response::Supported { options }),
+            .prop_map(|options| Response::Supported { options: numbered(options) }),
         5 => result.prop_map(Response::Result),
         2 => event().prop_map(Response::Event),
         1 => option::of(bytes()).prop_map(|token| Response::AuthChallenge { token }),

@@ -55,7 +55,7 @@ fn send(
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(400))]
+    #![proptest_config(generate::config(400))]
 
     #[test]
     fn requests((version, message) in generate::version().prop_flat_map(|version| {
@@ -93,7 +93,7 @@ proptest! {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(60))]
+    #![proptest_config(generate::config(40))]
 
     /// Bodies of any length, some much longer than a segment, arrive in pieces of any length.
     #[test]
