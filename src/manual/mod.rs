@@ -7,6 +7,7 @@
 //! | [`formats`] | who must know what stands on disk |
 //! | [`format_sstable`] | who must know it of SSTables, byte by byte |
 //! | [`cql_support`] | who brings an application from Cassandra |
+//! | [`protocol`] | who writes a client, or reads its bytes |
 //! | [`shell`] | who types statements |
 //! | [`operations`] | who runs it |
 //! | [`performance`] | who measures |
@@ -26,6 +27,9 @@ pub mod format_sstable {}
 
 #[doc = include_str!("cql_support.md")]
 pub mod cql_support {}
+
+#[doc = include_str!("protocol.md")]
+pub mod protocol {}
 
 #[doc = include_str!("shell.md")]
 pub mod shell {}

@@ -371,9 +371,16 @@ fn failures(version: Version) -> BoxedStrategy<Vec<Failure>> {
     }
 }
 
-fn error(version: Version) -> BoxedStrategy<ErrorBody> {
-    let counts = || (consistency(), any::<i32>(), any::<i32>());
-    let write_type = select(vec!["SIMPLE", "BATCH", "CAS", "COUNTER"]).prop_map(str::to_owned);
+fn counts() -> impl Strategy<Value = (Consistency, i32, i32)> {
+    (consistency(), any::<i32>(), any::<i32>())
+}
+
+fn write_type() -> impl Strategy<Value = String> {
+    select(vec!["SIMPLE", "BATCH", "CAS", "COUNTER"]).prop_map(str::to_owned)
+}
+
+/// The errors of all versions.
+fn old_error(version: Version) -> BoxedStrategy<ErrorBody> {
     let plain = select(vec![
         ErrorBody::Server,
         ErrorBody::Protocol,
@@ -386,12 +393,12 @@ fn error(version: Version) -> BoxedStrategy<ErrorBody> {
         ErrorBody::Invalid,
         ErrorBody::Config,
     ]);
-    let old = prop_oneof![
+    prop_oneof![
         4 => plain,
         1 => counts().prop_map(|(consistency, required, alive)| ErrorBody::Unavailable {
             consistency, required, alive
         }),
-        2 => (counts(), write_type.clone(), any::<u16>()).prop_map(
+        2 => (counts(), write_type(), any::<u16>()).prop_map(
             move |((consistency, received, block_for), write_type, contentions)| {
                 let tells = version >= Version::V5 && write_type == "CAS";
                 ErrorBody::WriteTimeout {
@@ -407,8 +414,13 @@ fn error(version: Version) -> BoxedStrategy<ErrorBody> {
             keyspace, table
         }),
         1 => id().prop_map(|id| ErrorBody::Unprepared { id }),
-    ];
-    let newer = prop_oneof![
+    ]
+    .boxed()
+}
+
+/// The errors that version 4 brought.
+fn newer_error(version: Version) -> BoxedStrategy<ErrorBody> {
+    prop_oneof![
         (counts(), failures(version), any::<bool>()).prop_map(
             |((consistency, received, block_for), failures, data_present)| {
                 ErrorBody::ReadFailure {
@@ -420,7 +432,7 @@ fn error(version: Version) -> BoxedStrategy<ErrorBody> {
                 }
             }
         ),
-        (counts(), failures(version), write_type).prop_map(
+        (counts(), failures(version), write_type()).prop_map(
             |((consistency, received, block_for), failures, write_type)| {
                 ErrorBody::WriteFailure {
                     consistency,
@@ -438,7 +450,12 @@ fn error(version: Version) -> BoxedStrategy<ErrorBody> {
                 arguments,
             }
         }),
-    ];
+    ]
+    .boxed()
+}
+
+fn error(version: Version) -> BoxedStrategy<ErrorBody> {
+    let (old, newer) = (old_error(version), newer_error(version));
     let newest = prop_oneof![
         Just(ErrorBody::CdcWriteFailure),
         counts().prop_map(

@@ -2,13 +2,19 @@
 
 use crate::generate;
 use bytes::BytesMut;
+use helenus::protocol::class_name::parse_class_name;
+use helenus::protocol::primitive::Reader;
 use helenus::protocol::response::ResponseMessage;
+use helenus::protocol::types::{decode_type, encode_type};
 use helenus::protocol::{
-    Compression, Decoder, Encoder, Envelope, Limits, Opcode, RequestMessage, Version,
+    Compression, Consistency, Decoder, Encoder, Envelope, ErrorBody, Limits, Opcode,
+    RequestMessage, Version,
 };
+use helenus::types::Type;
 use proptest::collection::vec;
 use proptest::prelude::*;
 use proptest::sample::select;
+use std::sync::Arc;
 
 fn compression(version: Version) -> impl Strategy<Value = Compression> {
     let mut all = vec![Compression::None, Compression::Lz4];
@@ -151,4 +157,101 @@ fn many_envelopes_share_a_segment() {
     let payload = collected.len();
     encoder.seal(&mut collected, &mut sent);
     assert_eq!(sent.len(), payload + 6 + 4);
+}
+
+/// A client that does not know a code gets the nearest that it knows.
+#[test]
+fn errors_that_old_versions_do_not_know() {
+    let consistency = Consistency::Quorum;
+    let (received, block_for) = (1, 2);
+    let cas = ErrorBody::CasWriteUnknown {
+        consistency,
+        received,
+        block_for,
+    };
+    let write_failure = ErrorBody::WriteFailure {
+        consistency,
+        received,
+        block_for,
+        failures: Vec::new(),
+        write_type: "SIMPLE".to_owned(),
+    };
+    let read_failure = ErrorBody::ReadFailure {
+        consistency,
+        received,
+        block_for,
+        failures: Vec::new(),
+        data_present: true,
+    };
+    let function = ErrorBody::FunctionFailure {
+        keyspace: "k".to_owned(),
+        function: "f".to_owned(),
+        arguments: Vec::new(),
+    };
+    for (body, codes) in [
+        (cas, [0x1100, 0x1100, 0x1700]),
+        (write_failure, [0x1100, 0x1500, 0x1500]),
+        (read_failure, [0x1200, 0x1300, 0x1300]),
+        (function, [0x2200, 0x1400, 0x1400]),
+        (ErrorBody::CdcWriteFailure, [0x2200, 0x2200, 0x1600]),
+    ] {
+        for (version, code) in Version::ALL.into_iter().zip(codes) {
+            let mut out = BytesMut::new();
+            helenus::protocol::response::error(&mut out, version, "no", &body);
+            let bytes = out.freeze();
+            let (message, read) = ErrorBody::decode(version, &mut Reader::new(&bytes)).unwrap();
+            assert_eq!((message.as_str(), read.code()), ("no", code));
+        }
+    }
+}
+
+/// Types without an option id, as Cassandra 5.0 sends them.
+#[test]
+fn custom_types() {
+    let int_list = Type::List {
+        element: Arc::new(Type::Int),
+        frozen: true,
+    };
+    let cases = [
+        (
+            Type::Vector {
+                element: Arc::new(Type::Float),
+                dimensions: 3,
+            },
+            "org.apache.cassandra.db.marshal.VectorType(\
+             org.apache.cassandra.db.marshal.FloatType , 3)",
+        ),
+        (
+            Type::Vector {
+                element: Arc::new(int_list),
+                dimensions: 2,
+            },
+            "org.apache.cassandra.db.marshal.VectorType(\
+             org.apache.cassandra.db.marshal.FrozenType(\
+             org.apache.cassandra.db.marshal.ListType(\
+             org.apache.cassandra.db.marshal.Int32Type)) , 2)",
+        ),
+        (
+            Type::Duration,
+            "org.apache.cassandra.db.marshal.DurationType",
+        ),
+    ];
+    for (ty, name) in cases {
+        let mut out = BytesMut::new();
+        encode_type(&ty, Version::V4, &mut out);
+        assert_eq!(out[..2], [0, 0]);
+        assert_eq!(out[4..], *name.as_bytes());
+        let bytes = out.freeze();
+        assert_eq!(decode_type(&mut Reader::new(&bytes)).unwrap(), ty);
+    }
+    for broken in [
+        "ListType(",
+        "VectorType(Int32Type)",
+        "UserType(k,zz)",
+        "Nope",
+        "Int32Type x",
+    ] {
+        assert!(parse_class_name(broken).is_err(), "{broken}");
+    }
+    assert!(parse_class_name(&"ListType(".repeat(100_000)).is_err());
 }

@@ -214,54 +214,78 @@ impl ErrorBody {
         }
     }
 
-    fn encode(&self, version: Version, out: &mut BytesMut) {
+    /// What the codes that tell of replicas begin with: the consistency and two counts.
+    fn replicas(&self) -> Option<(Consistency, i32, i32)> {
         match self {
             Self::Unavailable {
                 consistency,
-                required,
-                alive,
-            } => put_counts(out, *consistency, *required, *alive),
-            Self::WriteTimeout {
+                required: first,
+                alive: second,
+            }
+            | Self::WriteTimeout {
                 consistency,
-                received,
-                block_for,
+                received: first,
+                block_for: second,
+                ..
+            }
+            | Self::ReadTimeout {
+                consistency,
+                received: first,
+                block_for: second,
+                ..
+            }
+            | Self::ReadFailure {
+                consistency,
+                received: first,
+                block_for: second,
+                ..
+            }
+            | Self::WriteFailure {
+                consistency,
+                received: first,
+                block_for: second,
+                ..
+            }
+            | Self::CasWriteUnknown {
+                consistency,
+                received: first,
+                block_for: second,
+            } => Some((*consistency, *first, *second)),
+            _ => None,
+        }
+    }
+
+    fn encode(&self, version: Version, out: &mut BytesMut) {
+        if let Some((consistency, first, second)) = self.replicas() {
+            put_consistency(out, consistency);
+            out.put_i32(first);
+            out.put_i32(second);
+        }
+        match self {
+            Self::WriteTimeout {
                 write_type,
                 contentions,
+                ..
             } => {
-                put_counts(out, *consistency, *received, *block_for);
                 put_string(out, write_type);
                 if version >= Version::V5 && write_type == CAS {
                     out.put_u16(contentions.unwrap_or(0));
                 }
             }
-            Self::ReadTimeout {
-                consistency,
-                received,
-                block_for,
-                data_present,
-            } => {
-                put_counts(out, *consistency, *received, *block_for);
-                out.put_u8(u8::from(*data_present));
-            }
+            Self::ReadTimeout { data_present, .. } => out.put_u8(u8::from(*data_present)),
             Self::ReadFailure {
-                consistency,
-                received,
-                block_for,
                 failures,
                 data_present,
+                ..
             } => {
-                put_counts(out, *consistency, *received, *block_for);
                 put_failures(out, version, failures);
                 out.put_u8(u8::from(*data_present));
             }
             Self::WriteFailure {
-                consistency,
-                received,
-                block_for,
                 failures,
                 write_type,
+                ..
             } => {
-                put_counts(out, *consistency, *received, *block_for);
                 put_failures(out, version, failures);
                 put_string(out, write_type);
             }
@@ -274,11 +298,6 @@ impl ErrorBody {
                 put_string(out, function);
                 put_string_list(out, arguments);
             }
-            Self::CasWriteUnknown {
-                consistency,
-                received,
-                block_for,
-            } => put_counts(out, *consistency, *received, *block_for),
             Self::AlreadyExists { keyspace, table } => {
                 put_string(out, keyspace);
                 put_string(out, table);
@@ -381,12 +400,6 @@ impl ErrorBody {
             },
         })
     }
-}
-
-fn put_counts(out: &mut BytesMut, consistency: Consistency, first: i32, second: i32) {
-    put_consistency(out, consistency);
-    out.put_i32(first);
-    out.put_i32(second);
 }
 
 fn put_failures(out: &mut BytesMut, version: Version, failures: &[Failure]) {
