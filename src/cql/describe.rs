@@ -4,11 +4,13 @@
 //! that creates it as a fourth, in Cassandra 5.0's layout, so that a script of these statements
 //! makes the same schema anew.
 
+mod paging;
 mod text;
 
 #[cfg(test)]
 mod tests;
 
+pub use paging::paged;
 pub use text::{create_keyspace, create_table, create_type};
 
 use crate::cql::ast::{Describe, DescribeTarget, QualifiedName};

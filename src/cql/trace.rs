@@ -287,3 +287,105 @@ impl Traces {
         self.kept.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::clock::VirtualClock;
+
+    fn request(query: &str) -> TraceRequest {
+        TraceRequest {
+            request: "Execute CQL3 query".to_owned(),
+            command: "QUERY".to_owned(),
+            client: None,
+            parameters: BTreeMap::from([("query".to_owned(), query.to_owned())]),
+        }
+    }
+
+    fn traces() -> (Arc<VirtualClock>, Traces) {
+        let clock = VirtualClock::shared(1_000_000);
+        let traces = Traces::new(clock.clone(), Arc::new(Random::seeded(1)));
+        (clock, traces)
+    }
+
+    #[test]
+    fn a_trace_tells_what_happened_and_how_long_it_took() {
+        let (clock, traces) = traces();
+        let trace = traces.begin(request("SELECT 1"));
+        assert_eq!(trace.duration_micros(), None);
+        trace.event("Parsing");
+        clock.advance_micros(250);
+        trace.event("Reading");
+        trace.event("Reading more");
+        clock.advance_micros(50);
+        trace.finish();
+        clock.advance_micros(50);
+        trace.finish();
+        assert_eq!(trace.duration_micros(), Some(300));
+        let events = trace.events();
+        let told: Vec<(&str, i32)> = events
+            .iter()
+            .map(|event| (event.activity.as_str(), event.elapsed_micros))
+            .collect();
+        assert_eq!(
+            told,
+            [("Parsing", 0), ("Reading", 250), ("Reading more", 250)]
+        );
+        assert_eq!(trace.started_at_micros(), 1_000_000);
+        for event in &events {
+            assert_eq!(event.id.get_version_num(), 1);
+        }
+        assert_eq!(traces.sessions()[0].id(), trace.id());
+    }
+
+    #[test]
+    fn traces_are_gone_after_a_day() {
+        let (clock, traces) = traces();
+        traces.begin(request("old"));
+        clock.advance_micros(LIFETIME_MICROS - 1);
+        let young = traces.begin(request("young"));
+        assert_eq!(traces.sessions().len(), 2);
+        clock.advance_micros(1);
+        assert_eq!(traces.sessions().len(), 1);
+        assert_eq!(traces.with_events()[0].id(), young.id());
+    }
+
+    #[test]
+    fn the_oldest_go_when_there_are_too_many() {
+        let (_, traces) = traces();
+        let text = "x".repeat(limits::TRACE_TEXT_BYTES_MAX);
+        let mut last = None;
+        for _ in 0..2 * limits::TRACES_BYTES_MAX / limits::TRACE_TEXT_BYTES_MAX {
+            let trace = traces.begin(request(&text));
+            trace.event("something");
+            last = Some(trace.id());
+        }
+        assert!(traces.held_bytes() <= limits::TRACES_BYTES_MAX + limits::TRACE_BYTES_MAX);
+        let sessions = traces.sessions();
+        assert_eq!(sessions.last().map(|trace| trace.id()), last);
+        assert!(sessions.len() > limits::TRACES_BYTES_MAX / limits::TRACE_TEXT_BYTES_MAX / 2);
+        drop(sessions);
+        traces.truncate_sessions();
+        assert!(!traces.with_events().is_empty());
+        traces.truncate_events();
+        assert_eq!(traces.held_bytes(), 0);
+    }
+
+    #[test]
+    fn one_trace_is_bounded() {
+        let (_, traces) = traces();
+        // At the limit a text stays whole, above it is cut between characters.
+        let whole = "x".repeat(limits::TRACE_TEXT_BYTES_MAX);
+        let long = format!("{}é", "x".repeat(limits::TRACE_TEXT_BYTES_MAX - 1));
+        let trace = traces.begin(request(&whole));
+        assert_eq!(trace.request().parameters["query"], whole);
+        let trace = traces.begin(request(&long));
+        assert!(trace.request().parameters["query"].ends_with("xx..."));
+        for _ in 0..limits::TRACE_BYTES_MAX {
+            trace.event("again");
+        }
+        let held = trace.events().len() * EVENT_BYTES;
+        assert!(held <= limits::TRACE_BYTES_MAX);
+        assert!(held > limits::TRACE_BYTES_MAX / 2);
+    }
+}

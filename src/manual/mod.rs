@@ -8,6 +8,7 @@
 //! | [`format_sstable`] | who must know it of SSTables, byte by byte |
 //! | [`cql_support`] | who brings an application from Cassandra |
 //! | [`protocol`] | who writes a client, or reads its bytes |
+//! | [`system_tables`] | who looks at the node and its schema through CQL |
 //! | [`shell`] | who types statements |
 //! | [`operations`] | who runs it |
 //! | [`performance`] | who measures |
@@ -30,6 +31,9 @@ pub mod cql_support {}
 
 #[doc = include_str!("protocol.md")]
 pub mod protocol {}
+
+#[doc = include_str!("system_tables.md")]
+pub mod system_tables {}
 
 #[doc = include_str!("shell.md")]
 pub mod shell {}

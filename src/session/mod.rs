@@ -13,6 +13,7 @@ mod prepared;
 mod request;
 mod statements;
 mod values;
+mod views;
 
 #[cfg(test)]
 mod tests;
@@ -25,12 +26,11 @@ pub use request::{Answer, RequestOptions, Values};
 pub use statements::StatementFigures;
 
 use crate::cql::ast::{Statement, StatementKind};
-use crate::cql::describe::describe;
 use crate::cql::execute::paging::PageRequest;
 use crate::cql::execute::{self, Execution};
 use crate::cql::result::{BindValue, ColumnSpec, QueryResult};
 use crate::cql::virtual_tables::{CatalogView, Registry};
-use crate::cql::{ddl, parser};
+use crate::cql::{ddl, describe, parser};
 use crate::error::{Error, ErrorKind, Result};
 use crate::limits;
 use crate::random::Random;
@@ -54,9 +54,11 @@ impl Shared {
     pub fn new(engine: Engine, random: Random) -> Self {
         let random = Arc::new(random);
         let registry = Registry::new(engine.clock(), Arc::clone(&random));
+        let statements = Arc::<Statements>::default();
+        views::register(&registry, &statements);
         Self {
             engine,
-            statements: Arc::default(),
+            statements,
             random,
             catalog: Arc::new(CatalogView::new(registry)),
         }
@@ -110,8 +112,7 @@ impl Shared {
     /// Executes a statement.
     pub fn run(&self, statement: &Prepared, options: RequestOptions) -> Result<Answer> {
         let Some(ready) = self.ready_to_run(statement)? else {
-            let result = self.unbound(statement.statement(), statement.keyspace())?;
-            return Ok(Answer::of(result));
+            return self.unbound(statement, &options).map(Answer::of);
         };
         let mut options = options;
         let values = std::mem::take(&mut options.values);
@@ -195,13 +196,28 @@ impl Shared {
     }
 
     /// Executes a statement that is not bound.
-    fn unbound(&self, statement: &Statement, keyspace: Option<&str>) -> Result<QueryResult> {
-        if let StatementKind::Describe(target) = &statement.kind {
-            let catalog = self.catalog.of(&self.engine)?;
-            let facts = self.catalog.registry().node_facts();
-            return describe(&catalog, &facts, keyspace, target).map(QueryResult::Rows);
-        }
-        ddl::execute(&self.engine, keyspace, &statement.kind)
+    fn unbound(&self, statement: &Prepared, options: &RequestOptions) -> Result<QueryResult> {
+        let keyspace = statement.keyspace();
+        let StatementKind::Describe(target) = &statement.statement().kind else {
+            return ddl::execute(&self.engine, keyspace, &statement.statement().kind);
+        };
+        let catalog = self.catalog.of(&self.engine)?;
+        let facts = self.catalog.registry().node_facts();
+        let rows = describe::describe(&catalog, &facts, keyspace, target)?;
+        let rows = match options.page_size {
+            None => rows,
+            Some(size) => {
+                let state = options.paging_state.as_ref();
+                describe::paged(
+                    rows,
+                    size.max(1),
+                    state,
+                    statement.text_hash(),
+                    catalog.version,
+                )?
+            }
+        };
+        Ok(QueryResult::Rows(rows))
     }
 }
 

@@ -108,6 +108,13 @@ impl Statements {
         Ok(())
     }
 
+    /// All that are remembered.
+    pub fn all(&self) -> Vec<Prepared> {
+        let held = self.held.read().unwrap_or_else(PoisonError::into_inner);
+        let entries = held.by_id.values();
+        entries.map(|entry| entry.statement.clone()).collect()
+    }
+
     /// Forgets a statement.
     pub fn forget(&self, id: &StatementId) {
         let mut held = self.held.write().unwrap_or_else(PoisonError::into_inner);

@@ -102,6 +102,5 @@ fn virtual_items(
     table: &Table,
     command: &ReadCommand,
 ) -> Result<Vec<ReadItem>> {
-    let rows = virtual_tables::rows(engine, &execution.catalog, table)?;
-    virtual_tables::items(table, rows, command)
+    virtual_tables::read(engine, &execution.catalog, table, command)
 }

@@ -22,10 +22,9 @@ pub fn items(table: &Table, rows: Vec<RowValues>, command: &ReadCommand) -> Resu
     }
     let wanted: Vec<PartitionKey> = match &command.partitions {
         Partitions::Keys(keys) => keys.clone(),
-        Partitions::Range { start, end } => partitions
+        Partitions::Range { .. } => partitions
             .keys()
-            .filter(|key| *start == PartitionBound::Open || !is_before(key, start))
-            .filter(|key| is_before(key, end))
+            .filter(|key| is_wanted(key, &command.partitions))
             .cloned()
             .collect(),
     };
@@ -53,6 +52,16 @@ pub fn items(table: &Table, rows: Vec<RowValues>, command: &ReadCommand) -> Resu
         }
     }
     Ok(items)
+}
+
+/// Whether a read of `partitions` is about the partition `key`.
+pub fn is_wanted(key: &PartitionKey, partitions: &Partitions) -> bool {
+    match partitions {
+        Partitions::Keys(keys) => keys.contains(key),
+        Partitions::Range { start, end } => {
+            (*start == PartitionBound::Open || !is_before(key, start)) && is_before(key, end)
+        }
+    }
 }
 
 /// Whether a partition lies before a bound that ends a range (and so, not within one that starts

@@ -3,13 +3,13 @@
 //! `sql/system/*.cql` declares them; the texts are compiled in and read by the parser that reads
 //! everybody's statements. A [`CatalogView`] is the engine's catalog with these keyspaces in it, so
 //! that binding, SELECT and DESCRIBE find them like any other. Only who reads the rows must tell
-//! them apart ([`is_virtual`]), and asks [`rows`] instead of the engine.
+//! them apart ([`is_virtual`]), and asks [`read`] instead of the engine.
 //!
 //! ```text
 //! sql/system/system_schema.cql ── parser ── define_table ─┐
 //!                                  engine's catalog ──────┴─► CatalogView ──► bind, DESCRIBE
 //!                                                                  │
-//!                          SELECT … FROM system_schema.tables ◄── rows(…)
+//!                          SELECT … FROM system_schema.tables ◄── read(…)
 //! ```
 
 mod declare;
@@ -26,7 +26,6 @@ mod tracing;
 mod tests;
 
 pub use declare::VIRTUAL_KEYSPACES;
-pub use items::items;
 pub use node::{CQL_VERSION, PARTITIONER, RELEASE_VERSION, TOKEN};
 pub use registry::{NamedValues, NodeFacts, Registry, VirtualRows};
 
@@ -34,6 +33,7 @@ use crate::cql::result::RowValues;
 use crate::error::{Error, Result};
 use crate::schema::{Catalog, Column, Table, TableId};
 use crate::storage::Engine;
+use crate::storage::read::{Partitions, ReadCommand, ReadItem};
 use crate::types::Value;
 use bytes::Bytes;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -41,7 +41,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 /// Stored tables have lower numbers.
 const VIRTUAL_TABLE_ID_MIN: u64 = 1 << 63;
 
-/// Whether `table` is one of the system's own, whose rows [`rows`] computes.
+/// Whether `table` is one of the system's own, whose rows are computed.
 pub fn is_virtual(table: &Table) -> bool {
     table.id >= TableId(VIRTUAL_TABLE_ID_MIN)
 }
@@ -121,17 +121,36 @@ struct Sources<'a> {
     engine: &'a Engine,
     catalog: &'a Catalog,
     registry: &'a Registry,
+    /// Which partitions are wanted; rows of others may be left out.
+    partitions: &'a Partitions,
+}
+
+/// What the engine would answer `command`, if the rows of the virtual table were stored in it.
+pub fn read(
+    engine: &Engine,
+    view: &CatalogView,
+    table: &Table,
+    command: &ReadCommand,
+) -> Result<Vec<ReadItem>> {
+    let rows = rows(engine, view, table, &command.partitions)?;
+    items::items(table, rows, command)
 }
 
 /// The rows of a virtual table, in any order: for each column of [`Table::columns`], in that order,
-/// its wire bytes. [`items`] puts them into the order of tokens and clusterings.
-pub fn rows(engine: &Engine, view: &CatalogView, table: &Table) -> Result<Vec<RowValues>> {
+/// its wire bytes. Rows of other partitions than those wanted may be among them.
+fn rows(
+    engine: &Engine,
+    view: &CatalogView,
+    table: &Table,
+    partitions: &Partitions,
+) -> Result<Vec<RowValues>> {
     let registry = view.registry();
     let catalog = view.of(engine)?;
     let sources = Sources {
         engine,
         catalog: &catalog,
         registry,
+        partitions,
     };
     let mut rows = own_rows(&sources, table)?;
     if let Some(provider) = registry.provider(table) {
@@ -151,7 +170,7 @@ fn own_rows(sources: &Sources<'_>, table: &Table) -> Result<Vec<RowValues>> {
     match (table.keyspace.as_str(), table.name.as_str()) {
         ("system", "local") => node::local(sources, table),
         ("system", "size_estimates" | "table_estimates") => estimates::rows(sources, table),
-        ("system_schema" | "system_virtual_schema", _) => schema_rows::rows(sources.catalog, table),
+        ("system_schema" | "system_virtual_schema", _) => schema_rows::rows(sources, table),
         ("system_traces", _) => tracing::rows(sources, table),
         ("system_views", "settings") => settings::rows(sources, table),
         ("system_views", "gossip_info") => node::gossip_info(sources, table),

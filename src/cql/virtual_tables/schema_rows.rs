@@ -2,10 +2,14 @@
 
 use crate::cql::result::RowValues;
 use crate::cql::virtual_tables::declare::VIRTUAL_KEYSPACES;
-use crate::cql::virtual_tables::row;
+use crate::cql::virtual_tables::items::is_wanted;
+use crate::cql::virtual_tables::{Sources, row};
 use crate::error::Result;
-use crate::schema::{Catalog, Column, ColumnKind, Keyspace, Table};
+use crate::schema::{Column, ColumnKind, Keyspace, Table};
+use crate::storage::row::PartitionKey;
+use crate::types::token::murmur3_token;
 use crate::types::{Type, Udt, Value};
+use bytes::Bytes;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
@@ -22,10 +26,11 @@ fn text_map(map: &BTreeMap<String, String>) -> Value {
 }
 
 /// The rows of the schema table `table`.
-pub fn rows(catalog: &Catalog, table: &Table) -> Result<Vec<RowValues>> {
+pub fn rows(sources: &Sources<'_>, table: &Table) -> Result<Vec<RowValues>> {
     let in_virtual_schema = table.keyspace == "system_virtual_schema";
-    let keyspaces = catalog.keyspaces.values().filter(|keyspace| {
+    let keyspaces = sources.catalog.keyspaces.values().filter(|keyspace| {
         VIRTUAL_KEYSPACES.contains(&keyspace.name.as_str()) == in_virtual_schema
+            && is_wanted(&partition_of(&keyspace.name), sources.partitions)
     });
     let mut rows = Vec::new();
     for keyspace in keyspaces {
@@ -44,6 +49,14 @@ pub fn rows(catalog: &Catalog, table: &Table) -> Result<Vec<RowValues>> {
         }
     }
     Ok(rows)
+}
+
+/// The partition that a keyspace is in each of these tables.
+fn partition_of(keyspace: &str) -> PartitionKey {
+    PartitionKey {
+        token: murmur3_token(keyspace.as_bytes()),
+        key: Bytes::copy_from_slice(keyspace.as_bytes()),
+    }
 }
 
 fn keyspace_row(table: &Table, keyspace: &Keyspace) -> Result<RowValues> {

@@ -5,6 +5,12 @@ use crate::clock::VirtualClock;
 use crate::config::Config;
 use crate::cql::ddl::execute;
 use crate::cql::parser::parse_statement;
+use crate::storage::read::PartitionBound;
+
+const ALL: Partitions = Partitions::Range {
+    start: PartitionBound::Open,
+    end: PartitionBound::Open,
+};
 
 fn engine(statements: &[&str]) -> Engine {
     let config = Config {
@@ -26,7 +32,7 @@ fn shown(engine: &Engine, keyspace: &str, table: &str, columns: &[&str]) -> Vec<
     let catalog = view.of(engine).unwrap();
     let table = catalog.table(keyspace, table).unwrap();
     assert!(is_virtual(table));
-    let mut shown: Vec<String> = rows(engine, &view, table)
+    let mut shown: Vec<String> = rows(engine, &view, table, &ALL)
         .unwrap()
         .iter()
         .map(|row| {
@@ -64,7 +70,7 @@ fn all_declarations_are_read() {
     // Every one can be read, and tells itself apart.
     for table in catalog.tables.values() {
         assert!(is_virtual(table));
-        for row in rows(&engine, &view, table).unwrap() {
+        for row in rows(&engine, &view, table, &ALL).unwrap() {
             assert_eq!(row.len(), table.columns().count());
             for (column, value) in table.columns().zip(&row) {
                 if let Some(value) = value {
@@ -174,5 +180,93 @@ fn the_catalog_is_shown_as_it_is() {
             &["column_name", "kind", "type"]
         ),
         ["'d' 'regular' 'int'"]
+    );
+}
+
+#[test]
+fn who_registers_is_asked() {
+    let engine = engine(&[]);
+    let view = CatalogView::default();
+    let catalog = view.of(&engine).unwrap();
+    let settings = catalog.table("system_views", "settings").unwrap();
+    let before = rows(&engine, &view, settings, &ALL).unwrap().len();
+    let text = |text: &str| Value::Text(text.to_owned());
+    let told = move |_: &Engine, _: &Table| -> Result<Vec<NamedValues>> {
+        Ok(vec![
+            vec![("name", text("cluster_name")), ("value", text("other"))],
+            vec![("name", text("of_the_server")), ("value", text("on"))],
+        ])
+    };
+    view.registry()
+        .register("system_views", "settings", Arc::new(told));
+    let shown: Vec<RowValues> = rows(&engine, &view, settings, &ALL).unwrap();
+    assert_eq!(shown.len(), before + 1);
+    let cluster: Vec<&RowValues> = shown
+        .iter()
+        .filter(|row| row[0].as_deref() == Some(b"cluster_name"))
+        .collect();
+    assert_eq!(cluster.len(), 1);
+    assert_eq!(cluster[0][1].as_deref(), Some(&b"other"[..]));
+    view.registry().unregister("system_views", "settings");
+    assert_eq!(rows(&engine, &view, settings, &ALL).unwrap().len(), before);
+    // Who tells a column that is not there is in error, and nobody else.
+    let wrong = |_: &Engine, _: &Table| -> Result<Vec<NamedValues>> {
+        Ok(vec![vec![("nome", Value::Int(1))]])
+    };
+    view.registry()
+        .register("system_views", "settings", Arc::new(wrong));
+    assert!(rows(&engine, &view, settings, &ALL).is_err());
+}
+
+#[test]
+fn the_node_tells_its_facts() {
+    let engine = engine(&[]);
+    let view = CatalogView::default();
+    view.registry().set_node_facts(NodeFacts {
+        cluster_name: "here".to_owned(),
+        rpc_address: "192.0.2.7".parse().unwrap(),
+        rpc_port: 19_042,
+        ..NodeFacts::default()
+    });
+    let catalog = view.of(&engine).unwrap();
+    let local = catalog.table("system", "local").unwrap();
+    let row = rows(&engine, &view, local, &ALL).unwrap().remove(0);
+    let value = |name: &str| {
+        let at = local.columns().position(|column| column.name == name);
+        let at = at.unwrap();
+        let column = local.columns().nth(at).unwrap();
+        column.ty.literal(row[at].as_deref())
+    };
+    assert_eq!(value("cluster_name"), "'here'");
+    assert_eq!(value("rpc_address"), "'192.0.2.7'");
+    assert_eq!(value("rpc_port"), "19042");
+    assert_eq!(value("host_id"), engine.host_id().to_string());
+    assert_ne!(value("schema_version"), value("host_id"));
+}
+
+#[test]
+fn estimates_cover_the_ring() {
+    let engine = engine(&[
+        "CREATE KEYSPACE ks WITH replication = \
+         {'class': 'SimpleStrategy', 'replication_factor': 1}",
+        "CREATE TABLE ks.t (k int PRIMARY KEY)",
+    ]);
+    let columns = ["keyspace_name", "range_start", "range_end"];
+    assert_eq!(
+        shown(&engine, "system", "size_estimates", &columns),
+        [
+            "'ks' '-9223372036854775808' '0'",
+            "'ks' '0' '-9223372036854775808'"
+        ]
+    );
+    let columns = ["range_type"];
+    assert_eq!(
+        shown(&engine, "system", "table_estimates", &columns),
+        [
+            "'local_primary'",
+            "'local_primary'",
+            "'primary'",
+            "'primary'"
+        ]
     );
 }
