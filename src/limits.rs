@@ -115,6 +115,9 @@ pub const RESULT_PAGE_BYTES: usize = 4 << 20;
 /// The largest answer to a SELECT that is not paged, and the largest row, in bytes.
 pub const RESULT_BYTES_MAX: usize = 64 << 20;
 
+/// The largest answer that is made on a thread for which others wait, in bytes.
+pub const QUICK_RESULT_BYTES_MAX: usize = 256 << 10;
+
 /// A batch over several partitions that is larger, in bytes, draws a warning (Cassandra:
 /// `batch_size_warn_threshold`).
 pub const BATCH_WARN_BYTES: usize = 5 << 10;

@@ -3,8 +3,9 @@
 //! Rows are streamed: [`Rows::next`] pulls the next one from the engine, so that the first row of
 //! a long result is there at once, and a reader who stops early costs nothing more.
 
-use crate::error::{Error, Result};
+use crate::error::{Error, ErrorKind, Result};
 use crate::limits;
+use crate::storage;
 use crate::types::{Type, Value};
 use bytes::{BufMut, Bytes, BytesMut};
 use std::fmt;
@@ -193,6 +194,12 @@ impl Rows {
             }
             if length > limits::RESULT_BYTES_MAX {
                 return Err(too_large());
+            }
+            if length > limits::QUICK_RESULT_BYTES_MAX && storage::is_resident() {
+                return Err(Error::new(
+                    ErrorKind::WouldBlock,
+                    "The answer is too large to be made while others wait",
+                ));
             }
         }
         let paging_state = match self.page_size {

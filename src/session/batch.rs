@@ -33,6 +33,7 @@ pub fn run(
     for (statement, values) in statements {
         let ready = shared.ready_to_run(&statement)?.ok_or_else(refused)?;
         write_plan(&ready)?;
+        values::check_count(&ready.bound.variables, &values, "There")?;
         let slots = values::slots(&ready.bound.variables, values)?;
         bound.push((ready, slots));
     }

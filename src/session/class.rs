@@ -1,7 +1,9 @@
 //! Sorts of statements: for metrics, and for who decides on which thread one runs.
 
 use crate::cql::ast::StatementKind;
-use crate::cql::plan::{Choice, PartitionPlan, Plan, SelectPlan, WritePlan};
+use crate::cql::plan::{
+    Choice, ClusteringPart, PartitionPlan, Plan, SelectPlan, TupleChoice, WritePlan,
+};
 
 /// A sort of statement.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -74,6 +76,8 @@ impl StatementClass {
     }
 }
 
+/// What names more rows by IN is not quick.
+const QUICK_COMBINATIONS_MAX: usize = 64;
 /// A batch of more statements is not quick.
 const QUICK_STATEMENTS_MAX: usize = 32;
 
@@ -89,10 +93,24 @@ fn is_quick_read(plan: &SelectPlan) -> bool {
         && plan.group.is_none()
         && plan.row_filters.is_empty()
         && matches!(&plan.partition, PartitionPlan::Keys(choices) if is_one(choices))
+        && is_small(&plan.clustering)
+}
+
+/// Whether a restriction of the clustering names few combinations of values.
+fn is_small(parts: &[ClusteringPart]) -> bool {
+    let count = |part: &ClusteringPart| match part {
+        ClusteringPart::Column(Choice::One(_)) | ClusteringPart::Slice { .. } => 1,
+        ClusteringPart::Column(Choice::Many(terms))
+        | ClusteringPart::Tuple(_, TupleChoice::Many(terms)) => terms.len(),
+        ClusteringPart::Column(Choice::Listed(_))
+        | ClusteringPart::Tuple(_, TupleChoice::Listed(_)) => usize::MAX,
+    };
+    let combinations = parts.iter().map(count);
+    combinations.fold(1, usize::saturating_mul) <= QUICK_COMBINATIONS_MAX
 }
 
 fn is_quick_write(plan: &WritePlan) -> bool {
-    !plan.reads && is_one(&plan.partition)
+    !plan.reads && is_one(&plan.partition) && is_small(&plan.clustering)
 }
 
 /// Whether a plan does little, whatever its values are.

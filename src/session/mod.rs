@@ -116,7 +116,11 @@ impl Shared {
         };
         let mut options = options;
         let values = std::mem::take(&mut options.values);
-        let slots = values::slots(&ready.bound.variables, values)?;
+        let markers = &ready.bound.variables;
+        if statement.is_remembered() {
+            values::check_count(markers, &values, "there")?;
+        }
+        let slots = values::slots(markers, values)?;
         self.run_ready(statement, &ready, slots, &options)
     }
 
@@ -156,8 +160,9 @@ impl Shared {
         options: &RequestOptions,
     ) -> Result<Answer> {
         let mut execution = self.execution(values, options)?;
-        execution.page = options.page_size.map(|size| PageRequest {
-            size: size.max(1),
+        let size = options.page_size.filter(|size| *size > 0);
+        execution.page = size.map(|size| PageRequest {
+            size,
             state: options.paging_state.clone(),
             statement: statement.text_hash(),
         });

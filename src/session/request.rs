@@ -26,6 +26,17 @@ impl Default for Values {
     }
 }
 
+impl Values {
+    /// How many there are.
+    pub(super) fn count(&self) -> usize {
+        match self {
+            Self::Positional(values) => values.len(),
+            Self::Wire(values) => values.len(),
+            Self::Named(values) => values.len(),
+        }
+    }
+}
+
 impl From<Vec<BindValue>> for Values {
     fn from(values: Vec<BindValue>) -> Self {
         Self::Positional(values)
@@ -43,7 +54,7 @@ impl From<Vec<Slot>> for Values {
 pub struct RequestOptions {
     /// The markers' values; for a batch of several statements each has its own.
     pub values: Values,
-    /// How many rows a page has; none where the client does not page.
+    /// How many rows a page has; none (or 0) where the client does not page.
     pub page_size: Option<usize>,
     /// Where the page before ended, as [`crate::cql::result::Page`] told it.
     pub paging_state: Option<Bytes>,

@@ -15,6 +15,20 @@ fn amount() -> Error {
     Error::invalid("Invalid amount of bind variables")
 }
 
+/// Checks how many values there are, as it is checked of prepared statements; the sentence starts
+/// with `there`.
+pub fn check_count(variables: &[ColumnSpec], values: &Values, there: &str) -> Result<()> {
+    // One named value may be several markers'.
+    if matches!(values, Values::Named(_)) || variables.len() == values.count() {
+        return Ok(());
+    }
+    Err(Error::invalid(format!(
+        "{there} were {} markers(?) in CQL but {} bound variables",
+        variables.len(),
+        values.count()
+    )))
+}
+
 /// The markers' values, as plans want them.
 pub fn slots(variables: &[ColumnSpec], values: Values) -> Result<Vec<Slot>> {
     match values {

@@ -57,7 +57,7 @@ pub mod sstable;
 pub mod table;
 mod tools;
 
-pub use blocking::resident;
+pub use blocking::{is_resident, resident};
 pub use engine::{AppendedView, ColumnStream, Engine, RowStream, Ticket};
 pub use figures::{
     CacheFigures, CompactionFigures, CompactionsFigures, Figures, FlushFigures, Latency,

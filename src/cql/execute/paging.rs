@@ -60,10 +60,8 @@ pub struct PagingState {
 }
 
 fn invalid() -> Error {
-    Error::new(
-        ErrorKind::Protocol,
-        "Invalid value for the paging state: it is damaged, or another statement's",
-    )
+    Error::new(ErrorKind::Protocol, "Invalid value for the paging state")
+        .with_hint("It is damaged, or another statement's.")
 }
 
 impl PagingState {

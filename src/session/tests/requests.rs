@@ -56,6 +56,11 @@ fn a_statement_is_known_by_its_id_and_described() {
     assert_eq!(again.query(), insert);
     let text = Slot::Bytes(Bytes::from_static(b"a"));
     shared.run(&again, wire(&[int(5), text, int(1)])).unwrap();
+    let refused = shared.run(&again, wire(&[int(5)])).unwrap_err();
+    assert_eq!(
+        refused.message,
+        "there were 3 markers(?) in CQL but 1 bound variables"
+    );
     let select = shared
         .prepare("SELECT * FROM t WHERE k = ?", Some("k"))
         .unwrap();
@@ -222,7 +227,7 @@ fn prepared_statements_make_a_batch() {
         (
             BatchKind::Logged,
             vec![(insert, vec![1.into()])],
-            "Invalid amount of bind variables",
+            "There were 3 markers(?) in CQL but 1 bound variables",
         ),
     ] {
         let refused = batch(&shared, kind, &statements).unwrap_err();
@@ -404,4 +409,46 @@ fn markers_within_terms_are_named_as_cassandra_names_them() {
         let found: Vec<&str> = variables.iter().map(|it| it.name.as_str()).collect();
         assert_eq!(found.join(" "), names, "{cql}");
     }
+}
+
+#[test]
+fn sets_and_maps_from_clients_are_kept_in_order() {
+    let shared = shared();
+    execute(
+        &shared,
+        "CREATE TABLE f (k int PRIMARY KEY, s frozen<set<int>>)",
+    );
+    let set = |items: &[i32]| {
+        let mut bytes = (items.len() as i32).to_be_bytes().to_vec();
+        for item in items {
+            bytes.extend(4_i32.to_be_bytes());
+            bytes.extend(item.to_be_bytes());
+        }
+        Slot::Bytes(Bytes::from(bytes))
+    };
+    let insert = shared
+        .prepare("INSERT INTO f (k, s) VALUES (?, ?)", Some("k"))
+        .unwrap();
+    shared
+        .run(&insert, wire(&[int(1), set(&[3, 1, 3])]))
+        .unwrap();
+    let Slot::Bytes(kept) = set(&[1, 3]) else {
+        panic!("bytes");
+    };
+    assert_eq!(read(&shared, "SELECT s FROM f"), [[Some(kept)]]);
+}
+
+#[test]
+fn a_large_read_is_left_to_who_may_take_long() {
+    let shared = shared();
+    let long = "x".repeat(4096);
+    for c in 0..100 {
+        let insert = format!("INSERT INTO t (k, c, v) VALUES (1, {c}, '{long}')");
+        execute(&shared, &insert);
+    }
+    let quickly = |cql: &str| crate::storage::resident(|| page(&shared, cql, None, None));
+    assert_eq!(quickly("SELECT c FROM t WHERE k = 1").unwrap().0.len(), 100);
+    let refused = quickly("SELECT * FROM t WHERE k = 1").unwrap_err();
+    assert_eq!(refused.kind, ErrorKind::WouldBlock);
+    assert_eq!(read(&shared, "SELECT * FROM t WHERE k = 1").len(), 100);
 }
