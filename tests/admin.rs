@@ -2,11 +2,14 @@
 #![expect(clippy::unwrap_used, reason = "a failure here is the test's")]
 
 use helenus::Database;
+use helenus::client::{Client, ClientOptions};
 use helenus::clock::SystemClock;
 use helenus::config::Config;
+use helenus::protocol::request::QueryParameters;
 use helenus::server::Server;
 use helenus::server::options::ServerOptions;
 use serde_json::Value;
+use std::collections::BTreeMap;
 use std::path::Path;
 use std::process::{Command, Output};
 
@@ -218,6 +221,83 @@ fn against_a_server() {
         "{gone}"
     );
     assert!(cql != 0);
+}
+
+/// The samples of the page of metrics, by their series.
+fn metrics(port: u16) -> BTreeMap<String, f64> {
+    let mut page = ureq::get(format!("http://127.0.0.1:{port}/metrics"))
+        .call()
+        .unwrap();
+    let page = page.body_mut().read_to_string().unwrap();
+    let lines = page.lines().filter(|line| !line.starts_with('#'));
+    let sample = |line: &str| {
+        let (series, value) = line.rsplit_once(' ').unwrap();
+        (series.to_owned(), value.parse().unwrap())
+    };
+    lines.map(sample).collect()
+}
+
+#[test]
+fn what_clients_do_is_counted() {
+    let database = Database::in_memory(Config::default(), SystemClock::shared()).unwrap();
+    fill(&database);
+    let server = Server::start(database, ServerOptions::on_free_ports()).unwrap();
+    let http = server.http_addr().unwrap().port();
+    let address = server.local_addr().to_string();
+    let mut client = Client::connect(&address, &ClientOptions::default()).unwrap();
+    let plain = QueryParameters::default();
+    for n in 0..5 {
+        let insert = format!("INSERT INTO nyc.flights (id, leg) VALUES (7, {n})");
+        client.query(&insert, &plain).unwrap();
+    }
+    client
+        .query("SELECT * FROM nyc.flights WHERE id = 7", &plain)
+        .unwrap();
+    assert!(client.query("SELECT * FROM nyc.nosuch", &plain).is_err());
+    client
+        .prepare("SELECT dest FROM nyc.flights WHERE id = ?")
+        .unwrap();
+    let found = metrics(http);
+    let value = |series: &str| *found.get(series).unwrap_or_else(|| panic!("{series}"));
+    for (series, wanted) in [
+        ("helenus_requests_total{kind=\"insert\"}", 5.0),
+        (
+            "helenus_request_duration_seconds_count{kind=\"insert\"}",
+            5.0,
+        ),
+        ("helenus_requests_total{kind=\"prepare\"}", 1.0),
+        (
+            "helenus_request_errors_total{code=\"0x2200\",error=\"invalid\"}",
+            1.0,
+        ),
+        ("helenus_connections", 1.0),
+        ("helenus_connections_accepted_total", 1.0),
+        ("helenus_prepared_statements", 1.0),
+        ("helenus_requests_in_flight", 0.0),
+        ("helenus_requests_in_flight_bytes", 0.0),
+        (
+            "helenus_table_writes_total{keyspace=\"nyc\",table=\"flights\"}",
+            7.0,
+        ),
+    ] {
+        assert_eq!(value(series), wanted, "{series}");
+    }
+    assert!(value("helenus_requests_total{kind=\"select\"}") >= 1.0);
+    assert!(value("helenus_received_bytes_total") > 200.0);
+    assert!(value("helenus_sent_bytes_total") > 100.0);
+    assert!(value("helenus_commitlog_syncs_total") >= 1.0);
+    let port = http.to_string();
+    let clients = done(&["-p", &port], "clientstats --all");
+    assert!(
+        clients.contains("\nTotal connected clients: 1\n"),
+        "{clients}"
+    );
+    assert!(
+        clients.contains("\nUser      Connections\nanonymous 1"),
+        "{clients}"
+    );
+    drop(client);
+    server.stop().unwrap();
 }
 
 #[test]

@@ -59,6 +59,11 @@ impl Control {
         Duration::from_micros(u64::try_from(micros).unwrap_or(0))
     }
 
+    /// The bytes of all requests that are accepted and not answered.
+    pub fn in_flight_bytes(&self) -> usize {
+        self.state.in_flight_bytes.load(Ordering::Relaxed)
+    }
+
     /// The open connections, oldest first.
     pub fn connections(&self) -> Vec<Arc<Peer>> {
         self.state.peers.all()

@@ -14,7 +14,7 @@ pub fn metrics_page(control: &Control, binary: bool) -> String {
     let figures = engine.figures();
     let mut page = Exposition::default();
     node(&mut page, control, binary);
-    requests(&mut page, control.metrics());
+    requests(&mut page, control.metrics(), control.in_flight_bytes());
     connections(&mut page, control.metrics());
     prepared(&mut page, control);
     commit_log(&mut page, &figures);
@@ -42,7 +42,7 @@ fn node(page: &mut Exposition, control: &Control, binary: bool) {
     .value(u8::from(binary));
 }
 
-fn requests(page: &mut Exposition, metrics: &Metrics) {
+fn requests(page: &mut Exposition, metrics: &Metrics, in_flight_bytes: usize) {
     let kinds = || {
         RequestKind::ALL
             .iter()
@@ -79,7 +79,7 @@ fn requests(page: &mut Exposition, metrics: &Metrics) {
         "helenus_requests_in_flight_bytes",
         "The bytes of those requests.",
     )
-    .value(metrics.in_flight_bytes.get());
+    .value(in_flight_bytes);
     page.gauge(
         "helenus_requests_queued",
         "Requests that wait for a worker thread.",

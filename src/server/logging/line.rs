@@ -5,11 +5,15 @@
 //! ```
 //!
 //! A line is built in memory and written by one call, so that lines of several threads do not mix.
+//! Who can make the server log (by connections that are refused, say) shall not fill a disk with
+//! it: a second has room for so many lines, and the next one that is written tells how many were
+//! left out.
 
 use crate::clock::{SharedClock, SystemClock};
 use chrono::{DateTime, SecondsFormat};
 use std::fmt::{self, Write as _};
 use std::io::Write as _;
+use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
 use tracing::field::{Field, Visit};
 use tracing::{Event, Level, Metadata, Subscriber};
 use tracing_subscriber::Layer;
@@ -18,11 +22,35 @@ use tracing_subscriber::layer::Context;
 /// What a line may hold, in bytes; a longer one is cut.
 const LINE_BYTES_MAX: usize = 8 << 10;
 
+/// How many lines a second has room for.
+const LINES_PER_SECOND_MAX: u64 = 500;
+
 /// Writes events to standard error.
 #[derive(Debug)]
 pub struct Lines {
     clock: SharedClock,
     color: bool,
+    rate: Rate,
+}
+
+/// How many lines were written in this second, and how many left out.
+#[derive(Debug, Default)]
+struct Rate {
+    second: AtomicI64,
+    lines: AtomicU64,
+}
+
+impl Rate {
+    /// Whether there is room for one more line, and how many were left out before it. Threads that
+    /// meet at the turn of a second may write a line more or less.
+    fn take(&self, second: i64) -> Option<u64> {
+        if self.second.swap(second, Ordering::Relaxed) != second {
+            let before = self.lines.swap(1, Ordering::Relaxed);
+            return Some(before.saturating_sub(LINES_PER_SECOND_MAX));
+        }
+        let lines = self.lines.fetch_add(1, Ordering::Relaxed);
+        (lines < LINES_PER_SECOND_MAX).then_some(0)
+    }
 }
 
 impl Lines {
@@ -31,20 +59,26 @@ impl Lines {
         Self {
             clock: SystemClock::shared(),
             color,
+            rate: Rate::default(),
         }
     }
 }
 
 impl<S: Subscriber> Layer<S> for Lines {
     fn on_event(&self, event: &Event<'_>, _: Context<'_, S>) {
+        let now_micros = self.clock.now_micros();
+        let Some(left_out) = self.rate.take(now_micros.div_euclid(1_000_000)) else {
+            return;
+        };
         let mut fields = Fields::default();
         event.record(&mut fields);
-        let line = line(
-            self.clock.now_micros(),
-            event.metadata(),
-            &fields,
-            self.color,
-        );
+        if left_out > 0 {
+            let _ = write!(
+                fields.others,
+                " ({left_out} lines before this one were left out)"
+            );
+        }
+        let line = line(now_micros, event.metadata(), &fields, self.color);
         // A log that cannot be written has nobody to tell.
         let _ = std::io::stderr().write_all(line.as_bytes());
     }
@@ -195,6 +229,15 @@ mod tests {
         let body = lines[0].strip_suffix('\n').unwrap();
         assert!(!body.chars().any(|c| c.is_control() || is_invisible(c)));
         assert_eq!(body.matches("\\n2026 ERROR forged").count(), 3);
+    }
+
+    #[test]
+    fn a_flood_is_dammed() {
+        let rate = Rate::default();
+        let written = (0..LINES_PER_SECOND_MAX + 70).filter(|_| rate.take(7).is_some());
+        assert_eq!(written.count() as u64, LINES_PER_SECOND_MAX);
+        assert_eq!(rate.take(8), Some(70));
+        assert_eq!(rate.take(8), Some(0));
     }
 
     #[test]

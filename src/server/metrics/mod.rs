@@ -206,8 +206,6 @@ pub struct Metrics {
     pub sent_bytes: Counter,
     /// Requests that are decoded and not answered.
     pub requests_in_flight: Gauge,
-    /// The bytes of those requests.
-    pub in_flight_bytes: Gauge,
     /// Requests that wait for a worker thread.
     pub requests_queued: Gauge,
     /// Requests that a worker thread is at.
