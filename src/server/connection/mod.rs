@@ -165,7 +165,11 @@ impl Connection {
             }
             self.send_durable();
             self.poll_pause(context);
-            let more = self.run_requests();
+            let mut more = self.run_requests();
+            // What has just been written waits from now on, and may be durable already.
+            let waiting = self.waiting.len();
+            self.send_durable();
+            more |= self.waiting.len() < waiting && !self.input.is_empty();
             self.encoder.seal(&mut self.collected, &mut self.output);
             if self.poll_write(context).is_err() {
                 return Poll::Ready(false);
