@@ -23,7 +23,7 @@ const BATCH_ROWS: i32 = 3;
 /// Small memtables and segments, so that the kill also hits flushes and compactions.
 const CONFIG: &str = "\
 commitlog_sync = \"group\"
-commitlog_segment_bytes = 131072
+commitlog_segment_size_bytes = 1048576
 memtable_flush_bytes = 65536
 ";
 

@@ -50,11 +50,6 @@ impl Served {
         Self { child, address }
     }
 
-    /// The process.
-    pub fn id(&self) -> u32 {
-        self.child.id()
-    }
-
     /// `kill -9`.
     pub fn kill(&mut self) {
         let _ = self.child.kill();
