@@ -1,8 +1,9 @@
 //! The writing end of the log: one group at a time, into one segment at a time.
 //!
-//! What failed decides what follows. A write that failed (the disk is full) leaves bytes of unknown
-//! fate behind the last good group: the segment is left at that length, its seal goes into the
-//! manifest, and the group waits for a new segment, which every later append tries to open. A
+//! What failed decides what follows. Where the disk was full, what has reached it of a group is cut
+//! off again, and the group waits for room in the same segment. Any other write that failed leaves
+//! bytes of unknown fate behind the last good group: the segment is left at that length, its seal
+//! goes into the manifest, and the group waits for a new segment. Every later append tries again. A
 //! *sync* that failed ends all writing: the system may have thrown the bytes away and called them
 //! clean.
 
@@ -183,6 +184,9 @@ impl Writer {
         }
         self.open = Some(open);
         if let Err(error) = result {
+            if error.kind == ErrorKind::DiskFull && self.cut() {
+                return Err(Failure::Write(error));
+            }
             // The good part of the segment must be durable before another segment claims so.
             self.sync()?;
             self.unsealed = self.open.as_ref().map(|open| (open.number, open.written));
@@ -190,6 +194,13 @@ impl Writer {
             return Err(Failure::Write(error));
         }
         Ok(())
+    }
+
+    /// Takes what has reached a full disk of a group away again, so that the segment can go on
+    /// when there is room and the disk is not filled by tries; answers whether that went well.
+    fn cut(&mut self) -> bool {
+        let file = self.open.as_mut().map(|open| &mut open.file);
+        file.is_some_and(|file| file.cut().is_ok())
     }
 
     /// Syncs what was written.

@@ -55,9 +55,12 @@ pub trait Disk: Send + Sync + Debug {
 
 /// A file being written, at its end only.
 pub trait WriteFile: Send + Debug {
-    /// Appends all of `bytes`. Where that fails, a part of them may be in the file; the room that
-    /// they took is given back if that can be, and nothing may be appended any more.
+    /// Appends all of `bytes`. Where that fails, a part of them may be in the file, and nothing may
+    /// be appended before [`WriteFile::cut`] has succeeded.
     fn append(&mut self, bytes: &[u8]) -> Result<()>;
+
+    /// Takes what an append that failed has left in the file away, and so gives its room back.
+    fn cut(&mut self) -> Result<()>;
 
     /// Makes what was appended durable. After a failure the file must not be written again.
     fn sync(&mut self) -> Result<()>;

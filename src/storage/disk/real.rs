@@ -8,7 +8,7 @@ use crate::storage::disk::{Disk, ReadFile, WriteFile};
 use bytes::Bytes;
 use std::fmt::Debug;
 use std::fs::{File, OpenOptions, TryLockError};
-use std::io::{ErrorKind as IoErrorKind, Read, Seek, Write};
+use std::io::{ErrorKind as IoErrorKind, Read, Seek, SeekFrom, Write};
 use std::os::unix::fs::FileExt;
 use std::path::{Component, Path, PathBuf};
 use std::sync::Arc;
@@ -184,12 +184,17 @@ struct RealWriteFile {
 
 impl WriteFile for RealWriteFile {
     fn append(&mut self, bytes: &[u8]) -> Result<()> {
-        if let Err(error) = self.file.write_all(bytes) {
-            // What fitted on a full disk is of no use, and its room is.
-            let _ = self.file.set_len(self.length);
-            return Err(Error::io(&self.name, "write", &error));
-        }
+        self.file
+            .write_all(bytes)
+            .map_err(|error| Error::io(&self.name, "write", &error))?;
         self.length += bytes.len() as u64;
+        Ok(())
+    }
+
+    fn cut(&mut self) -> Result<()> {
+        let cut = self.file.set_len(self.length);
+        cut.and_then(|()| self.file.seek(SeekFrom::Start(self.length)))
+            .map_err(|error| Error::io(&self.name, "cut", &error))?;
         Ok(())
     }
 
@@ -250,6 +255,8 @@ mod tests {
         file.append(b"hello ").unwrap();
         file.append(b"world").unwrap();
         file.sync().unwrap();
+        assert_eq!(file.len(), 11);
+        file.cut().unwrap();
         assert_eq!(file.len(), 11);
         assert_eq!(
             disk.create("tables/1/a").map(|_| ()).unwrap_err().kind,

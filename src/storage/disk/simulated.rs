@@ -398,6 +398,12 @@ impl WriteFile for SimulatedWriteFile {
         Ok(())
     }
 
+    fn cut(&mut self) -> Result<()> {
+        self.disk.enter(&self.name, "cut", true)?;
+        self.data.cut(self.length);
+        Ok(())
+    }
+
     fn sync(&mut self) -> Result<()> {
         let fault = self.disk.call(true);
         sync(&self.data, fault, &self.name)

@@ -111,6 +111,28 @@ fn a_full_disk_is_told_and_passes() {
 }
 
 #[test]
+fn tries_on_a_full_disk_take_no_room() {
+    let (disk, log, _) = watched(&group(1 << 20));
+    disk.set_bytes_max(disk.bytes_used() + 5);
+    let sequence = append_wanted(&log);
+    let (used, names) = (disk.bytes_used(), segments(&disk));
+    for _ in 0..5 {
+        assert_eq!(log.serve().unwrap_err().kind, ErrorKind::DiskFull);
+        assert!(append(&log, false).is_err());
+        assert_eq!((disk.bytes_used(), segments(&disk)), (used, names.clone()));
+    }
+    disk.set_bytes_max(u64::MAX);
+    assert!(log.serve().unwrap());
+    assert!(log.is_durable(sequence).unwrap());
+    let last = append(&log, true).unwrap();
+    assert_eq!(segments(&disk), names);
+    for seed in 0..10 {
+        let (records, _) = opened(&disk.crash_image(seed), &group(1 << 20)).unwrap();
+        assert_eq!(prefix_length(&records), last);
+    }
+}
+
+#[test]
 fn a_failed_sync_is_told_for_good() {
     let (disk, log, calls) = watched(&group(1 << 20));
     let sequence = append_wanted(&log);

@@ -37,16 +37,17 @@ impl Space {
         self.used.load(Ordering::SeqCst)
     }
 
-    /// Takes `wanted` bytes, if there are so many.
-    fn take(&self, wanted: usize) -> bool {
-        let wanted = wanted as u64;
+    /// Takes up to `wanted` bytes and answers how many there were.
+    fn take(&self, wanted: usize) -> usize {
         let budget = self.budget.load(Ordering::Relaxed);
-        let before = self.used.fetch_add(wanted, Ordering::Relaxed);
-        let fits = budget.saturating_sub(before) >= wanted;
-        if !fits {
-            self.used.fetch_sub(wanted, Ordering::Relaxed);
+        let before = self.used.fetch_add(wanted as u64, Ordering::Relaxed);
+        let room = usize::try_from(budget.saturating_sub(before)).unwrap_or(usize::MAX);
+        if room >= wanted {
+            return wanted;
         }
-        fits
+        self.used
+            .fetch_sub((wanted - room) as u64, Ordering::Relaxed);
+        room
     }
 }
 
@@ -97,13 +98,29 @@ impl FileData {
         self.content.read().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Appends `bytes` if they fit on the disk, and answers whether they did.
+    /// Appends what fits on the disk, and answers whether all did.
     pub fn append(&self, bytes: &[u8]) -> bool {
-        let fits = self.space.take(bytes.len());
-        if fits {
-            self.write().append(bytes);
-        }
-        fits
+        let room = self.space.take(bytes.len());
+        self.write().append(bytes.get(..room).unwrap_or(bytes));
+        room == bytes.len()
+    }
+
+    /// Takes the bytes behind `length` away.
+    pub fn cut(&self, length: u64) {
+        let mut content = self.write();
+        let kept = usize::try_from(length).unwrap_or(usize::MAX);
+        let Some(bytes) = content.read(0, kept) else {
+            return;
+        };
+        let gone = content.length - length;
+        let (synced, lost_from) = (content.synced, content.lost_from);
+        *content = Content {
+            synced: synced.min(length),
+            lost_from,
+            ..Content::default()
+        };
+        content.append(&bytes);
+        self.space.used.fetch_sub(gone, Ordering::Relaxed);
     }
 
     /// Replaces the bytes, durably, whatever the budget says.

@@ -129,9 +129,13 @@ fn faults_hit_their_call() {
     disk.set_fault(None);
     disk.set_bytes_max(8);
     assert_eq!(file.append(b"5678").unwrap_err().kind, ErrorKind::DiskFull);
-    assert_eq!(all(&disk, "a").unwrap(), b"123456");
+    assert_eq!(all(&disk, "a").unwrap(), b"12345656");
     disk.set_bytes_max(u64::MAX);
+    file.cut().unwrap();
+    assert_eq!(all(&disk, "a").unwrap().len() as u64, file.len());
+    assert_eq!(disk.bytes_used(), file.len());
     file.append(b"5678").unwrap();
+    assert!(all(&disk, "a").unwrap().ends_with(b"5678"));
 }
 
 #[test]
