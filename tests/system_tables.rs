@@ -376,6 +376,40 @@ fn traces_are_rows_that_can_be_selected_and_removed() {
 }
 
 #[test]
+fn estimates_follow_what_is_on_disk() {
+    let database = database();
+    for k in 0..200 {
+        let values = [k.into(), format!("{k}").into()];
+        let insert = "INSERT INTO \"Odd\".\"T\" (\"K\", \"select\") VALUES (?, ?)";
+        database.execute(insert, &values).unwrap();
+    }
+    database.engine().flush(None).unwrap();
+    for (table, kind) in [
+        ("size_estimates", ""),
+        ("table_estimates", "AND range_type = 'primary'"),
+    ] {
+        let query = format!(
+            "SELECT range_start, range_end, partitions_count, mean_partition_size \
+             FROM system.{table} WHERE keyspace_name = 'Odd' AND table_name = 'T' {kind}"
+        );
+        let found = rows(&database, &query);
+        assert_eq!(found.len(), 2);
+        let sum: i64 = found
+            .iter()
+            .map(|row| row.get::<i64>("partitions_count").unwrap())
+            .sum();
+        assert_eq!(sum, 200);
+        for row in &found {
+            assert!(row.get::<i64>("partitions_count").unwrap() > 50);
+            assert!(row.get::<i64>("mean_partition_size").unwrap() > 0);
+        }
+    }
+    let used = "SELECT mebibytes FROM system_views.disk_usage \
+                WHERE keyspace_name = 'Odd' AND table_name = 'T'";
+    assert_eq!(rows(&database, used)[0].get::<i64>("mebibytes").unwrap(), 1);
+}
+
+#[test]
 fn the_host_id_stays() {
     let directory = tempfile::tempdir().unwrap();
     let host_id = || {

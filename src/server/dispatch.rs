@@ -87,7 +87,11 @@ pub fn perform(context: &Context<'_>, envelope: &Envelope, known: Option<Prepare
         return Attempt::Later(Later::default());
     }
     let traces = context.state.database.virtual_tables().traces();
-    let trace = traces.begin(trace_request(&message.request, context.client));
+    let trace = traces.begin(trace_request(
+        &message.request,
+        known.as_ref(),
+        context.client,
+    ));
     let attempt = run_request(context, message.request, known, Some(&trace));
     trace.event("Request complete");
     trace.finish();
@@ -104,7 +108,7 @@ fn failed(kind: RequestKind, failure: Failure) -> Attempt {
     Attempt::Done(Outcome::failed(kind, failure))
 }
 
-fn trace_request(request: &Request, client: IpAddr) -> TraceRequest {
+fn trace_request(request: &Request, known: Option<&Prepared>, client: IpAddr) -> TraceRequest {
     let mut facts = BTreeMap::new();
     let words = match request {
         Request::Query { text, .. } => {
@@ -115,7 +119,11 @@ fn trace_request(request: &Request, client: IpAddr) -> TraceRequest {
             facts.insert("query".to_owned(), text.as_str().to_owned());
             "Preparing CQL3 query"
         }
-        Request::Execute { .. } => "Execute CQL3 prepared query",
+        Request::Execute { .. } => {
+            let query = known.map(|statement| statement.query().to_owned());
+            facts.extend(query.map(|query| ("query".to_owned(), query)));
+            "Execute CQL3 prepared query"
+        }
         Request::Batch(_) => "Execute batch of CQL3 queries",
         _ => "Execute request",
     };
@@ -127,9 +135,8 @@ fn trace_request(request: &Request, client: IpAddr) -> TraceRequest {
         if let Some(rows) = parameters.page_size {
             facts.insert("page_size".to_owned(), rows.to_string());
         }
-        if let Some(serial) = parameters.serial_consistency {
-            facts.insert("serial_consistency_level".to_owned(), serial.to_string());
-        }
+        let serial = parameters.serial_consistency.unwrap_or(Consistency::Serial);
+        facts.insert("serial_consistency_level".to_owned(), serial.to_string());
     }
     TraceRequest {
         request: words.to_owned(),

@@ -6,7 +6,7 @@
 use crate::cql::ast::{AlterTable, AlterTableAction, ColumnDefinition, Literal, Name, Property};
 use crate::cql::ddl::resolve::resolve_type;
 use crate::cql::ddl::table::{check_mask, check_nested_udt};
-use crate::cql::ddl::{Context, Decision, at_name, check_modifiable, event, option_values};
+use crate::cql::ddl::{Context, Decision, Part, at_name, check_changeable, event, option_values};
 use crate::cql::result::{SchemaAction, SchemaTarget};
 use crate::error::{Error, Result};
 use crate::limits::COLUMNS_MAX;
@@ -19,7 +19,7 @@ impl Context<'_> {
     pub(super) fn alter_table(&self, catalog: &Catalog, alter: &AlterTable) -> Result<Decision> {
         let keyspace_name = self.keyspace_of(&alter.name)?;
         let name = &alter.name.name.text;
-        check_modifiable(keyspace_name)?;
+        check_changeable(keyspace_name, "ALTER", Part::Table(name))?;
         let keyspace = catalog.keyspaces.get(keyspace_name);
         let found = keyspace.and_then(|keyspace| Some((keyspace, keyspace.tables.get(name)?)));
         let Some((keyspace, before)) = found else {

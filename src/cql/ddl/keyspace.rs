@@ -2,7 +2,8 @@
 
 use crate::cql::ast::{AlterKeyspace, CreateKeyspace, Drop, Property};
 use crate::cql::ddl::{
-    Context, Decision, SYSTEM_KEYSPACES, check_modifiable, check_name, event, option_values,
+    Context, Decision, Part, SHARED_KEYSPACES, SYSTEM_KEYSPACES, check_changeable, check_name,
+    event, option_values,
 };
 use crate::cql::result::{SchemaAction, SchemaEvent, SchemaTarget};
 use crate::error::{Error, Result};
@@ -57,8 +58,11 @@ impl Context<'_> {
         let name = &create.name.text;
         if SYSTEM_KEYSPACES.contains(&name.as_str()) {
             return Err(match name.as_str() {
-                // These two are ordinary keyspaces to Cassandra.
-                "system_auth" | "system_traces" => already_there(name),
+                // These are ordinary keyspaces to Cassandra.
+                shared if SHARED_KEYSPACES.contains(&shared) && create.if_not_exists => {
+                    return Ok(None);
+                }
+                shared if SHARED_KEYSPACES.contains(&shared) => already_there(name),
                 _ => Error::invalid(format!("System keyspace '{name}' is not user-modifiable")),
             });
         }
@@ -90,7 +94,7 @@ impl Context<'_> {
         alter: &AlterKeyspace,
     ) -> Result<Decision> {
         let name = &alter.name.text;
-        check_modifiable(name)?;
+        check_changeable(name, "ALTER", Part::Keyspace)?;
         let settings = settings(name, &alter.properties)?;
         let Some(keyspace) = catalog.keyspaces.get(name) else {
             if alter.if_exists {
@@ -113,7 +117,7 @@ impl Context<'_> {
 
     pub(super) fn drop_keyspace(&self, catalog: &Catalog, drop: &Drop) -> Result<Decision> {
         let name = &drop.name.name.text;
-        check_modifiable(name)?;
+        check_changeable(name, "DROP", Part::Keyspace)?;
         if !catalog.keyspaces.contains_key(name) {
             if drop.if_exists {
                 return Ok(None);

@@ -44,6 +44,10 @@ pub const SYSTEM_KEYSPACES: [&str; 7] = [
     "system_virtual_schema",
 ];
 
+/// Those of them that nodes of a cluster share. Cassandra refuses to change their tables by what
+/// is permitted, which has words of its own.
+const SHARED_KEYSPACES: [&str; 3] = ["system_auth", "system_distributed", "system_traces"];
+
 /// What a schema statement is carried out with.
 struct Context<'a> {
     engine: &'a Engine,
@@ -89,7 +93,11 @@ impl<'a> Context<'a> {
         }
         let keyspace_name = self.keyspace_of(&drop.name)?;
         let name = &drop.name.name.text;
-        check_modifiable(keyspace_name)?;
+        let part = match drop.kind {
+            DropKind::Type => Part::Tables,
+            _ => Part::Table(name),
+        };
+        check_changeable(keyspace_name, "DROP", part)?;
         let keyspace = catalog.keyspaces.get(keyspace_name);
         let missing = |kind: &str| {
             if drop.if_exists {
@@ -144,15 +152,46 @@ pub fn no_keyspace() -> Error {
     )
 }
 
-/// Refuses a change of the system's own keyspaces.
+/// Refuses a change of the rows of the system's own keyspaces.
 pub fn check_modifiable(keyspace: &str) -> Result<()> {
     if SYSTEM_KEYSPACES.contains(&keyspace) {
-        return Err(Error::new(
-            ErrorKind::Unauthorized,
-            format!("{keyspace} keyspace is not user-modifiable."),
-        ));
+        return Err(not_modifiable(keyspace));
     }
     Ok(())
+}
+
+fn not_modifiable(keyspace: &str) -> Error {
+    Error::new(
+        ErrorKind::Unauthorized,
+        format!("{keyspace} keyspace is not user-modifiable."),
+    )
+}
+
+/// Part of a keyspace, as a refusal names it.
+#[derive(Clone, Copy)]
+enum Part<'a> {
+    /// The keyspace itself.
+    Keyspace,
+    /// All that is in it.
+    Tables,
+    /// One table.
+    Table(&'a str),
+}
+
+/// Refuses to `CREATE`, `ALTER` or `DROP` in the system's own keyspaces.
+fn check_changeable(keyspace: &str, action: &str, part: Part<'_>) -> Result<()> {
+    if !SHARED_KEYSPACES.contains(&keyspace) {
+        return check_modifiable(keyspace);
+    }
+    let resource = match part {
+        Part::Keyspace => format!("keyspace {keyspace}"),
+        Part::Tables => format!("all tables in {keyspace}"),
+        Part::Table(table) => format!("table {keyspace}.{table}"),
+    };
+    Err(Error::new(
+        ErrorKind::Unauthorized,
+        format!("Cannot {action} <{resource}>"),
+    ))
 }
 
 fn keyspace_named<'c>(catalog: &'c Catalog, name: &str) -> Result<&'c Arc<Keyspace>> {

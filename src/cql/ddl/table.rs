@@ -6,7 +6,8 @@
 use crate::cql::ast::{CreateTable, Name, PrimaryKey};
 use crate::cql::ddl::resolve::resolve_type;
 use crate::cql::ddl::{
-    Context, Decision, at_name, check_modifiable, check_name, event, keyspace_named, option_values,
+    Context, Decision, Part, at_name, check_changeable, check_name, event, keyspace_named,
+    option_values,
 };
 use crate::cql::result::{SchemaAction, SchemaTarget};
 use crate::error::{Error, Result};
@@ -23,7 +24,7 @@ impl Context<'_> {
     pub(super) fn create_table(&self, catalog: &Catalog, create: &CreateTable) -> Result<Decision> {
         let keyspace_name = self.keyspace_of(&create.name)?;
         let name = &create.name.name.text;
-        check_modifiable(keyspace_name)?;
+        check_changeable(keyspace_name, "CREATE", Part::Tables)?;
         let keyspace = keyspace_named(catalog, keyspace_name)?;
         if keyspace.tables.contains_key(name) {
             if create.if_not_exists {

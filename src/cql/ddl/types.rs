@@ -5,7 +5,7 @@
 
 use crate::cql::ast::{AlterType, AlterTypeAction, CreateType, Name, TypeExpr, TypeExprKind};
 use crate::cql::ddl::resolve::{check_depth, resolve_type};
-use crate::cql::ddl::{Context, Decision, at_name, check_modifiable, event, keyspace_named};
+use crate::cql::ddl::{Context, Decision, Part, at_name, check_changeable, event, keyspace_named};
 use crate::cql::result::{SchemaAction, SchemaEvent, SchemaTarget};
 use crate::error::{Error, Result};
 use crate::schema::{Catalog, Column, Keyspace, SchemaChange, Table};
@@ -20,7 +20,7 @@ impl Context<'_> {
     pub(super) fn create_type(&self, catalog: &Catalog, create: &CreateType) -> Result<Decision> {
         let keyspace_name = self.keyspace_of(&create.name)?;
         let name = &create.name.name.text;
-        check_modifiable(keyspace_name)?;
+        check_changeable(keyspace_name, "CREATE", Part::Tables)?;
         let keyspace = keyspace_named(catalog, keyspace_name)?;
         if keyspace.types.contains_key(name) {
             if create.if_not_exists {
@@ -56,7 +56,7 @@ impl Context<'_> {
     pub(super) fn alter_type(&self, catalog: &Catalog, alter: &AlterType) -> Result<Decision> {
         let keyspace_name = self.keyspace_of(&alter.name)?;
         let name = &alter.name.name.text;
-        check_modifiable(keyspace_name)?;
+        check_changeable(keyspace_name, "ALTER", Part::Tables)?;
         let keyspace = catalog.keyspaces.get(keyspace_name);
         let found = keyspace.and_then(|keyspace| Some((keyspace, keyspace.types.get(name)?)));
         let Some((keyspace, before)) = found else {

@@ -205,7 +205,6 @@ fn table_row(table: &Table, described: &Table) -> Result<RowValues> {
                 Value::Double(options.bloom_filter_fp_chance()),
             ),
             ("caching", text_map(&options.caching)),
-            ("cdc", unless(options.cdc, false)),
             ("comment", text(&options.comment)),
             ("compaction", text_map(&options.compaction)),
             ("compression", text_map(&options.compression)),
