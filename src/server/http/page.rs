@@ -15,6 +15,7 @@ pub fn metrics_page(control: &Control, binary: bool) -> String {
     let mut page = Exposition::default();
     node(&mut page, control, binary);
     requests(&mut page, control.metrics(), control.in_flight_bytes());
+    troubles(&mut page, control.metrics());
     connections(&mut page, control.metrics());
     prepared(&mut page, control);
     commit_log(&mut page, &figures);
@@ -95,6 +96,9 @@ fn requests(page: &mut Exposition, metrics: &Metrics, in_flight_bytes: usize) {
         "Requests that worker threads have done.",
     )
     .value(metrics.requests_worked.get());
+}
+
+fn troubles(page: &mut Exposition, metrics: &Metrics) {
     page.counter(
         "helenus_overloaded_total",
         "Requests refused for want of capacity.",
@@ -279,67 +283,70 @@ fn storage(page: &mut Exposition, figures: &Figures) {
         .value(figures.scans);
 }
 
+/// A figure of a table: the kind of its family, its name, what it is, and how it is read.
+type Column = (
+    &'static str,
+    &'static str,
+    &'static str,
+    fn(&TableFigures) -> u64,
+);
+
+const TABLE_COLUMNS: [Column; 9] = [
+    ("gauge", "helenus_table_sstables", "SSTables.", |it| {
+        it.sstables
+    }),
+    (
+        "gauge",
+        "helenus_table_disk_bytes",
+        "The table's SSTables.",
+        |it| it.disk_bytes,
+    ),
+    (
+        "gauge",
+        "helenus_table_memtable_bytes",
+        "The table's memtables.",
+        |it| it.memtable_bytes,
+    ),
+    (
+        "gauge",
+        "helenus_table_rows",
+        "Rows in SSTables, each counted by itself.",
+        |it| it.rows,
+    ),
+    (
+        "gauge",
+        "helenus_table_tombstones",
+        "Tombstones and expiring cells in SSTables.",
+        |it| it.tombstones,
+    ),
+    (
+        "counter",
+        "helenus_table_reads_total",
+        "Reads of the table.",
+        |it| it.reads.count,
+    ),
+    (
+        "counter",
+        "helenus_table_writes_total",
+        "Writes to the table.",
+        |it| it.writes.count,
+    ),
+    (
+        "counter",
+        "helenus_table_filter_negatives_total",
+        "Reads of SSTables that a filter spared.",
+        |it| it.filter_negatives,
+    ),
+    (
+        "counter",
+        "helenus_table_filter_false_positives_total",
+        "Reads of SSTables that a filter let pass in vain.",
+        |it| it.filter_false_positives,
+    ),
+];
+
 fn tables(page: &mut Exposition, all: &[TableFigures]) {
-    type Column = (
-        &'static str,
-        &'static str,
-        &'static str,
-        fn(&TableFigures) -> u64,
-    );
-    let columns: [Column; 9] = [
-        ("gauge", "helenus_table_sstables", "SSTables.", |it| {
-            it.sstables
-        }),
-        (
-            "gauge",
-            "helenus_table_disk_bytes",
-            "The table's SSTables.",
-            |it| it.disk_bytes,
-        ),
-        (
-            "gauge",
-            "helenus_table_memtable_bytes",
-            "The table's memtables.",
-            |it| it.memtable_bytes,
-        ),
-        (
-            "gauge",
-            "helenus_table_rows",
-            "Rows in SSTables, each counted by itself.",
-            |it| it.rows,
-        ),
-        (
-            "gauge",
-            "helenus_table_tombstones",
-            "Tombstones and expiring cells in SSTables.",
-            |it| it.tombstones,
-        ),
-        (
-            "counter",
-            "helenus_table_reads_total",
-            "Reads of the table.",
-            |it| it.reads.count,
-        ),
-        (
-            "counter",
-            "helenus_table_writes_total",
-            "Writes to the table.",
-            |it| it.writes.count,
-        ),
-        (
-            "counter",
-            "helenus_table_filter_negatives_total",
-            "Reads of SSTables that a filter spared.",
-            |it| it.filter_negatives,
-        ),
-        (
-            "counter",
-            "helenus_table_filter_false_positives_total",
-            "Reads of SSTables that a filter let pass in vain.",
-            |it| it.filter_false_positives,
-        ),
-    ];
-    for (kind, name, help, figure) in columns {
+    for (kind, name, help, figure) in TABLE_COLUMNS {
         match kind {
             "counter" => page.counter(name, help),
             _ => page.gauge(name, help),
