@@ -4,9 +4,15 @@
 //! |---|---|
 //! | `roundtrip` | is what was written read as the same? |
 //! | `oracle` | does another implementation read and write the same bytes? |
+//! | `client` | does the client speak with the server, and stand bad ones? |
+//! | `conversation` | does the server stand bad clients? |
 //! | `hostile` | does any input make it panic, hang or take memory? Also replays `corpus/` |
 #![expect(clippy::unwrap_used, reason = "a failure here is the test's")]
 
+#[path = "protocol/client.rs"]
+mod client;
+#[path = "protocol/conversation.rs"]
+mod conversation;
 #[path = "protocol/corpus.rs"]
 mod corpus;
 #[path = "protocol/generate.rs"]
