@@ -167,7 +167,7 @@ fn decoder((version, compression): (Version, Compression), responses: bool) -> D
 fn changed_streams() {
     let random = Random::seeded(1);
     let mut runner = runner(1);
-    for round in 0..120 {
+    for round in 0..80 {
         for framing in framings() {
             let responses = round % 2 == 1;
             let valid = valid_stream(&mut runner, framing, responses);
@@ -185,7 +185,7 @@ fn changed_streams() {
 fn changed_bodies() {
     let random = Random::seeded(2);
     let mut runner = runner(2);
-    for _ in 0..1_500 {
+    for _ in 0..700 {
         for version in Version::ALL {
             let message = generate::request_message(version);
             let message = message.new_tree(&mut runner).unwrap().current();
