@@ -2,8 +2,8 @@
 //!
 //! | | LZ4 | Snappy |
 //! |---|---|---|
-//! | body, versions 3 and 4 | length as a big-endian int, then a block | a raw block, which knows its length |
-//! | segment, version 5 | a block; the header has the length | not spoken |
+//! | body, versions 3 and 4 | length (big-endian int), block | a raw block knows its length |
+//! | segment, version 5 | block; the header has the length | not spoken |
 //!
 //! The length that a compressed body claims is held against the limit before memory is spent.
 

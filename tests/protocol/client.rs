@@ -44,6 +44,27 @@ fn bind(values: Vec<Value>) -> QueryParameters {
     }
 }
 
+/// 251 rows in pages of 100, in the order of their clustering from −1.
+fn reads_pages(client: &mut Client) {
+    let parameters = QueryParameters {
+        page_size: Some(100),
+        ..QueryParameters::default()
+    };
+    let mut select = client.prepare("SELECT c, v FROM t WHERE k = 1").unwrap();
+    let (mut pages, mut rows) = (0, 0);
+    let mut paged = client.execute_pages(&mut select, parameters);
+    while let Some(page) = paged.next_page().unwrap() {
+        pages += 1;
+        assert_eq!(page.metadata.columns.as_ref().unwrap()[1].name, "v");
+        for row in page.rows() {
+            let row = row.unwrap();
+            assert_eq!(row[0].as_deref(), Some(&(rows - 1_i32).to_be_bytes()[..]));
+            rows += 1;
+        }
+    }
+    assert_eq!((pages, rows), (3, 251));
+}
+
 /// A whole conversation in one framing.
 fn converse(address: &str, number: usize, version: Version, compression: Compression) {
     let options = ClientOptions {
@@ -88,24 +109,9 @@ fn converse(address: &str, number: usize, version: Version, compression: Compres
         assert_eq!(answer.response, Response::Result(ResultBody::Void));
     }
 
-    let parameters = QueryParameters {
-        page_size: Some(100),
-        ..QueryParameters::default()
-    };
-    let mut select = client.prepare("SELECT c, v FROM t WHERE k = 1").unwrap();
-    let (mut pages, mut rows) = (0, 0);
-    let mut paged = client.execute_pages(&mut select, parameters.clone());
-    while let Some(page) = paged.next_page().unwrap() {
-        pages += 1;
-        assert_eq!(page.metadata.columns.as_ref().unwrap()[1].name, "v");
-        for row in page.rows() {
-            let row = row.unwrap();
-            assert_eq!(row[0].as_deref(), Some(&(rows - 1_i32).to_be_bytes()[..]));
-            rows += 1;
-        }
-    }
-    assert_eq!((pages, rows), (3, 251));
+    reads_pages(&mut client);
 
+    let parameters = QueryParameters::default();
     let missing = client
         .query("SELECT * FROM nothing", &parameters)
         .unwrap_err();

@@ -1,8 +1,9 @@
 //! Rows, and the description of their columns.
 //!
 //! ```text
-//! 2 | flags | columns | paging state? | new id? | (keyspace, table)? | name, type … | rows | cells …
-//!   |<------------------------- rows_metadata ------------------------------------->|
+//! 2 | flags | columns | paging state? | new id? | (keyspace, table)? | name, type …
+//!   |<----------------------------- rows_metadata -------------------------------->|
+//!   | rows | cells …
 //! ```
 //!
 //! Behind the metadata the server writes the number of rows as an int, and each row's cells as
