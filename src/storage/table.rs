@@ -209,6 +209,15 @@ impl FileHandle {
         Ok(self.reader.get_or_init(|| reader))
     }
 
+    /// A file that was just written: opened, and its index and filters in the cache as far as
+    /// that is reasonable, so that reads which it has nothing for need not wait for the disk.
+    pub fn warmed(table: TableId, meta: FileMeta, shared: &Arc<FileShared>) -> Arc<Self> {
+        let file = Self::new(table, meta, shared);
+        // Whoever reads it next has the same trouble, and says so.
+        let _ = file.reader().and_then(|reader| reader.warm());
+        file
+    }
+
     /// The file, if it was opened already.
     pub fn opened(&self) -> Option<&Arc<Reader>> {
         self.reader.get()

@@ -305,6 +305,10 @@ impl Inner {
 
     /// Puts files in place of others; answers whether the table still had these.
     fn replace(&self, id: TableId, gone: &[Arc<FileHandle>], added: &[FileMeta]) -> Result<bool> {
+        let handles: Vec<_> = added
+            .iter()
+            .map(|meta| FileHandle::warmed(id, meta.clone(), &self.files))
+            .collect();
         let _committing = self.commit();
         let still = self.table(id).is_ok_and(|now| {
             gone.iter()
@@ -325,10 +329,6 @@ impl Inner {
             id: file.meta.id,
         }));
         self.edit(&edits)?;
-        let handles: Vec<_> = added
-            .iter()
-            .map(|meta| FileHandle::new(id, meta.clone(), &self.files))
-            .collect();
         let ids: Vec<u64> = gone.iter().map(|file| file.meta.id).collect();
         self.publish_table(id, |now| now.replace_files(&ids, &handles));
         for file in gone {

@@ -117,6 +117,7 @@ impl Inner {
         }
         let block_bytes = self.config.block_bytes;
         let written = write_file(&self.disk, &self.manifest, &table, block_bytes)?;
+        let written = written.map(|meta| FileHandle::warmed(id, meta, &self.files));
         let _committing = self.commit();
         // Truncated or dropped meanwhile: what was written is of no use.
         let current = self.table(id).is_ok_and(|now| {
@@ -126,8 +127,8 @@ impl Inner {
                 .is_some_and(|(now, then)| Arc::ptr_eq(now, then))
         });
         if !current {
-            if let Some(meta) = written {
-                self.files.garbage.put(id, meta.id);
+            if let Some(file) = written {
+                self.files.garbage.put(id, file.meta.id);
             }
             return Ok(false);
         }
@@ -138,23 +139,20 @@ impl Inner {
             },
             Edit::TimestampFloor(self.timestamps.last()),
         ];
-        edits.extend(written.iter().map(|meta| Edit::AddFile {
+        edits.extend(written.iter().map(|file| Edit::AddFile {
             table: id,
-            file: meta.clone(),
+            file: FileMeta::clone(&file.meta),
         }));
         if let Err(error) = self.edit(&edits) {
-            if let Some(meta) = written {
-                self.files.garbage.put(id, meta.id);
+            if let Some(file) = written {
+                self.files.garbage.put(id, file.meta.id);
             }
             return Err(error);
         }
         add(&self.counters.flushes, table.frozen.len() as u64);
-        let bytes = written.as_ref().map_or(0, |meta| meta.bytes);
+        let bytes = written.as_ref().map_or(0, |file| file.meta.bytes);
         add(&self.counters.flushed_bytes, bytes);
-        let added: Vec<_> = written
-            .map(|meta| FileHandle::new(id, meta, &self.files))
-            .into_iter()
-            .collect();
+        let added: Vec<_> = written.into_iter().collect();
         self.publish_table(id, |now| {
             now.frozen
                 .retain(|memtable| !table.frozen.iter().any(|done| Arc::ptr_eq(memtable, done)));

@@ -26,6 +26,9 @@ use std::sync::{Arc, OnceLock};
 /// operating system for each piece.
 const AHEAD_BYTES: usize = 96 << 10;
 
+/// The index of a new file takes one part in so many of the cache.
+const WARM_SHARE: usize = 16;
+
 /// What the block cache holds.
 #[derive(Clone, Debug)]
 pub struct Cached(Unit);
@@ -301,6 +304,19 @@ impl Reader {
         let unit = self.units.unit(offset, length as usize)?;
         let root = Root::parse(&unit).map_err(|damage| self.units.damaged(offset, damage))?;
         Ok(self.root.get_or_init(|| root))
+    }
+
+    /// Reads the index into the cache, but for a part of an index that is large beside the cache.
+    pub fn warm(&self) -> Result<()> {
+        let mut left = self.cache.bytes_max() / WARM_SHARE;
+        for unit in 0..self.root()?.count() {
+            let bytes = self.index(unit)?.bytes();
+            left = match left.checked_sub(bytes) {
+                Some(left) => left,
+                None => break,
+            };
+        }
+        Ok(())
     }
 
     fn in_root(&self, damage: Damage) -> Error {

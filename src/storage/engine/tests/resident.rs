@@ -53,6 +53,26 @@ fn a_read_is_refused_until_its_blocks_are_in_the_cache() {
 }
 
 #[test]
+fn a_new_file_needs_no_disk_to_say_that_it_has_nothing() {
+    let (engine, disk) = fresh(config());
+    for round in 0..2 {
+        for partition in 0..50 {
+            put(&engine, partition * 10, 10).unwrap();
+        }
+        engine.flush(None).unwrap();
+        if round == 1 {
+            engine.compact(TableId(1)).unwrap();
+        }
+        let calls = disk.calls();
+        let found =
+            (0..50).filter(|it| !matches!(resident(|| one(&engine, it * 10 + 5)), Ok(false)));
+        assert!(found.count() < 5, "but for what a filter lets through");
+        assert_eq!(disk.calls(), calls);
+        refused(resident(|| one(&engine, 10)));
+    }
+}
+
+#[test]
 fn without_a_cache_reads_of_files_are_always_refused() {
     let bare = Config {
         block_cache_bytes_max: 0,
