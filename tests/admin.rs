@@ -10,8 +10,9 @@ use helenus::server::Server;
 use helenus::server::options::ServerOptions;
 use serde_json::Value;
 use std::collections::BTreeMap;
+use std::io::{BufRead, BufReader, Lines};
 use std::path::Path;
-use std::process::{Command, Output};
+use std::process::{Child, ChildStderr, Command, Output, Stdio};
 
 const SCHEMA: [&str; 5] = [
     "CREATE KEYSPACE nyc WITH replication = {'class': 'SimpleStrategy', 'replication_factor': 1}",
@@ -298,6 +299,71 @@ fn what_clients_do_is_counted() {
     );
     drop(client);
     server.stop().unwrap();
+}
+
+/// A `helenus serve` in memory, its HTTP port, and the lines that it says.
+struct Served {
+    child: Child,
+    port: String,
+    lines: Lines<BufReader<ChildStderr>>,
+}
+
+impl Served {
+    fn start() -> Self {
+        let mut child = Command::new(env!("CARGO_BIN_EXE_helenus"))
+            .args(["serve", "--ephemeral", "--listen", "127.0.0.1:0"])
+            .args(["--http-listen", "127.0.0.1:0"])
+            .stderr(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let mut lines = BufReader::new(child.stderr.take().unwrap()).lines();
+        let port = loop {
+            let line = lines.next().unwrap().unwrap();
+            if let Some((_, rest)) = line.split_once("http 127.0.0.1:") {
+                break rest.split(',').next().unwrap().to_owned();
+            }
+        };
+        Self { child, port, lines }
+    }
+
+    /// The next line that says `what`.
+    fn line_with(&mut self, what: &str) -> String {
+        let mut lines = self.lines.by_ref().map(Result::unwrap);
+        lines.find(|line| line.contains(what)).unwrap()
+    }
+}
+
+impl Drop for Served {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+#[test]
+fn the_log_is_steered() {
+    let mut served = Served::start();
+    let port = served.port.clone();
+    let place = ["-p", &port];
+    let title = format!("\n{:<50}{:>10}\n", "Logger Name", "Log Level");
+    let level = |name: &str, level: &str| format!("{name:<50}{level:>10}\n");
+    let initial = format!("{title}{}", level("ROOT", "INFO"));
+    assert_eq!(done(&place, "getlogginglevels"), initial);
+    assert_eq!(done(&place, "setlogginglevel server::http debug"), "");
+    let changed = format!("{initial}{}", level("helenus::server::http", "DEBUG"));
+    assert_eq!(done(&place, "getlogginglevels"), changed);
+    let line = served.line_with("administration: SetLoggingLevel");
+    assert!(line.contains("Z INFO  server::http: "), "{line}");
+    assert!(!line.contains('\u{1b}'), "{line:?}");
+    // The name of a keyspace may hold anything; the line holds its escape.
+    let words: [&str; 4] = ["-p", &port, "flush", "x\n\u{1b}[2J"];
+    assert_eq!(admin(&words).status.code(), Some(1));
+    let line = served.line_with("administration: Flush");
+    assert!(!line.contains('\u{1b}') && line.contains("[2J"), "{line:?}");
+    assert_eq!(done(&place, "setlogginglevel"), "");
+    assert_eq!(done(&place, "getlogginglevels"), initial);
+    let foreign = failed(&place, "setlogginglevel org.apache.cassandra.db DEBUG", 1);
+    assert!(foreign.contains("no part of helenus"), "{foreign}");
 }
 
 #[test]

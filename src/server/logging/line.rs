@@ -208,8 +208,7 @@ mod tests {
     fn logged(work: impl FnOnce()) -> Vec<String> {
         let kept = Kept::default();
         tracing::subscriber::with_default(Registry::default().with(kept.clone()), work);
-        let lines = kept.0.lock().unwrap().clone();
-        lines
+        kept.0.lock().unwrap().clone()
     }
 
     #[test]

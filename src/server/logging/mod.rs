@@ -26,6 +26,15 @@ pub const ROOT: &str = "ROOT";
 /// How many levels may be set at a time.
 const LEVELS_MAX: usize = 1_000;
 
+/// What logs: this crate, and those that it serves HTTP with.
+const CRATES: [&str; 4] = ["helenus", "hyper", "hyper_util", "tokio"];
+
+/// The parts of this crate, which may be named without it, as lines show them.
+const PARTS: [&str; 10] = [
+    "client", "commands", "cql", "database", "protocol", "server", "session", "shell", "storage",
+    "transfer",
+];
+
 /// The levels in force, under the part of the server that they are for.
 #[derive(Clone, Debug, PartialEq, Eq)]
 struct Levels {
@@ -128,12 +137,34 @@ pub fn set_level(part: Option<&str>, level: Option<&str>) -> Result<()> {
     };
     let mut levels = log.levels.lock().unwrap_or_else(PoisonError::into_inner);
     let mut changed = levels.clone();
-    changed.set(part.filter(|part| !part.is_empty()), level)?;
+    let part = part.filter(|part| !part.is_empty()).map(path).transpose()?;
+    changed.set(part.as_deref(), level)?;
     log.filter
         .reload(changed.targets())
         .map_err(|error| Error::internal(format!("the log takes no new level: {error}")))?;
     *levels = changed;
     Ok(())
+}
+
+/// The module path that a part is known by. What names nothing here (a class of Cassandra's) is
+/// refused: it would change nothing and say nothing.
+fn path(part: &str) -> Result<String> {
+    if part.eq_ignore_ascii_case(ROOT) {
+        return Ok(ROOT.to_owned());
+    }
+    let is_path = part.split("::").all(|name| {
+        !name.is_empty() && name.chars().all(|c| c.is_ascii_alphanumeric() || c == '_')
+    });
+    let first = part.split("::").next().unwrap_or_default();
+    match is_path && part.len() <= 200 {
+        true if CRATES.contains(&first) => Ok(part.to_owned()),
+        true if PARTS.contains(&first) => Ok(format!("helenus::{part}")),
+        true if first == "compaction" => Ok("helenus::storage".to_owned()),
+        _ => Err(Error::invalid(format!(
+            "{part:?} is no part of helenus; parts are {ROOT}, helenus, and module paths such as \
+             helenus::server"
+        ))),
+    }
 }
 
 fn name(level: LevelFilter) -> String {
@@ -190,6 +221,23 @@ mod tests {
         }
         assert!(levels.set(Some("x"), Some(LevelFilter::WARN)).is_err());
         levels.set(Some("0"), Some(LevelFilter::OFF)).unwrap();
+    }
+
+    #[test]
+    fn parts_are_module_paths() {
+        assert_eq!(path("root").unwrap(), ROOT);
+        assert_eq!(path("helenus").unwrap(), "helenus");
+        assert_eq!(path("server::http").unwrap(), "helenus::server::http");
+        assert_eq!(path("compaction").unwrap(), "helenus::storage");
+        for wrong in [
+            "org.apache.cassandra.db",
+            "",
+            "helenus::",
+            "nosuch",
+            "helenus::a b",
+        ] {
+            assert!(path(wrong).is_err(), "{wrong}");
+        }
     }
 
     #[test]

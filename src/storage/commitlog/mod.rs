@@ -386,8 +386,8 @@ impl CommitLog {
     /// Notes a failure for those who wait and those who come.
     fn failed(&self, failure: Failure) -> Error {
         let mut turn = lock(&self.turn);
-        self.troubled.store(true, Ordering::Release);
-        match failure {
+        let is_news = !self.troubled.swap(true, Ordering::AcqRel);
+        let error = match failure {
             Failure::Write(error) => {
                 // What has filled meanwhile can't be written before what failed.
                 let through = self.appended();
@@ -402,7 +402,11 @@ impl CommitLog {
                 turn.stopped = Some(error.clone());
                 error
             }
+        };
+        if is_news {
+            tracing::error!("the commit log cannot be written: {error}");
         }
+        error
     }
 
     /// The last sequence number that is synced, with all before it.

@@ -279,6 +279,7 @@ impl Inner {
             Err(error) => {
                 self.compaction.end();
                 add(&self.counters.compactions_failed, 1);
+                tracing::warn!("a compaction failed, and is tried again later: {error}");
                 self.discard(&running);
                 return Err(error);
             }

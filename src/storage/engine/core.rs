@@ -81,15 +81,23 @@ impl Trouble {
     /// Takes note of a failure while writing files.
     pub fn note(&self, error: &Error) {
         if error.kind == ErrorKind::Io {
-            self.fatal.get_or_init(|| error.clone());
+            self.fatal.get_or_init(|| {
+                tracing::error!("no more writes until the database is opened again: {error}");
+                error.clone()
+            });
         } else {
-            held(&self.passing).get_or_insert_with(|| error.clone());
+            held(&self.passing).get_or_insert_with(|| {
+                tracing::warn!("cannot write files, and tries again: {error}");
+                error.clone()
+            });
         }
     }
 
     /// The last try succeeded.
     pub fn clear(&self) {
-        held(&self.passing).take();
+        if held(&self.passing).take().is_some() {
+            tracing::info!("files can be written again");
+        }
     }
 
     /// The failure after which only a restart helps.
