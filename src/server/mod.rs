@@ -82,6 +82,11 @@ impl Server {
         &self.control
     }
 
+    /// Runs something of the control's that waits, on the server's own runtime.
+    pub fn block_on<T>(&self, work: impl Future<Output = T>) -> T {
+        self.runtime.block_on(work)
+    }
+
     /// Finishes what was accepted, and closes the ports and the database.
     pub fn stop(self) -> Result<()> {
         self.runtime.block_on(self.control.disable_binary());
