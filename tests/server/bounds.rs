@@ -1,6 +1,6 @@
 //! What happens to those who want too much: they are told so, or wait; and nobody else does.
 
-use crate::support::{client, client_of, plain, rows, start, start_with_rows};
+use crate::support::{client, client_of, plain, rows, run, start, start_with_rows};
 use helenus::client::Client;
 use helenus::protocol::request::QueryParameters;
 use helenus::protocol::{Compression, ErrorBody, Request, RequestMessage, Response, Version};
@@ -129,7 +129,15 @@ fn work_of_a_client_that_has_gone_is_dropped() {
 
 #[test]
 fn a_slow_reader_stalls_alone() {
-    let server = start_with_rows(ServerOptions::on_free_ports(), 2_000);
+    let server = start_with_rows(ServerOptions::on_free_ports(), 8);
+    let mut other = client(&server);
+    for b in 0..3 {
+        let large = "x".repeat(20 << 10);
+        run(
+            &mut other,
+            &format!("INSERT INTO k.t (a, b, c) VALUES (2, {b}, '{large}')"),
+        );
+    }
     let mut slow = TcpStream::connect(server.local_addr()).unwrap();
     slow.set_write_timeout(Some(Duration::from_millis(300)))
         .unwrap();
@@ -138,8 +146,8 @@ fn a_slow_reader_stalls_alone() {
     let mut ready = [0; 9];
     slow.read_exact(&mut ready).unwrap();
     assert_eq!(ready[4], 0x02);
-    // 2,000 rows, about 70 kB, for each of these.
-    let text = "SELECT b, c FROM k.t WHERE a = 1";
+    // 60 kB for each of these.
+    let text = "SELECT b, c FROM k.t WHERE a = 2";
     let length = i32::try_from(text.len()).unwrap().to_be_bytes();
     let body = [&length[..], text.as_bytes(), &[0, 1, 0]].concat();
     let mut one = vec![4, 0, 0, 1, 7];
@@ -159,7 +167,6 @@ fn a_slow_reader_stalls_alone() {
         stalled,
         IoErrorKind::WouldBlock | IoErrorKind::TimedOut
     ));
-    let mut other = client(&server);
     for _ in 0..100 {
         let found = rows(&mut other, "SELECT b FROM k.t WHERE a = 1 AND b = 7");
         assert_eq!(found.count, 1);

@@ -50,6 +50,8 @@ use tokio::time::Sleep;
 
 /// How many requests run before others get their turn.
 const TURN_REQUESTS: usize = 128;
+/// How long requests run before others get their turn, in microseconds.
+const TURN_MICROS: i64 = 1_000;
 /// How much is read at once: at first, and at most.
 const READ_BYTES: [usize; 2] = [8 << 10, 64 << 10];
 /// How long a client whose connection is closed may take to read the last answer.
@@ -163,7 +165,6 @@ impl Connection {
                 Ending::Graceful => self.ending = true,
                 Ending::Now => return Poll::Ready(false),
             }
-            self.send_durable();
             self.poll_pause(context);
             let mut more = self.run_requests();
             // What has just been written waits from now on, and may be durable already.
@@ -227,9 +228,13 @@ impl Connection {
         let state = Arc::clone(&self.state);
         state.database.engine().gather(|| {
             let mut now_micros = state.clock.monotonic_micros();
+            let end_micros = now_micros.saturating_add(TURN_MICROS);
             for _ in 0..TURN_REQUESTS {
                 if !self.may_run() {
                     return false;
+                }
+                if now_micros > end_micros {
+                    break;
                 }
                 match self.decoder.next(&mut self.input) {
                     Ok(Some(envelope)) => now_micros = self.handle(envelope, now_micros),
