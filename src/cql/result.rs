@@ -101,6 +101,9 @@ pub trait RowSource: Send {
         Ok(true)
     }
 
+    /// A page of so many rows was read.
+    fn page_read(&mut self, _rows: u32) {}
+
     /// Where to go on behind the last row handed out; none where nothing follows.
     fn paging_state(&mut self) -> Result<Option<Bytes>> {
         Ok(None)
@@ -202,6 +205,7 @@ impl Rows {
                 ));
             }
         }
+        self.source.page_read(rows);
         let paging_state = match self.page_size {
             Some(_) => self.source.paging_state()?,
             None => None,

@@ -14,11 +14,11 @@ use std::sync::{Arc, PoisonError, RwLock};
 pub type StatementId = [u8; 16];
 
 /// What a statement costs to remember besides what grows with it, in bytes.
-const STATEMENT_BYTES: usize = 1024;
+const STATEMENT_BYTES: usize = 2048;
 /// What a byte of its text costs as text, tree and plan, in bytes.
-const TEXT_FACTOR: usize = 12;
+const TEXT_FACTOR: usize = 24;
 /// What a marker or a column of its result costs, in bytes.
-const COLUMN_BYTES: usize = 256;
+const COLUMN_BYTES: usize = 512;
 
 /// A prepared statement: parsed and bound once, executed many times, by any session of the same
 /// database. Cheap to clone. When the schema changed in between it is bound again by itself.

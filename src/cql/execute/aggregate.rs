@@ -272,6 +272,11 @@ impl RowSource for Groups {
         self.finish(done)
     }
 
+    fn page_read(&mut self, rows: u32) {
+        let execution = &self.scan.execution;
+        execution.note(|| format!("Aggregated the rows read to {rows}"));
+    }
+
     fn paging_state(&mut self) -> Result<Option<Bytes>> {
         // The first row of the next group has been seen.
         if self.group.is_none() || !self.progress.wants_more() {

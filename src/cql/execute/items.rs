@@ -65,6 +65,7 @@ impl Items {
                 single,
             });
         }
+        execution.note(|| "Merging memtable and sstable contents");
         Ok(Self {
             present: Present::Stored(Box::new(engine.read(first)?)),
             next: then.map(|command| (engine.clone(), command)),

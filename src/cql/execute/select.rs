@@ -202,6 +202,12 @@ impl RowSource for Plain {
         Ok(true)
     }
 
+    fn page_read(&mut self, rows: u32) {
+        self.scan
+            .execution
+            .note(|| format!("Read {rows} live rows"));
+    }
+
     fn paging_state(&mut self) -> Result<Option<Bytes>> {
         if !self.progress.wants_more() || !self.scan.may_go_on()? {
             return Ok(None);
