@@ -110,8 +110,13 @@ pub fn run(args: &Args, (selection, output): (Selection, Output)) -> Result<()> 
     };
     options.header = !args.no_header;
     options.progress = true;
+    let server = args.place.server()?;
+    if let Some(remote) = &server {
+        // What waits for the server's answer stops as well.
+        options.cancel = remote.interrupt();
+    }
     stop_on_interrupt(Arc::clone(&options.cancel))?;
-    match args.place.server()? {
+    match server {
         Some(remote) => told(&export(&remote, options)?),
         None => {
             let database = args.place.data.open_existing()?;

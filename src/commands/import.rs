@@ -95,8 +95,13 @@ pub fn run(args: &Args) -> Result<()> {
     options.ttl_seconds = args.ttl;
     options.timestamp_micros = args.timestamp;
     options.progress = true;
+    let server = args.place.server()?;
+    if let Some(remote) = &server {
+        // What waits for the server's answer stops as well.
+        options.cancel = remote.interrupt();
+    }
     stop_on_interrupt(Arc::clone(&options.cancel))?;
-    match args.place.server()? {
+    match server {
         Some(remote) => told(&import(&remote, options)?),
         None => {
             let database = args.place.data.open_existing()?;

@@ -384,7 +384,19 @@ fn connect(
         interrupt: Some(Arc::clone(interrupt)),
         ..ClientOptions::default()
     };
-    Client::connect(&options.address.to_string(), &client_options)
+    let address = options.address.to_string();
+    Client::connect(&address, &client_options).map_err(|error| match (error.kind, &error.hint) {
+        (ErrorKind::Protocol, None) => error.with_hint("Is it a server of CQL?"),
+        (ErrorKind::BadCredentials, None) => error.with_hint(
+            "Give a role with --user and its password in HELENUS_PASSWORD, or LOGIN as one.",
+        ),
+        // What took so long is a connection, not a statement.
+        (ErrorKind::ReadTimeout, _) => Error {
+            kind: ErrorKind::Io,
+            ..error
+        },
+        _ => error,
+    })
 }
 
 fn schema_event(change: &response::SchemaChange) -> SchemaEvent {

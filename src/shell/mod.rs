@@ -371,17 +371,24 @@ pub fn run_script(
     out: &mut dyn Write,
     format: Format,
 ) -> Result<()> {
+    let peer = Embedded::new(database, "the embedded engine");
+    run_script_with(Box::new(peer), script, out, format)
+}
+
+/// The same over any `peer`.
+pub fn run_script_with(
+    peer: Box<dyn Peer>,
+    script: &str,
+    out: &mut dyn Write,
+    format: Format,
+) -> Result<()> {
     let (buffer, collected) = Out::buffer();
     let settings = Settings {
         format,
         ..Settings::default()
     };
-    let mut shell = Shell::new(
-        database,
-        settings,
-        buffer,
-        Out::new(Box::new(std::io::sink())),
-    );
+    let nowhere = Out::new(Box::new(std::io::sink()));
+    let mut shell = Shell::with(peer, settings, buffer, nowhere);
     let done = shell
         .run_script("script", script.as_bytes())
         .and_then(|_| shell.finish());

@@ -1,7 +1,9 @@
 //! A server.
 
 use crate::clock::SharedClock;
-use crate::error::Result;
+use crate::cql::bind;
+use crate::cql::parser::parse_statement;
+use crate::error::{Error, ErrorKind, Result};
 use crate::remote::{Asking, Facts, Remote};
 use crate::schema::Catalog;
 use crate::shell::CQL_VERSION;
@@ -22,6 +24,28 @@ impl Connected {
     pub fn new(remote: Remote) -> Self {
         let keyspace = remote.keyspace();
         Self { remote, keyspace }
+    }
+
+    /// The wire tells where in a statement an error is for syntax errors alone. Bound on this side,
+    /// against the same names, the statement fails in the same words, and that failure knows.
+    fn located(&self, error: Error, statement: &str) -> Error {
+        if error.kind != ErrorKind::Invalid || error.position.is_some() {
+            return error;
+        }
+        let bound = parse_statement(statement).and_then(|parsed| {
+            if bind::is_bindable(&parsed.kind) {
+                let catalog = self.remote.catalog()?;
+                bind::bind(&catalog, self.keyspace(), &parsed)?;
+            }
+            Ok(())
+        });
+        match bound {
+            Err(own) if own.message == error.message => Error {
+                position: own.position,
+                ..error
+            },
+            _ => error,
+        }
     }
 
     fn facts(&self) -> Facts {
@@ -45,7 +69,8 @@ impl Peer for Connected {
             page_rows: manner.page_rows,
             traced: manner.traced,
         };
-        let told = self.remote.run(statement, &asking)?;
+        let told = self.remote.run(statement, &asking);
+        let told = told.map_err(|error| self.located(error, statement))?;
         self.keyspace = self.remote.keyspace();
         Ok(Reply {
             result: told.result,
