@@ -13,6 +13,9 @@ use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 
+/// How long an event that has arrived may take to be read.
+const EVENT_WAIT: Duration = Duration::from_millis(2);
+
 /// See the module's text.
 #[derive(Debug, Default)]
 pub struct Line {
@@ -60,7 +63,7 @@ impl Line {
     pub fn schema_has_changed(&mut self) -> bool {
         let mut changed = std::mem::take(&mut self.renewed);
         if let Some(client) = &mut self.client {
-            while let Ok(Some(event)) = client.next_event(Duration::ZERO) {
+            while let Ok(Some(event)) = client.next_event(EVENT_WAIT) {
                 changed |= matches!(event, Event::Schema(_));
             }
         }
