@@ -87,6 +87,11 @@ pub fn perform(context: &Context<'_>, envelope: &Envelope, known: Option<Prepare
         return Attempt::Later(Later::default());
     }
     let traces = context.state.database.virtual_tables().traces();
+    let shared = context.state.database.shared();
+    let known = known.or_else(|| match &message.request {
+        Request::Execute { id, .. } => shared.prepared(&statement_id(id)?),
+        _ => None,
+    });
     let trace = traces.begin(trace_request(
         &message.request,
         known.as_ref(),
