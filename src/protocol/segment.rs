@@ -127,7 +127,7 @@ impl Segment {
         let before = header_bytes(compressed) + CRC24_BYTES;
         let whole = before + header.stored + CRC32_BYTES;
         if input.len() < whole {
-            input.reserve(whole - input.len());
+            // Nothing is reserved for what is only claimed.
             return Ok(None);
         }
         let mut bytes = input.split_to(whole).freeze();

@@ -388,5 +388,10 @@ fn pieces_hold_what_arrived() {
     first.resize(1_000, 0);
     helenus::protocol::segment::Segment::encode(&first, false, false, &mut input);
     assert_eq!(decoder.next(&mut input), Ok(None));
+    // The header of a segment that never comes.
+    let mut longest = BytesMut::new();
+    helenus::protocol::segment::Segment::encode(&[0; 131_071], false, false, &mut longest);
+    input.extend_from_slice(&longest[..6]);
+    assert_eq!(decoder.next(&mut input), Ok(None));
     assert!(decoder.held_bytes() < 8_000 && input.capacity() < 8_000);
 }
