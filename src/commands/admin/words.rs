@@ -162,15 +162,12 @@ fn unknown_option(word: &str, command: Option<Command>) -> String {
         Some(command) if command.options.is_empty() => {
             format!("{} has no option {word}", command.name)
         }
-        Some(command) => format!(
-            "{} has no option {word}; it has {}",
-            command.name,
-            command
-                .options
-                .replace('=', " VALUE")
-                .replace(',', " or ")
-                .replace(" -", ", -")
-        ),
+        Some(command) => {
+            let known = command.options.split_whitespace();
+            let known = known.map(|it| it.replace(',', " or ").replace('=', " VALUE"));
+            let known = known.collect::<Vec<_>>().join(", ");
+            format!("{} has no option {word}; it has {known}", command.name)
+        }
     }
 }
 

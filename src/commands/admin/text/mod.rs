@@ -195,9 +195,9 @@ mod tests {
 
     #[test]
     fn yaml_is_quoted_where_it_must() {
-        let value = json!({"a": {"n": "1.5", "t": "37 bytes", "e": {}, "l": [], "z": null},
+        let value = json!({"a": {"m": "1.5", "t": "37 bytes", "e": {}, "l": [], "z": null},
                            "true": 1, "x y'": "-"});
-        let wanted = "a:\n  e: {}\n  l: []\n  n: '1.5'\n  t: 37 bytes\n  z: null\n\
+        let wanted = "a:\n  e: {}\n  l: []\n  m: '1.5'\n  t: 37 bytes\n  z: null\n\
                       'true': 1\n'x y''': '-'\n\n";
         assert_eq!(yaml(&value), wanted);
     }
