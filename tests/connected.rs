@@ -60,10 +60,14 @@ struct Served {
 
 impl Served {
     fn new(clock: SharedClock, config: Config) -> Self {
+        Self::with(clock, config, ServerOptions::on_free_ports())
+    }
+
+    fn with(clock: SharedClock, config: Config, options: ServerOptions) -> Self {
         let database = Database::in_memory(config, SharedClock::clone(&clock)).unwrap();
         let options = ServerOptions {
             http_listen: None,
-            ..ServerOptions::on_free_ports()
+            ..options
         };
         Self {
             server: Some(Server::start(database.clone(), options).unwrap()),
@@ -287,6 +291,28 @@ fn counters_are_added_to_and_copy_works_in_the_shell() {
     let mut lines: Vec<&str> = out.lines().collect();
     lines.sort_unstable();
     assert_eq!(lines, ["/,4", "/a,10"]);
+}
+
+#[test]
+fn what_an_overloaded_server_refused_is_written_again_once() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("hits.csv");
+    let rows: String = (0..600).map(|n| format!("{},{n}\n", n % 3)).collect();
+    std::fs::write(&file, format!("page,n\n{rows}")).unwrap();
+    // Counters are work for a thread of their own: one, with hardly anybody waiting for it.
+    let options = ServerOptions {
+        workers_max: 1,
+        queue_max: 2,
+        ..ServerOptions::on_free_ports()
+    };
+    let served = Served::with(SystemClock::shared(), Config::default(), options);
+    served.good(&format!(
+        "{KEYSPACE}CREATE TABLE k.t (page int PRIMARY KEY, n counter)"
+    ));
+    let summary = import_csv(&served.remote(), "t", &file).unwrap();
+    assert_eq!(summary.rows, 600);
+    let counts = served.good("SELECT n FROM k.t WHERE page IN (0, 1, 2)");
+    assert_eq!(counts, "n\n59700\n59900\n60100\n");
 }
 
 #[test]

@@ -37,7 +37,14 @@ impl Line {
         let client = match &mut self.client {
             Some(client) => client,
             None => {
-                let made = open(options, self.keyspace.as_deref(), interrupt)?;
+                let made = match open(options, self.keyspace.as_deref(), interrupt) {
+                    // The server has lost the keyspace, and nobody could work until it is back.
+                    Err(error) if error.kind == ErrorKind::Invalid => {
+                        self.keyspace = None;
+                        return Err(error.with_hint("No keyspace is in use any more."));
+                    }
+                    made => made?,
+                };
                 self.renewed = true;
                 self.client.insert(made)
             }

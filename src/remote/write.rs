@@ -66,6 +66,8 @@ pub struct RemoteSink {
     ttl_seconds: Option<i32>,
     statements: HashMap<Shape, PreparedStatement>,
     in_flight: HashMap<i16, Pending>,
+    /// Rows that must be written again.
+    again: Vec<Pending>,
     window: usize,
     patience: Patience,
     rows: u64,
@@ -95,6 +97,7 @@ impl RemoteSink {
             ttl_seconds: options.ttl_seconds,
             statements: HashMap::new(),
             in_flight: HashMap::new(),
+            again: Vec::new(),
             window: IN_FLIGHT_MAX,
             patience: Patience::default(),
             rows: 0,
@@ -156,8 +159,7 @@ impl RemoteSink {
         if let Some(known) = self.statements.get(shape) {
             return Ok(known.clone());
         }
-        let mut again = Vec::new();
-        self.await_all(&mut again)?;
+        self.await_all(None)?;
         let text = self.text(shape);
         let prepared = loop {
             match self.connection().and_then(|client| client.prepare(&text)) {
@@ -166,7 +168,6 @@ impl RemoteSink {
             }
         };
         self.statements.insert(shape.clone(), prepared.clone());
-        self.write_again(again)?;
         Ok(prepared)
     }
 
@@ -215,20 +216,19 @@ impl RemoteSink {
             // Not the connection's fault: the request itself is too long, say.
             Err(error) if !is_passing(&error) && !breaks(&error) => Err(error),
             Err(error) => {
-                let mut again = vec![pending];
-                self.lose(error, &mut again)?;
-                self.write_again(again)
+                self.again.push(pending);
+                self.lose(error)
             }
         }
     }
 
-    /// Takes one answer; a row that must be written again goes to `again`, with the reason.
-    fn take_one(&mut self, again: &mut Vec<Pending>) -> Result<Option<Error>> {
+    /// Takes one answer. A row that was refused for now is to be written again; answers why.
+    fn take_one(&mut self) -> Result<Option<Error>> {
         let received = self.connection().and_then(Client::receive);
         let (stream, ResponseMessage { response, .. }) = match received {
             Ok(received) => received,
             Err(error) => {
-                self.lose(error, again)?;
+                self.lose(error)?;
                 return Ok(None);
             }
         };
@@ -254,12 +254,12 @@ impl RemoteSink {
             return Err(error);
         }
         pending.attempts += 1;
-        again.push(pending);
+        self.again.push(pending);
         Ok(Some(error))
     }
 
     /// The connection is lost, and with it what was in flight on it.
-    fn lose(&mut self, error: Error, again: &mut Vec<Pending>) -> Result<()> {
+    fn lose(&mut self, error: Error) -> Result<()> {
         self.client = None;
         if self.counters && !self.in_flight.is_empty() {
             return Err(error);
@@ -268,7 +268,7 @@ impl RemoteSink {
         self.statements.clear();
         for (_, mut pending) in self.in_flight.drain() {
             pending.attempts += 1;
-            again.push(pending);
+            self.again.push(pending);
         }
         self.pause(error)
     }
@@ -284,12 +284,10 @@ impl RemoteSink {
     }
 
     /// Waits for everything that is in flight. After a refusal there is a pause at the end.
-    fn await_all(&mut self, again: &mut Vec<Pending>) -> Result<()> {
-        let mut refused = None;
+    fn await_all(&mut self, refused: Option<Error>) -> Result<()> {
+        let mut refused = refused;
         while !self.in_flight.is_empty() {
-            if let Some(error) = self.take_one(again)? {
-                refused = Some(error);
-            }
+            refused = self.take_one()?.or(refused);
         }
         match refused {
             Some(error) if error.kind != ErrorKind::Unprepared => self.pause(error),
@@ -297,29 +295,36 @@ impl RemoteSink {
         }
     }
 
-    fn write_again(&mut self, rows: Vec<Pending>) -> Result<()> {
-        for pending in rows {
-            self.make_room()?;
-            self.send(pending)?;
+    /// Takes one answer, and backs off if it was a refusal.
+    fn take_turn(&mut self) -> Result<()> {
+        match self.take_one()? {
+            None => Ok(()),
+            refused => self.await_all(refused),
         }
-        Ok(())
     }
 
-    /// Waits until one more request may be in flight.
+    /// Waits until one more request may be in flight and nothing is to be written again.
     fn make_room(&mut self) -> Result<()> {
-        while self.in_flight.len() >= self.window {
-            let mut again = Vec::new();
-            let Some(error) = self.take_one(&mut again)? else {
-                self.write_again(again)?;
-                continue;
-            };
-            self.await_all(&mut again)?;
-            if error.kind != ErrorKind::Unprepared {
-                self.pause(error)?;
+        loop {
+            while self.in_flight.len() >= self.window {
+                self.take_turn()?;
             }
-            self.write_again(again)?;
+            match self.again.pop() {
+                Some(pending) => self.send(pending)?,
+                None => return Ok(()),
+            }
         }
-        Ok(())
+    }
+
+    /// Waits until everything is acknowledged.
+    fn settle(&mut self) -> Result<()> {
+        loop {
+            self.make_room()?;
+            if self.in_flight.is_empty() {
+                return Ok(());
+            }
+            self.take_turn()?;
+        }
     }
 
     /// What has become of the run that ends with `error`.
@@ -357,12 +362,7 @@ impl RowSink for RemoteSink {
     }
 
     fn finish(mut self: Box<Self>) -> Result<IngestSummary> {
-        while !self.in_flight.is_empty() {
-            let mut again = Vec::new();
-            self.await_all(&mut again)
-                .and_then(|()| self.write_again(again))
-                .map_err(|error| self.explained(error))?;
-        }
+        self.settle().map_err(|error| self.explained(error))?;
         if let Some(client) = self.client.take() {
             self.remote.give_back(client);
         }

@@ -70,8 +70,8 @@ impl Peer for Connected {
             traced: manner.traced,
         };
         let told = self.remote.run(statement, &asking);
-        let told = told.map_err(|error| self.located(error, statement))?;
         self.keyspace = self.remote.keyspace();
+        let told = told.map_err(|error| self.located(error, statement))?;
         Ok(Reply {
             result: told.result,
             warnings: told.warnings,
