@@ -9,6 +9,7 @@
 //! | [`cql_support`] | who brings an application from Cassandra |
 //! | [`protocol`] | who writes a client, or reads its bytes |
 //! | [`system_tables`] | who looks at the node and its schema through CQL |
+//! | [`clients`] | who connects an application or a tool of Cassandra |
 //! | [`shell`] | who types statements |
 //! | [`operations`] | who runs it |
 //! | [`performance`] | who measures |
@@ -34,6 +35,9 @@ pub mod protocol {}
 
 #[doc = include_str!("system_tables.md")]
 pub mod system_tables {}
+
+#[doc = include_str!("clients.md")]
+pub mod clients {}
 
 #[doc = include_str!("shell.md")]
 pub mod shell {}

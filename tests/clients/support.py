@@ -17,6 +17,8 @@ HOST = os.environ["CLIENT_HOST"]
 PORT = int(os.environ["CLIENT_PORT"])
 LOG = os.environ["CLIENT_LOG"]
 SCRATCH = os.environ["CLIENT_SCRATCH"]
+# Every replica of helenus is the one machine; Cassandra, alone, lacks two of three.
+THREE_ANSWER = os.environ["CLIENT_SERVER"] == "helenus"
 RESTART = os.environ.get("CLIENT_RESTART", "")
 KEYSPACE = "conformance_" + os.environ["CLIENT_NAME"].replace("-", "_")
 

@@ -71,12 +71,7 @@ impl RowSource for Described {
 
 /// How many rows were handed out.
 fn decode(state: &Bytes, statement: u64, schema: u64) -> Result<u32> {
-    let invalid = || {
-        Error::new(
-            ErrorKind::Protocol,
-            "Invalid value for the paging state: it is damaged, or another statement's",
-        )
-    };
+    let invalid = || Error::new(ErrorKind::Protocol, "Invalid value for the paging state");
     if state.len() != STATE_BYTES {
         return Err(invalid());
     }

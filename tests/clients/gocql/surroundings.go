@@ -1,6 +1,7 @@
 package main
 
 import (
+	"errors"
 	"fmt"
 	"os"
 	"reflect"
@@ -16,6 +17,7 @@ type fileLog struct {
 	sync.Mutex
 	file  *os.File
 	phase string
+	rings int
 }
 
 func openLog(path string) *fileLog {
@@ -32,6 +34,9 @@ func (l *fileLog) write(level, message string, fields []gocql.LogField) {
 	}
 	l.Lock()
 	defer l.Unlock()
+	if strings.HasPrefix(message, "Refreshed ring") {
+		l.rings++
+	}
 	fmt.Fprintf(l.file, "%s %s gocql %s\n", l.phase, level, strings.ReplaceAll(message, "\n", "\\n"))
 }
 
@@ -39,6 +44,13 @@ func (l *fileLog) Error(m string, f ...gocql.LogField)   { l.write("ERROR", m, f
 func (l *fileLog) Warning(m string, f ...gocql.LogField) { l.write("WARN", m, f) }
 func (l *fileLog) Info(m string, f ...gocql.LogField)    { l.write("INFO", m, f) }
 func (l *fileLog) Debug(string, ...gocql.LogField)       {}
+
+// ringsRefreshed counts how often a new control connection was complete.
+func (l *fileLog) ringsRefreshed() int {
+	l.Lock()
+	defer l.Unlock()
+	return l.rings
+}
 
 // provoked runs what the driver rightly complains about.
 func (l *fileLog) provoked(work func()) {
@@ -91,10 +103,18 @@ func step(name string, work func()) {
 	work()
 }
 
-func eventually(what string, limit time.Duration, condition func() bool) {
+// eventually waits for something that the driver does by itself, such as taking note of an event.
+func eventually(what string, limit time.Duration, try func() error) {
 	end := time.Now().Add(limit)
-	for !condition() {
-		that(time.Now().Before(end), what, ": not within ", limit)
+	for err := try(); err != nil; err = try() {
+		that(time.Now().Before(end), what, ": not within ", limit, ": ", err)
 		time.Sleep(100 * time.Millisecond)
 	}
+}
+
+func unless(holds bool) error {
+	if holds {
+		return nil
+	}
+	return errors.New("not yet")
 }
