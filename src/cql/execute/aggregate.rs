@@ -4,8 +4,8 @@
 //! aggregate answers the value of its group's first row.
 
 use crate::cql::execute::paging::Place;
+use crate::cql::execute::progress::Progress;
 use crate::cql::execute::scan::Scan;
-use crate::cql::execute::select::Progress;
 use crate::cql::execute::view::{Clustering, PartitionValues, RowView};
 use crate::cql::functions::Accumulator;
 use crate::cql::plan::{AggregatePlan, Selected};

@@ -10,7 +10,8 @@
 //! | `view` | a row as selectors see it |
 //! | `filter` | conditions checked row by row |
 //! | `scan` | the rows that a SELECT is about |
-//! | [`paging`] | where a page ended, and how to go on there |
+//! | `items` | partitions and rows, from the engine or made up |
+//! | [`paging`], `progress` | where a page ended, and how to go on there |
 //! | `select`, `aggregate` | its results |
 //! | `columnar` | aggregates over a whole table, by column |
 
@@ -23,6 +24,7 @@ mod filter;
 mod items;
 mod keys;
 pub mod paging;
+mod progress;
 mod scan;
 mod select;
 mod view;

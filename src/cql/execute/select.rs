@@ -12,7 +12,7 @@
 use crate::cql::execute::aggregate::Groups;
 use crate::cql::execute::columnar::{self, Columnar};
 use crate::cql::execute::encode::encode_row;
-use crate::cql::execute::paging::{PageRequest, PagingState, Place};
+use crate::cql::execute::progress::Progress;
 use crate::cql::execute::scan::{Scan, limit};
 use crate::cql::execute::{Execution, Outcome};
 use crate::cql::plan::{Choice, ColumnRef, PartitionPlan, SelectPlan};
@@ -110,62 +110,6 @@ fn warning(plan: &SelectPlan) -> Option<&'static str> {
                 false => Some("Aggregation query used without partition key"),
             }
         }
-    }
-}
-
-/// How far an answer has come: what LIMIT leaves, and where the next page starts.
-pub struct Progress {
-    plan: Arc<SelectPlan>,
-    /// The page that is wanted, where the answer is paged.
-    pub page: Option<PageRequest>,
-    returned: u64,
-    limit: u64,
-}
-
-impl Progress {
-    /// The progress of an answer of which the pages before have been handed out already, and the
-    /// place where they ended.
-    fn new(
-        plan: &Arc<SelectPlan>,
-        page: Option<PageRequest>,
-        limit: u64,
-    ) -> Result<(Self, Option<Place>)> {
-        let mut progress = Self {
-            plan: Arc::clone(plan),
-            page,
-            returned: 0,
-            limit,
-        };
-        let state = progress.page.as_ref().and_then(|page| {
-            let bytes = page.state.as_ref()?;
-            Some(PagingState::decode(bytes, page.statement, plan.table.id))
-        });
-        let Some(state) = state.transpose()? else {
-            return Ok((progress, None));
-        };
-        progress.returned = state.returned;
-        Ok((progress, Some(state.place)))
-    }
-
-    /// Whether LIMIT lets more rows out.
-    pub fn wants_more(&self) -> bool {
-        self.returned < self.limit
-    }
-
-    /// A row goes out.
-    pub fn count(&mut self) {
-        self.returned += 1;
-    }
-
-    /// The paging state of `place`.
-    pub fn state(&self, place: Option<Place>) -> Option<Bytes> {
-        let state = PagingState {
-            statement: self.page.as_ref()?.statement,
-            table: self.plan.table.id,
-            returned: self.returned,
-            place: place?,
-        };
-        Some(state.encode())
     }
 }
 

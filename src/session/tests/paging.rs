@@ -106,7 +106,8 @@ impl Generator<'_> {
             order = format!(" WITH CLUSTERING ORDER BY ({})", parts.join(", "));
         }
         format!(
-            "CREATE TABLE k.p ({columns}v int, m map<int, text>, l list<int>, PRIMARY KEY ({key})){order}"
+            "CREATE TABLE k.p ({columns}v int, m map<int, text>, l list<int>, \
+             PRIMARY KEY ({key})){order}"
         )
     }
 
@@ -396,7 +397,7 @@ fn pages_and_answers_are_bounded_by_bytes() {
     let (rows, next) = page(&shared, "SELECT * FROM t", Some(5000), None).unwrap();
     assert_eq!((rows.len(), next.is_some()), (4, true));
     // The same column again and again makes a large answer of few rows.
-    let wide = format!("SELECT {} FROM t", vec!["v"; 12].join(", "));
+    let wide = format!("SELECT {} FROM t", ["v"; 12].join(", "));
     let refused = page(&shared, &wide, None, None).unwrap_err();
     assert_eq!(refused.kind, ErrorKind::Invalid);
     assert!(refused.message.contains("read it in pages"));
