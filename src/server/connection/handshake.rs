@@ -18,7 +18,7 @@ use crate::cql::virtual_tables::CQL_VERSION;
 use crate::protocol::Version;
 use crate::protocol::response::{auth_success, authenticate, ready, supported};
 use crate::protocol::{Compression, Encoder, Envelope, ErrorBody, Opcode, Request, RequestMessage};
-use crate::server::connection::Connection;
+use crate::server::connection::{Connection, Pause};
 use crate::server::events;
 use crate::server::failure::{Asked, Failure};
 use bytes::{Bytes, BytesMut};
@@ -161,9 +161,13 @@ impl Connection {
                 let tries = tries.saturating_add(1);
                 tracing::warn!("{}: login of {user:?} failed", self.peer.address);
                 self.phase = Phase::Authenticating(tries);
-                self.pause = Some(Box::pin(tokio::time::sleep(FAILED_LOGIN_PAUSE)));
-                self.ending |= tries >= LOGIN_TRIES_MAX;
-                Err(Failure::of(error, Asked::default(), None))
+                self.pause = Some(Pause {
+                    end: Box::pin(tokio::time::sleep(FAILED_LOGIN_PAUSE)),
+                    stream: envelope.stream,
+                    failure: Failure::of(error, Asked::default(), None),
+                    is_last: tries >= LOGIN_TRIES_MAX,
+                });
+                Ok(())
             }
         }
     }

@@ -83,11 +83,20 @@ struct Connection {
     working_bytes: usize,
     /// Answers that wait for the commit log.
     waiting: VecDeque<Waiting>,
-    /// Nothing is read until then.
-    pause: Option<Pin<Box<Sleep>>>,
+    /// A wrong login, and when it is answered; nothing is read until then.
+    pause: Option<Pause>,
     /// Whether nothing more is decoded: the connection ends when all is answered.
     ending: bool,
     counted: CountedShares,
+}
+
+/// A wrong login that is answered later.
+struct Pause {
+    end: Pin<Box<Sleep>>,
+    stream: i16,
+    failure: Failure,
+    /// Whether it was the last one.
+    is_last: bool,
 }
 
 /// What of the server's totals is this connection's.
@@ -213,10 +222,10 @@ impl Connection {
     }
 
     fn poll_pause(&mut self, context: &mut Context<'_>) {
-        if let Some(sleep) = &mut self.pause
-            && sleep.as_mut().poll(context).is_ready()
-        {
-            self.pause = None;
+        let elapsed = |pause: &mut Pause| pause.end.as_mut().poll(context).is_ready();
+        if let Some(pause) = self.pause.take_if(elapsed) {
+            self.ending |= pause.is_last;
+            self.fail(pause.stream, pause.failure);
         }
     }
 
