@@ -1,6 +1,10 @@
 //! The network server, end to end: real sockets, our own client, the `scylla` crate, and bytes that
 //! no client would send.
 #![expect(clippy::unwrap_used, reason = "a failure here is the test's")]
+#![expect(
+    clippy::disallowed_methods,
+    reason = "tests wait, start threads and write files of their own"
+)]
 
 #[path = "server/bounds.rs"]
 mod bounds;

@@ -26,7 +26,7 @@ Examples:
   helenus serve --ephemeral --listen 127.0.0.1:0  keep everything in memory, on any free port
   helenus serve --config helenus.toml             settings named as in cassandra.yaml
 
-The first SIGTERM or SIGINT lets the server finish what it accepted; a second one ends it at once.")]
+The first SIGTERM or SIGINT lets the server finish what it accepted, a second ends it at once.")]
 pub struct Args {
     /// The directory of the database, created if absent [default: ./helenus-data]
     #[arg(long, value_name = "DIR", conflicts_with = "ephemeral")]

@@ -11,6 +11,7 @@
 //! | [`system_tables`] | who looks at the node and its schema through CQL |
 //! | [`clients`] | who connects an application or a tool of Cassandra |
 //! | [`shell`] | who types statements |
+//! | [`server`] | who lets clients connect |
 //! | [`operations`] | who runs it |
 //! | [`performance`] | who measures |
 //! | [`changelog`] | who upgrades |
@@ -41,6 +42,9 @@ pub mod clients {}
 
 #[doc = include_str!("shell.md")]
 pub mod shell {}
+
+#[doc = include_str!("server.md")]
+pub mod server {}
 
 #[doc = include_str!("operations.md")]
 pub mod operations {}

@@ -9,6 +9,7 @@ use crate::error::{Error, Result};
 use crate::server::options::{CQL_PORT, ServerOptions};
 use serde::Deserialize;
 use std::net::{IpAddr, SocketAddr};
+use std::ops::RangeInclusive;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
@@ -52,6 +53,14 @@ struct File {
     password_file: Option<PathBuf>,
     password_env: Option<String>,
 }
+
+/// A key, its value if the file has one, and what it may be.
+type Bounded = (&'static str, Option<u64>, RangeInclusive<u64>);
+
+/// What timeouts may be, in milliseconds.
+const TIMEOUT_MS: RangeInclusive<u64> = 10..=86_400_000;
+/// What numbers of connections may be.
+const CONNECTIONS: RangeInclusive<u64> = 1..=1 << 20;
 
 #[derive(Clone, Copy, Debug, Deserialize)]
 #[serde(rename_all = "lowercase")]
@@ -133,93 +142,86 @@ fn set_millis(setting: &mut Duration, value: Option<u64>) {
 impl File {
     /// Refuses what cannot be meant.
     fn check(&self, wrong: &impl Fn(&str, &str) -> Error) -> Result<()> {
-        let sizes = [
-            (
-                "native_transport_max_frame_size_bytes",
-                self.native_transport_max_frame_size_bytes,
-                4 << 10,
-                256 << 20,
-            ),
-            (
-                "native_transport_max_threads",
-                self.native_transport_max_threads,
-                1,
-                1_024,
-            ),
-            (
-                "native_transport_max_concurrent_connections",
-                self.native_transport_max_concurrent_connections,
-                1,
-                1 << 20,
-            ),
-            (
-                "native_transport_max_concurrent_connections_per_ip",
-                self.native_transport_max_concurrent_connections_per_ip,
-                1,
-                1 << 20,
-            ),
-            (
-                "memtable_space_bytes",
-                self.memtable_space_bytes,
-                1 << 20,
-                1 << 40,
-            ),
-            (
-                "memtable_flush_bytes",
-                self.memtable_flush_bytes,
-                1 << 16,
-                1 << 40,
-            ),
-        ];
-        for (key, value, least, most) in sizes {
-            if value.is_some_and(|value| value < least || value > most) {
-                return Err(wrong(key, &format!("must be from {least} to {most}")));
-            }
-        }
-        let numbers = [
-            (
-                "commitlog_sync_period_ms",
-                self.commitlog_sync_period_ms,
-                1,
-                600_000,
-            ),
-            (
-                "commitlog_segment_size_bytes",
-                self.commitlog_segment_size_bytes,
-                1 << 20,
-                1 << 30,
-            ),
-            (
-                "read_request_timeout_ms",
-                self.read_request_timeout_ms,
-                10,
-                86_400_000,
-            ),
-            (
-                "range_request_timeout_ms",
-                self.range_request_timeout_ms,
-                10,
-                86_400_000,
-            ),
-            (
-                "write_request_timeout_ms",
-                self.write_request_timeout_ms,
-                10,
-                86_400_000,
-            ),
-            (
-                "truncate_request_timeout_ms",
-                self.truncate_request_timeout_ms,
-                10,
-                86_400_000,
-            ),
-        ];
-        for (key, value, least, most) in numbers {
-            if value.is_some_and(|value| value < least || value > most) {
+        for (key, value, allowed) in self.sizes().into_iter().chain(self.times()) {
+            if value.is_some_and(|value| !allowed.contains(&value)) {
+                let (least, most) = (allowed.start(), allowed.end());
                 return Err(wrong(key, &format!("must be from {least} to {most}")));
             }
         }
         Ok(())
+    }
+
+    fn sizes(&self) -> [Bounded; 8] {
+        let count = |number: Option<usize>| number.map(|number| number as u64);
+        let frame = count(self.native_transport_max_frame_size_bytes);
+        let connections = count(self.native_transport_max_concurrent_connections);
+        let own = count(self.native_transport_max_concurrent_connections_per_ip);
+        let threads = count(self.native_transport_max_threads);
+        let segment = self.commitlog_segment_size_bytes;
+        [
+            (
+                "native_transport_max_frame_size_bytes",
+                frame,
+                4 << 10..=256 << 20,
+            ),
+            (
+                "native_transport_max_concurrent_connections",
+                connections,
+                CONNECTIONS,
+            ),
+            (
+                "native_transport_max_concurrent_connections_per_ip",
+                own,
+                CONNECTIONS,
+            ),
+            ("native_transport_max_threads", threads, 1..=1_024),
+            ("commitlog_segment_size_bytes", segment, 1 << 20..=1 << 30),
+            (
+                "memtable_space_bytes",
+                count(self.memtable_space_bytes),
+                1 << 20..=1 << 40,
+            ),
+            (
+                "memtable_flush_bytes",
+                count(self.memtable_flush_bytes),
+                1 << 16..=1 << 40,
+            ),
+            (
+                "file_cache_size_bytes",
+                count(self.file_cache_size_bytes),
+                0..=1 << 40,
+            ),
+        ]
+    }
+
+    fn times(&self) -> [Bounded; 5] {
+        [
+            (
+                "commitlog_sync_period_ms",
+                self.commitlog_sync_period_ms,
+                1..=600_000,
+            ),
+            (
+                "read_request_timeout_ms",
+                self.read_request_timeout_ms,
+                TIMEOUT_MS,
+            ),
+            (
+                "range_request_timeout_ms",
+                self.range_request_timeout_ms,
+                TIMEOUT_MS,
+            ),
+            (
+                "write_request_timeout_ms",
+                self.write_request_timeout_ms,
+                TIMEOUT_MS,
+            ),
+            (
+                "truncate_request_timeout_ms",
+                self.truncate_request_timeout_ms,
+                TIMEOUT_MS,
+            ),
+        ]
     }
 
     fn set_options(&self, options: &mut ServerOptions) {
