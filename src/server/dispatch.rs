@@ -273,7 +273,16 @@ impl<'a> Run<'a> {
         let options = options(self.context, parameters, self.trace);
         let shared = self.context.state.database.shared();
         let answer = shared.run(&self.statement, options);
-        let described = Described::of(&self.statement, skip_metadata, by_id);
+        let mut described = Described::of(&self.statement, skip_metadata, by_id);
+        if let Ok(Answer {
+            result: QueryResult::Rows(rows),
+            ..
+        }) = &answer
+            && !Arc::ptr_eq(&rows.shared_columns(), &self.statement.result_columns())
+        {
+            // The schema changed in between: only the rows' own columns describe them.
+            described = Described::default();
+        }
         match answer.and_then(|answer| outcome(self.context, answer, kind, described)) {
             Ok(outcome) => Attempt::Done(outcome),
             Err(error) if self.context.quick && error.kind == ErrorKind::WouldBlock => {
