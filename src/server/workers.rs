@@ -2,8 +2,8 @@
 //!
 //! Requests that can be answered from memory never come here. The queue is bounded in number, and
 //! [`State`](crate::server::state::State) bounds the bytes of what waits in it; one more is
-//! refused, and its client told OVERLOADED. Threads are started when there is work for them, and end when
-//! there has been none for a while, so that an idle server has none.
+//! refused, and its client told OVERLOADED. Threads are started when there is work for them, and
+//! end when there has been none for a while, so that an idle server has none.
 
 use std::collections::VecDeque;
 use std::fmt;
