@@ -174,8 +174,8 @@ impl Connection {
                 Ending::Graceful => self.ending = true,
                 Ending::Now => return Poll::Ready(false),
             }
-            self.poll_pause(context);
             let mut more = self.run_requests();
+            more |= self.poll_pause(context) && !self.input.is_empty();
             // What has just been written waits from now on, and may be durable already.
             let waiting = self.waiting.len();
             self.send_durable();
@@ -221,12 +221,15 @@ impl Connection {
         }
     }
 
-    fn poll_pause(&mut self, context: &mut Context<'_>) {
+    /// Answers a wrong login when it is time to; tells whether it was.
+    fn poll_pause(&mut self, context: &mut Context<'_>) -> bool {
         let elapsed = |pause: &mut Pause| pause.end.as_mut().poll(context).is_ready();
         if let Some(pause) = self.pause.take_if(elapsed) {
             self.ending |= pause.is_last;
             self.fail(pause.stream, pause.failure);
+            return true;
         }
+        false
     }
 
     /// Runs the requests that have arrived; answers whether there may be more.
