@@ -1,10 +1,11 @@
-"""Judges a client's log: check_log.py LOG BASELINE [--write].
+"""Judges a client's log: check_log.py LOG BASELINE… [--write].
 
 The log has a line a record: PHASE LEVEL LOGGER MESSAGE. The baseline is what the same script made
 the same client log against Apache Cassandra 5.0, warnings and worse, with numbers, addresses and
 identifiers replaced. An error fails unless the baseline has it for the phase `fault` (the script
 provoked it, the server was down on purpose); so does a warning that the baseline lacks. `--write`
-adds to the baseline (what a client says of a lost connection varies from run to run).
+adds to the first baseline (what a client says of a lost connection varies from run to run); the
+others are of clients that this one is made of.
 """
 
 import os
@@ -33,8 +34,18 @@ def shape(line):
     return line
 
 
+def known(baselines):
+    lines = set()
+    for baseline in baselines:
+        if os.path.exists(baseline):
+            with open(baseline, encoding="utf-8") as file:
+                lines.update(shape(line) for line in file.read().splitlines())
+    return lines
+
+
 def main():
-    log, baseline = sys.argv[1:3]
+    write = sys.argv[-1] == "--write"
+    log, *baselines = sys.argv[1:-1] if write else sys.argv[1:]
     try:
         with open(log, encoding="utf-8", errors="replace") as file:
             lines = [line.rstrip("\n") for line in file if line.strip()]
@@ -49,15 +60,11 @@ def main():
     for line in lines:
         if line.split(" ", 2)[1] in BAD:
             noted.setdefault(shape(line), line)
-    if sys.argv[3:] == ["--write"]:
-        known = set(noted)
-        if os.path.exists(baseline):
-            with open(baseline, encoding="utf-8") as file:
-                known.update(shape(line) for line in file.read().splitlines())
-        with open(baseline, "w", encoding="utf-8") as file:
-            file.writelines(line + "\n" for line in sorted(known))
-    with open(baseline, encoding="utf-8") as file:
-        allowed = {shape(line) for line in file.read().splitlines()}
+    if write:
+        lines = sorted(known(baselines[:1]) | set(noted))
+        with open(baselines[0], "w", encoding="utf-8") as file:
+            file.writelines(line + "\n" for line in lines)
+    allowed = known(baselines)
     faults = []
     for line, example in noted.items():
         phase, level, _ = line.split(" ", 2)
