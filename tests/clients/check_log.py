@@ -23,7 +23,7 @@ SHAPES = [
     (re.compile(r"\b[0-9a-f]{8,}\b"), "<hex>"),
     (re.compile(r"\d+(?:\.\d+)*"), "<n>"),
     # How a connection ends is the operating system's choice.
-    (re.compile(r"(?:\w+ tcp <node>-><node>: )?(?:\w+: )?(?:connection reset by peer|EOF|broken pipe)"),
+    (re.compile(r"(?:(?:read|write) tcp <node>-><node>: (?:read|write): )?(?:connection reset by peer|EOF|broken pipe)"),
      "<lost>"),
 ]
 
