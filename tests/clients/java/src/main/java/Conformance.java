@@ -101,8 +101,12 @@ public final class Conformance {
             .withDuration(CONTROL_CONNECTION_TIMEOUT, Duration.ofSeconds(10))
             .withDuration(METADATA_SCHEMA_REQUEST_TIMEOUT, Duration.ofSeconds(20))
             .withStringList(METADATA_SCHEMA_REFRESHED_KEYSPACES, List.of())
-            .withInt(NETTY_IO_SHUTDOWN_QUIET_PERIOD, 0)
-            .withInt(NETTY_ADMIN_SHUTDOWN_QUIET_PERIOD, 0)
+            .withString(NETTY_IO_SHUTDOWN_UNIT, "MILLISECONDS")
+            .withInt(NETTY_IO_SHUTDOWN_QUIET_PERIOD, 300)
+            .withInt(NETTY_IO_SHUTDOWN_TIMEOUT, 15_000)
+            .withString(NETTY_ADMIN_SHUTDOWN_UNIT, "MILLISECONDS")
+            .withInt(NETTY_ADMIN_SHUTDOWN_QUIET_PERIOD, 300)
+            .withInt(NETTY_ADMIN_SHUTDOWN_TIMEOUT, 15_000)
             .withDuration(RECONNECTION_BASE_DELAY, Duration.ofMillis(500))
             .withDuration(RECONNECTION_MAX_DELAY, Duration.ofSeconds(1));
     change.accept(options);
