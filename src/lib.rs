@@ -3,11 +3,11 @@
 //! A wide-column, log-structured database that speaks CQL: a commit log feeds in-memory memtables
 //! that are flushed to immutable, columnar SSTables, which tiered compaction merges and expires by
 //! TTL. As a library, [`Database`] is the front door; its page has a runnable example. As a
-//! program, `helenus` has a shell, bulk import and export, and tools ([`commands`]). The handbook
-//! is in [`manual`].
+//! program, `helenus` serves Cassandra's clients ([`server`]), has a shell, bulk import and export,
+//! and tools ([`commands`]). The handbook is in [`manual`].
 //!
-//! It is not a cluster: there is no replication. It has no network server, no batch SQL, no
-//! lightweight transactions and no secondary indexes yet.
+//! It is not a cluster: there is no replication. It has no batch SQL, no lightweight
+//! transactions and no secondary indexes yet.
 //!
 //! # The life of an INSERT
 //!

@@ -1,4 +1,20 @@
-//! The network server.
+//! The network server: Cassandra's native protocol for clients, HTTP for those who run it.
+//!
+//! | module | concept |
+//! |---|---|
+//! | [`options`], [`settings`] | what a server is told, and the file that tells it |
+//! | [`state`] | what all parts share |
+//! | [`listener`] | the CQL port |
+//! | [`connection`] | one client's task: handshake, requests, answers that wait for the log |
+//! | [`dispatch`] | from a request to its outcome, on whichever thread |
+//! | [`reply`], [`failure`] | the outcome as it is written |
+//! | [`workers`] | the threads that may wait |
+//! | [`peer`] | a connection as others see it: its mailbox |
+//! | [`events`], [`timer`] | what clients are told unasked; who has taken too long |
+//! | [`views`] | what the system's tables show of the server |
+//! | [`control`], [`admin`], [`http`], [`metrics`], [`logging`] | administration |
+//!
+//! How they work together is drawn in [`crate::manual::server`].
 
 pub mod admin;
 pub mod connection;
