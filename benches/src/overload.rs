@@ -7,7 +7,7 @@
 //!
 //! 1. *peak*: as many as are answered, 256 in flight over 8 connections;
 //! 2. *overload*: ten times the peak rate over 64 connections, in an open loop, beside 1,000 idle
-//!    connections, 200 that send and never read, and 10,000 distinct prepares;
+//!    connections, 200 that ask for 4 MiB each and never read, and 10,000 distinct prepares;
 //! 3. *after*: the peak again.
 //!
 //! It tells the rate of good answers, how many were answered OVERLOADED, what the kernel held back
@@ -23,6 +23,9 @@ const ROWS: u64 = 10_000;
 /// How many streams a connection of the client uses.
 const STREAMS: usize = 4_096;
 const MEMORY_BYTES_MAX: u64 = 512 << 20;
+/// The row that silent clients ask for, and how often each does.
+const LARGE_ROW_BYTES: usize = 64 << 10;
+const LARGE_ROWS: usize = 64;
 
 /// A frame of protocol v4.
 fn frame(stream: u16, opcode: u8, body: &[u8]) -> Vec<u8> {
@@ -345,6 +348,11 @@ fn main() {
         &mut control,
         "CREATE TABLE o.t (id bigint PRIMARY KEY, note text)",
     );
+    let note = "x".repeat(LARGE_ROW_BYTES);
+    run(
+        &mut control,
+        &format!("INSERT INTO o.t (id, note) VALUES (-1, '{note}')"),
+    );
     let insert = prepare(&mut control, "INSERT INTO o.t (id, note) VALUES (?, ?)");
     let select = prepare(&mut control, "SELECT note FROM o.t WHERE id = ?");
     let drivers = |count: u64| -> Vec<Driven> {
@@ -360,9 +368,14 @@ fn main() {
     println!("peak      {:>9.0} good/s  {peak:?}", per_second(&peak));
 
     let idle: Vec<TcpStream> = (0..1_000).map(|_| connect(address)).collect();
-    let mut silent = drivers(200);
-    for one in &mut silent {
-        one.send(STREAMS);
+    let large = query("SELECT note FROM o.t WHERE id = -1");
+    let silent: Vec<TcpStream> = (0..200).map(|_| connect(address)).collect();
+    for mut socket in &silent {
+        for stream in 0..LARGE_ROWS {
+            socket
+                .write_all(&frame(stream as u16, 7, &large))
+                .expect("sends");
+        }
     }
     let preparer = std::thread::spawn(move || {
         let mut socket = connect(address);
@@ -383,10 +396,10 @@ fn main() {
     );
     drop(many);
     drop(silent);
+    preparer.join().expect("every prepare is answered");
     drive(&mut few, None, 32, Duration::from_secs(3));
     let after = drive(&mut few, None, 32, lasting);
     println!("after     {:>9.0} good/s  {after:?}", per_second(&after));
-    preparer.join().expect("every prepare is answered");
     drop(idle);
     println!("peak of memory {:.0} MiB", server.peak_mib());
 }
