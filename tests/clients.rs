@@ -9,6 +9,8 @@
 mod log;
 #[path = "support/served.rs"]
 mod served;
+#[path = "clients/rust/types.rs"]
+mod types;
 
 use log::Log;
 use scylla::client::session::Session;
@@ -18,10 +20,7 @@ use scylla::errors::{DbError, ExecutionError, RequestAttemptError};
 use scylla::response::{PagingState, PagingStateResponse};
 use scylla::statement::Statement;
 use scylla::statement::batch::{Batch, BatchType};
-use scylla::value::{
-    Counter, CqlDate, CqlDecimal, CqlDuration, CqlTime, CqlTimestamp, CqlTimeuuid, CqlValue,
-    CqlVarint, MaybeUnset, Row,
-};
+use scylla::value::{Counter, CqlValue, MaybeUnset, Row};
 use served::Served;
 use std::env::var;
 use std::num::NonZeroUsize;
@@ -112,173 +111,8 @@ async fn schema(session: &Session) {
     assert!(keyspace.user_defined_types.contains_key("place"));
 }
 
-/// A value of each type and at its borders: the column's name, its type, and the values.
-fn every_type() -> Vec<(&'static str, Vec<CqlValue>)> {
-    let uuid = |text: &str| text.parse::<uuid::Uuid>().unwrap();
-    let duration = |months, days, nanoseconds| {
-        CqlValue::Duration(CqlDuration {
-            months,
-            days,
-            nanoseconds,
-        })
-    };
-    let decimal = |bytes: &[u8], scale| {
-        CqlValue::Decimal(CqlDecimal::from_signed_be_bytes_and_exponent(
-            bytes.to_vec(),
-            scale,
-        ))
-    };
-    let int = CqlValue::Int;
-    let text = |text: &str| CqlValue::Text(text.to_owned());
-    vec![
-        (
-            "ascii",
-            vec![CqlValue::Ascii(String::new()), CqlValue::Ascii("a".into())],
-        ),
-        (
-            "bigint",
-            vec![CqlValue::BigInt(i64::MAX), CqlValue::BigInt(i64::MIN)],
-        ),
-        (
-            "blob",
-            vec![CqlValue::Blob(vec![]), CqlValue::Blob(vec![7; 100_000])],
-        ),
-        (
-            "boolean",
-            vec![CqlValue::Boolean(true), CqlValue::Boolean(false)],
-        ),
-        (
-            "date",
-            vec![
-                CqlValue::Date(CqlDate(0)),
-                CqlValue::Date(CqlDate(u32::MAX)),
-            ],
-        ),
-        (
-            "decimal",
-            vec![
-                decimal(&[0], 0),
-                decimal(&[0xFF, 0x6A], 2),
-                decimal(&[1], -100),
-            ],
-        ),
-        (
-            "double",
-            vec![
-                CqlValue::Double(f64::MAX),
-                CqlValue::Double(f64::NEG_INFINITY),
-            ],
-        ),
-        (
-            "duration",
-            vec![duration(14, 3, 5_000_000_001), duration(-1, -2, -3)],
-        ),
-        (
-            "float",
-            vec![CqlValue::Float(f32::MIN_POSITIVE), CqlValue::Float(-1.5)],
-        ),
-        (
-            "inet",
-            vec![
-                CqlValue::Inet("127.0.0.1".parse().unwrap()),
-                CqlValue::Inet("2001:db8::1".parse().unwrap()),
-            ],
-        ),
-        ("int", vec![int(i32::MAX), int(i32::MIN)]),
-        (
-            "smallint",
-            vec![CqlValue::SmallInt(i16::MAX), CqlValue::SmallInt(i16::MIN)],
-        ),
-        (
-            "text",
-            vec![
-                text(""),
-                text("naïve – Zürich 🚂"),
-                text(&"x".repeat(70_000)),
-            ],
-        ),
-        (
-            "time",
-            vec![
-                CqlValue::Time(CqlTime(0)),
-                CqlValue::Time(CqlTime(86_399_999_999_999)),
-            ],
-        ),
-        (
-            "timestamp",
-            vec![
-                CqlValue::Timestamp(CqlTimestamp(i64::MAX)),
-                CqlValue::Timestamp(CqlTimestamp(i64::MIN)),
-            ],
-        ),
-        (
-            "timeuuid",
-            vec![CqlValue::Timeuuid(CqlTimeuuid::from(uuid(
-                "8ac6d1dc-fbeb-11e9-8f0b-362b9e155667",
-            )))],
-        ),
-        (
-            "tinyint",
-            vec![CqlValue::TinyInt(i8::MAX), CqlValue::TinyInt(i8::MIN)],
-        ),
-        (
-            "uuid",
-            vec![
-                CqlValue::Uuid(uuid::Uuid::nil()),
-                CqlValue::Uuid(uuid::Uuid::max()),
-            ],
-        ),
-        (
-            "varint",
-            vec![
-                CqlValue::Varint(CqlVarint::from_signed_bytes_be(vec![0])),
-                CqlValue::Varint(CqlVarint::from_signed_bytes_be(vec![0x80; 20])),
-            ],
-        ),
-        (
-            "list<int>",
-            vec![CqlValue::List(vec![int(3), int(1), int(3)])],
-        ),
-        ("set<text>", vec![CqlValue::Set(vec![text("a"), text("ü")])]),
-        (
-            "map<int, frozen<map<text, frozen<list<int>>>>>",
-            vec![CqlValue::Map(vec![(
-                int(1),
-                CqlValue::Map(vec![(text("a"), CqlValue::List(vec![int(1)]))]),
-            )])],
-        ),
-        (
-            "tuple<int, text>",
-            vec![CqlValue::Tuple(vec![Some(int(1)), None])],
-        ),
-        (
-            "place",
-            vec![CqlValue::UserDefinedType {
-                keyspace: KEYSPACE.to_owned(),
-                name: "place".to_owned(),
-                fields: vec![
-                    ("name".to_owned(), Some(text("Zürich HB"))),
-                    (
-                        "at".to_owned(),
-                        Some(CqlValue::Tuple(vec![
-                            Some(CqlValue::Double(47.378)),
-                            Some(CqlValue::Double(8.54)),
-                        ])),
-                    ),
-                ],
-            }],
-        ),
-        (
-            "vector<float, 3>",
-            vec![CqlValue::Vector(
-                [1.0, -0.5, 3.25].map(CqlValue::Float).to_vec(),
-            )],
-        ),
-    ]
-}
-
-async fn types(session: &Session) {
-    let types = every_type();
+async fn all_types(session: &Session) {
+    let types = types::every_type();
     let columns: Vec<String> = (types.iter().enumerate())
         .map(|(at, (name, _))| format!("c{at} {name}"))
         .collect();
@@ -543,7 +377,7 @@ async fn conformance(address: &str, log: &Log) {
     let session = &connect(address, None).await;
     step("connected", connected(session)).await;
     step("schema", schema(session)).await;
-    step("types", types(session)).await;
+    step("types", all_types(session)).await;
     step("batches", batches(session)).await;
     step("paging", paging(session)).await;
     step("routing", routing(session)).await;
