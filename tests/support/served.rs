@@ -17,6 +17,7 @@ impl Served {
     /// ready.
     pub fn start(directory: &Path, config: &str) -> Self {
         let file = directory.join("helenus.toml");
+        #[expect(clippy::disallowed_methods, reason = "the test's own directory")]
         std::fs::create_dir_all(directory).unwrap();
         #[expect(clippy::disallowed_methods, reason = "the test's own file")]
         std::fs::write(&file, config).unwrap();
