@@ -120,6 +120,12 @@ impl Decoder {
         self.payload.len() + self.pieces.capacity()
     }
 
+    /// Forgets what has come of an envelope that is not whole: nothing can be decoded afterwards.
+    pub fn give_up(&mut self) {
+        self.payload = Bytes::new();
+        self.pieces = BytesMut::new();
+    }
+
     /// Takes the next envelope off `input`; none while it is not whole.
     ///
     /// After an error that is not fatal it can be called again, and goes on behind the envelope

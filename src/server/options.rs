@@ -46,6 +46,8 @@ pub struct ServerOptions {
     pub truncate_timeout: Duration,
     /// How long a client may take until it is ready to ask.
     pub handshake_timeout: Duration,
+    /// How long a client may be silent within a large message.
+    pub silence_timeout: Duration,
     /// How long a stopping server waits for what it accepted.
     pub drain_timeout: Duration,
 }
@@ -70,6 +72,7 @@ impl Default for ServerOptions {
             write_timeout: Duration::from_secs(2),
             truncate_timeout: Duration::from_secs(60),
             handshake_timeout: Duration::from_secs(15),
+            silence_timeout: Duration::from_secs(10),
             drain_timeout: Duration::from_secs(30),
         }
     }

@@ -119,6 +119,9 @@ pub struct Peer {
     pub ready: AtomicBool,
     /// The kinds of events that it wants: a bit each.
     pub events: AtomicU8,
+    /// When something of a large message came last that is not whole yet, in microseconds of the
+    /// monotonic clock; 0 where there is none.
+    pub large_input_since_micros: AtomicI64,
     ending: AtomicU8,
     facts: Mutex<PeerFacts>,
     mailbox: Mutex<Mailbox>,
@@ -312,6 +315,7 @@ impl Peers {
             requests: AtomicU64::new(0),
             ready: AtomicBool::new(false),
             events: AtomicU8::new(0),
+            large_input_since_micros: AtomicI64::new(0),
             ending: AtomicU8::new(0),
             facts: Mutex::default(),
             mailbox: Mutex::default(),

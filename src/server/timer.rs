@@ -1,4 +1,4 @@
-//! The server's one clockwork: four times a second it looks who has taken too long.
+//! The server's one clockwork: four times a second it looks who has taken too long, or is silent.
 
 use crate::server::connection::timed_out;
 use crate::server::peer::{Ending, Peer};
@@ -31,13 +31,15 @@ fn tick(state: &State) {
     }
     let handshakes = state.peers.handshakes.load(Ordering::Relaxed) > 0;
     let working = state.metrics.requests_queued.get() + state.metrics.requests_working.get() > 0;
-    if !handshakes && !working {
+    let holding = state.in_flight_bytes.load(Ordering::Relaxed) > 0;
+    if !handshakes && !working && !holding {
         return;
     }
     let now_micros = state.clock.monotonic_micros();
     let mut suspects: Vec<Arc<Peer>> = Vec::new();
     state.peers.for_each(|peer| {
-        if !peer.ready.load(Ordering::Relaxed) || peer.is_working() {
+        let silent = peer.large_input_since_micros.load(Ordering::Relaxed) > 0;
+        if !peer.ready.load(Ordering::Relaxed) || silent || peer.is_working() {
             suspects.push(Arc::clone(peer));
         }
     });
@@ -50,6 +52,14 @@ fn check(state: &State, peer: &Peer, now_micros: i64) {
     let age = Duration::from_micros(u64::try_from(now_micros - peer.opened_at_micros).unwrap_or(0));
     if !peer.ready.load(Ordering::SeqCst) && age > state.options.handshake_timeout {
         tracing::info!("{}: took too long to start", peer.address);
+        peer.end(Ending::Now);
+        return;
+    }
+    // What it has sent of the message is held for it, and kept from others.
+    let since_micros = peer.large_input_since_micros.load(Ordering::Relaxed);
+    let silence = Duration::from_micros(u64::try_from(now_micros - since_micros).unwrap_or(0));
+    if since_micros > 0 && silence > state.options.silence_timeout {
+        tracing::info!("{}: was silent within a message", peer.address);
         peer.end(Ending::Now);
         return;
     }

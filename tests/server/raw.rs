@@ -240,3 +240,64 @@ fn passwords_cannot_be_tried_at_will() {
     assert!(raw.is_closed());
     server.stop().unwrap();
 }
+
+/// The start of a message that claims 16 MiB.
+fn large_start(sent_bytes: usize) -> Vec<u8> {
+    let mut message = frame(4, 0x07, 7, &[]);
+    message[5..9].copy_from_slice(&(16_i32 << 20).to_be_bytes());
+    message.resize(sent_bytes, b' ');
+    message
+}
+
+#[test]
+fn who_is_silent_within_a_large_message_is_sent_away() {
+    let server = start(ServerOptions {
+        silence_timeout: Duration::from_millis(100),
+        ..ServerOptions::on_free_ports()
+    });
+    let mut silent = Raw::connect(&server);
+    silent.send(&startup(4));
+    assert_eq!(silent.answer().2, 0x02);
+    silent.send(&large_start(1 << 20));
+    assert!(silent.is_closed());
+    server.stop().unwrap();
+}
+
+#[test]
+fn too_much_of_large_messages_is_refused_and_given_up() {
+    let server = start(ServerOptions::on_free_ports());
+    let (mut holders, mut refused) = (Vec::new(), 0);
+    for _ in 0..6 {
+        let mut holder = Raw::connect(&server);
+        holder.send(&startup(4));
+        assert_eq!(holder.answer().2, 0x02);
+        // Who is refused may find its connection closed already.
+        let _ = holder.0.write_all(&large_start(15 << 20));
+        holders.push(holder);
+    }
+    for holder in &mut holders {
+        let wait = Duration::from_millis(200);
+        holder.0.set_read_timeout(Some(wait)).unwrap();
+        let mut header = [0; 9];
+        if holder.0.read_exact(&mut header).is_ok() {
+            assert_eq!(header[4], 0, "an ERROR");
+            refused += 1;
+        }
+    }
+    assert!(refused >= 1, "{refused}");
+    drop(holders);
+    // A request that needs room has it again once the others are gone.
+    let mut client = client(&server);
+    let text = format!("SELECT key FROM system.local{}", " ".repeat(8 << 20));
+    for attempt in 0.. {
+        match client.query(&text, &crate::support::plain()) {
+            Ok(_) => break,
+            Err(error) if attempt < 200 => {
+                assert_eq!(error.kind, helenus::error::ErrorKind::Overloaded);
+                std::thread::sleep(Duration::from_millis(10));
+            }
+            Err(error) => panic!("{error}"),
+        }
+    }
+    server.stop().unwrap();
+}

@@ -185,6 +185,10 @@ impl Connection {
                 return Poll::Ready(false);
             }
             self.count();
+            if self.refuse_large_input() {
+                // What it is told is yet to be written.
+                continue;
+            }
             if self.is_finished() {
                 return Poll::Ready(true);
             }
@@ -407,13 +411,30 @@ impl Connection {
             &mut self.counted.input_bytes,
             large,
         );
-        if large > 0 && !self.state.has_room(0) && !self.ending {
-            self.state.metrics.overloaded.increment();
-            self.ending = true;
-            let words = "The server holds too many bytes of requests; try again later";
-            self.fail(0, Failure::new(ErrorBody::Overloaded, words));
-            self.encoder.seal(&mut self.collected, &mut self.output);
+        let since_micros = match large {
+            0 => 0,
+            // The client cannot help it.
+            _ if !self.may_read() => 0,
+            _ => self.state.clock.monotonic_micros().max(1),
+        };
+        self.peer
+            .large_input_since_micros
+            .store(since_micros, Ordering::Relaxed);
+    }
+
+    /// Sends the client away, with what it has sent of a large message, where all together have
+    /// sent too much; answers whether it did.
+    fn refuse_large_input(&mut self) -> bool {
+        if self.counted.input_bytes == 0 || self.ending || self.state.has_room(0) {
+            return false;
         }
+        self.state.metrics.overloaded.increment();
+        self.ending = true;
+        self.input = BytesMut::new();
+        self.decoder.give_up();
+        let words = "The server holds too many bytes of requests; try again later";
+        self.fail(0, Failure::new(ErrorBody::Overloaded, words));
+        true
     }
 
     /// The client has gone, or was sent away: nobody wants what is still at work.
