@@ -23,8 +23,10 @@ SHAPES = [
     (re.compile(r"\b[0-9a-f]{8,}\b"), "<hex>"),
     (re.compile(r"\d+(?:\.\d+)*"), "<n>"),
     # How a connection ends is the operating system's choice.
-    (re.compile(r"(?:(?:read|write) tcp <node>-><node>: (?:read|write): )?(?:connection reset by peer|EOF|broken pipe)"),
-     "<lost>"),
+    (re.compile(r"(?i)(?:(?:dial|read|write) tcp <node>(?:-><node>)?: (?:connect|read|write): )?"
+                r"(?:connection refused|connection reset by peer|\bEOF\b|broken pipe|"
+                r"\b(?:connect|read|write) E(?:CONNREFUSED|CONNRESET|PIPE)\b)"), "<lost>"),
+    (re.compile(r"(Last connection failed with|last_connection_error): .*"), r"\1: <lost>"),
 ]
 
 
