@@ -2,6 +2,7 @@
 
 use crate::error::Result;
 use crate::storage::cell::Deletion;
+use crate::storage::memtable::merged::Walk;
 use crate::storage::memtable::{Entry, Memtable};
 use crate::storage::read::Projection;
 use crate::storage::reconcile;
@@ -40,17 +41,25 @@ impl Memtable {
         let Some(first) = next.filter(|entry| is_version(entry.key())) else {
             return Ok((deletion, None));
         };
+        let newest = first.key();
         next = first.next().filter(|entry| is_version(entry.key()));
-        if next.is_none() {
-            return Ok((deletion, Some(first.key().decode(columns)?)));
+        if next.is_none() || newest.merged {
+            return Ok((deletion, Some(newest.decode(columns)?)));
         }
         // A second version may bring a marker that no longer shelters what a projection leaves out.
-        let mut row = first.key().decode(&Projection::All)?;
+        let mut row = newest.decode(&Projection::All)?;
+        let mut walk = Walk::from(newest);
         while let Some(entry) = next {
-            let older = entry.key().decode(&Projection::All)?;
+            let version = entry.key();
+            let older = version.decode(&Projection::All)?;
             row = reconcile::merge_rows(counter, row, older);
+            if version.merged {
+                break;
+            }
+            walk.pass(version);
             next = entry.next().filter(|entry| is_version(entry.key()));
         }
+        self.leave_merged(shard, key, &row, walk)?;
         Ok((deletion, Some(row)))
     }
 }

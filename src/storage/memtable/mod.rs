@@ -10,6 +10,11 @@
 //! position P passes over what was written later; versions of the same row are reconciled as they
 //! are read. The whole memtable is dropped after its flush.
 //!
+//! A row that is written again and again would make every read of it walk through all its versions.
+//! A reader who walked far therefore leaves what it found as a *merged* entry ([`merged`]), at the
+//! position of the newest version in it: readers from there on end their walk at it, and earlier
+//! ones pass over it as over any version that is too new for them.
+//!
 //! One skiplist takes about half a million inserts a second and does not scale to a second
 //! thread, so there is one for each of several token ranges. An entry's bytes are those that went
 //! to the commit log, copied into an arena of the shard: many small allocations that live as long
@@ -17,6 +22,7 @@
 
 mod arena;
 mod get;
+mod merged;
 mod source;
 
 pub use source::MemtableSource;
@@ -39,6 +45,8 @@ const ENTRY_OVERHEAD_BYTES: usize = 128;
 pub struct Memtable {
     shards: Box<[Shard]>,
     bytes: AtomicUsize,
+    /// What merged entries hold beside: readers leave them, and wait for no room.
+    merged_bytes: AtomicUsize,
     /// Rows and deletions.
     entries: AtomicU64,
     lowest_timestamp: AtomicI64,
@@ -81,6 +89,8 @@ struct Entry {
     key_head: u64,
     clustering_head: u64,
     position: u64,
+    /// Whether it stands for all versions up to its position.
+    merged: bool,
     /// The partition's raw key, and what the spans name.
     record: Bytes,
     key_len: u32,
@@ -128,13 +138,14 @@ impl Entry {
             key_head,
             clustering_head,
             position,
+            merged: false,
             record,
             key_len,
             row,
         }
     }
 
-    /// A place that readers seek.
+    /// A place that readers seek: before a merged entry of the same position.
     fn probe(key: &PartitionKey, clustering: &[u8], position: u64) -> Self {
         let mut bytes = Vec::with_capacity(key.key.len() + clustering.len());
         bytes.extend_from_slice(&key.key);
@@ -146,7 +157,11 @@ impl Entry {
             body_at: 0,
             body_len: 0,
         };
-        Self::new(key.token, position, Bytes::from(bytes), key_len, row)
+        let merged = true;
+        Self {
+            merged,
+            ..Self::new(key.token, position, Bytes::from(bytes), key_len, row)
+        }
     }
 
     fn key(&self) -> &[u8] {
@@ -206,6 +221,7 @@ impl Ord for Entry {
             .then_with(|| self.compare_keys(other))
             .then_with(|| self.compare_clusterings(other))
             .then_with(|| other.position.cmp(&self.position))
+            .then_with(|| other.merged.cmp(&self.merged))
     }
 }
 
@@ -216,6 +232,7 @@ impl Memtable {
         Self {
             shards: (0..shards.max(1)).map(|_| Shard::default()).collect(),
             bytes: AtomicUsize::new(0),
+            merged_bytes: AtomicUsize::new(0),
             entries: AtomicU64::new(0),
             lowest_timestamp: AtomicI64::new(i64::MAX),
             lowest_position: AtomicU64::new(u64::MAX),
@@ -236,7 +253,7 @@ impl Memtable {
         if self.retired.swap(true, Memory::SeqCst) {
             0
         } else {
-            self.bytes()
+            self.bytes.load(Memory::Relaxed)
         }
     }
 
@@ -325,7 +342,7 @@ impl Memtable {
 
     /// About how much memory it holds.
     pub fn bytes(&self) -> usize {
-        self.bytes.load(Memory::Relaxed)
+        self.bytes.load(Memory::Relaxed) + self.merged_bytes.load(Memory::Relaxed)
     }
 
     /// Whether nothing was ever inserted.
@@ -428,5 +445,7 @@ impl Shard {
     }
 }
 
+#[cfg(test)]
+mod merged_tests;
 #[cfg(test)]
 mod tests;

@@ -5,6 +5,7 @@
 
 use crate::error::Result;
 use crate::storage::cell::Deletion;
+use crate::storage::memtable::merged::Walk;
 use crate::storage::memtable::{DeletionEntry, Entry, Memtable, Shard};
 use crate::storage::read::{PartitionBound, Projection, Slice};
 use crate::storage::reconcile;
@@ -53,6 +54,7 @@ struct Pending {
     row: Row,
     /// The first version, where the row is only that, and only in part.
     partial: Option<Entry>,
+    walk: Walk,
 }
 
 fn is_version_of(pending: &Option<Pending>, version: &Entry) -> bool {
@@ -168,7 +170,13 @@ impl MemtableSource {
                 break;
             }
             self.merge_version(&mut merged, version)?;
+            if version.merged {
+                break;
+            }
             next = entry.next();
+        }
+        if let Some(Pending { row, walk, .. }) = &merged {
+            self.memtable.leave_merged(shard, key, row, *walk)?;
         }
         Ok(merged.map(|pending| pending.row))
     }
@@ -182,16 +190,25 @@ impl MemtableSource {
             None => Pending {
                 row: version.decode(columns)?,
                 partial: matches!(columns, Projection::Columns(_)).then(|| version.clone()),
+                walk: Walk::from(version),
             },
-            Some(Pending { row, partial }) => {
+            Some(Pending {
+                row,
+                partial,
+                mut walk,
+            }) => {
                 let newer = match partial {
                     Some(first) => first.decode(&Projection::All)?,
                     None => row,
                 };
                 let older = version.decode(&Projection::All)?;
+                if !version.merged {
+                    walk.pass(version);
+                }
                 Pending {
                     row: reconcile::merge_rows(self.counter, newer, older),
                     partial: None,
+                    walk,
                 }
             }
         });
@@ -258,15 +275,39 @@ impl MemtableSource {
                 break;
             }
             if version.position <= self.position {
-                if !is_version_of(&pending, version) && self.push(&mut pending) {
-                    return Ok(false);
+                if !is_version_of(&pending, version) {
+                    self.leave_merged(shard, key, &pending)?;
+                    if self.push(&mut pending) {
+                        return Ok(false);
+                    }
                 }
                 self.merge_version(&mut pending, version)?;
+                if version.merged {
+                    let behind = Entry::probe(key, version.clustering(), 0);
+                    next = shard.rows.lower_bound(Bound::Excluded(&behind), guard);
+                    continue;
+                }
             }
             next = entry.next();
         }
+        self.leave_merged(shard, key, &pending)?;
         self.push(&mut pending);
         Ok(true)
+    }
+
+    /// Leaves a merged entry where a row had many versions.
+    fn leave_merged(
+        &self,
+        shard: &Shard,
+        key: &PartitionKey,
+        pending: &Option<Pending>,
+    ) -> Result<()> {
+        match pending {
+            Some(Pending { row, walk, .. }) if walk.is_long() => {
+                self.memtable.leave_merged(shard, key, row, *walk)
+            }
+            _ => Ok(()),
+        }
     }
 
     /// As [`Self::fill_forward`], from the slice's end.
