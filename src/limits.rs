@@ -6,6 +6,14 @@
 /// The longest statement, in bytes: a native-protocol frame as Cassandra bounds it.
 pub const STATEMENT_BYTES_MAX: usize = 16 << 20;
 
+/// The most tokens of one statement, the gaps between them included. Each may become a node of a
+/// tree, which takes hundreds of times the bytes of its text.
+pub const STATEMENT_TOKENS_MAX: usize = 1 << 20;
+
+/// The bytes of long texts that are parsed and run at the same time: the trees of many together
+/// must fit into memory. A longer one is run while no other is.
+pub const TEXTS_AT_WORK_BYTES_MAX: usize = 512 << 10;
+
 /// How deep literals, types and parentheses may nest.
 pub const NESTING_MAX: usize = 64;
 

@@ -6,7 +6,7 @@ use crate::limits;
 use crate::server::metrics::Metrics;
 use crate::server::options::ServerOptions;
 use crate::server::peer::{Peer, Peers};
-use crate::server::workers::Workers;
+use crate::server::workers::{LongTexts, Workers};
 use std::net::SocketAddr;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -24,6 +24,8 @@ pub struct State {
     pub peers: Peers,
     /// The threads that may wait.
     pub workers: Arc<Workers>,
+    /// The long texts that they work on.
+    pub long_texts: LongTexts,
     /// The connections that wait for the commit log.
     pub sync_waiters: Arc<SyncWaiters>,
     /// The bytes of the requests that worker threads have or shall have.
@@ -51,6 +53,7 @@ impl State {
         Self {
             peers: Peers::new(options.connections_max, options.connections_per_address_max),
             workers: Workers::new(options.workers_max, options.queue_max),
+            long_texts: LongTexts::default(),
             sync_waiters: Arc::default(),
             in_flight_bytes: AtomicUsize::new(0),
             unsent_bytes: AtomicUsize::new(0),

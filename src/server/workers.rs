@@ -5,6 +5,7 @@
 //! refused, and its client told OVERLOADED. Threads are started when there is work for them, and
 //! end when there has been none for a while, so that an idle server has none.
 
+use crate::limits::TEXTS_AT_WORK_BYTES_MAX;
 use std::collections::VecDeque;
 use std::fmt;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
@@ -146,10 +147,72 @@ impl Workers {
     }
 }
 
+/// How many bytes of long texts are at work: their trees are many times as large as they.
+#[derive(Debug, Default)]
+pub struct LongTexts {
+    at_work_bytes: Mutex<usize>,
+    bell: Condvar,
+}
+
+/// The right to work on a text, until it is dropped.
+#[derive(Debug)]
+pub struct TextAtWork<'a> {
+    texts: &'a LongTexts,
+    bytes: usize,
+}
+
+impl LongTexts {
+    /// Waits until a text of so many bytes may be worked on.
+    pub fn enter(&self, bytes: usize) -> TextAtWork<'_> {
+        let bytes = bytes.min(TEXTS_AT_WORK_BYTES_MAX);
+        let mut at_work = self.lock();
+        while *at_work + bytes > TEXTS_AT_WORK_BYTES_MAX {
+            at_work = self
+                .bell
+                .wait(at_work)
+                .unwrap_or_else(PoisonError::into_inner);
+        }
+        *at_work += bytes;
+        TextAtWork { texts: self, bytes }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, usize> {
+        self.at_work_bytes
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Drop for TextAtWork<'_> {
+    fn drop(&mut self) {
+        *self.texts.lock() -= self.bytes;
+        self.texts.bell.notify_all();
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
     use std::sync::mpsc::channel;
+
+    #[test]
+    fn long_texts_wait_for_each_other() {
+        let texts = Arc::new(LongTexts::default());
+        let half = TEXTS_AT_WORK_BYTES_MAX / 2;
+        let (first, second) = (texts.enter(half), texts.enter(half));
+        let (entered, entries) = channel();
+        let others = Arc::clone(&texts);
+        let longest = std::thread::spawn(move || {
+            let _whole = others.enter(usize::MAX);
+            entered.send(()).unwrap();
+        });
+        drop(first);
+        assert!(entries.recv_timeout(Duration::from_millis(20)).is_err());
+        drop(second);
+        entries.recv().unwrap();
+        longest.join().unwrap();
+        drop(texts.enter(half));
+    }
 
     #[test]
     fn what_is_too_much_is_given_back() {

@@ -27,7 +27,7 @@ pub use split::{Piece, split_statements};
 use crate::cql::ast::{Name, Position, Statement, StatementKind};
 use crate::cql::lexer::{Lexer, Symbol, Token, TokenKind};
 use crate::error::{Error, Result};
-use crate::limits::{NESTING_MAX, STATEMENT_BYTES_MAX};
+use crate::limits::{NESTING_MAX, STATEMENT_BYTES_MAX, STATEMENT_TOKENS_MAX};
 
 /// Parses one statement; a semicolon may end it.
 pub fn parse_statement(text: &str) -> Result<Statement> {
@@ -147,6 +147,12 @@ impl<'a> Parser<'a> {
         self.recent.push(self.token.start);
         if next.start > self.token.end {
             self.recent.push(self.token.end);
+        }
+        if self.recent.tokens > STATEMENT_TOKENS_MAX {
+            return Err(Error::syntax(format!(
+                "the statement has more than {STATEMENT_TOKENS_MAX} words and signs, which is the \
+                 limit; bind large values, and split large batches"
+            )));
         }
         Ok(std::mem::replace(&mut self.token, next))
     }

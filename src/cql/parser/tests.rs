@@ -102,6 +102,14 @@ fn long_statements_are_refused() {
     assert!(refused(&" ".repeat(STATEMENT_BYTES_MAX)).contains("no viable alternative"));
 }
 
+#[test]
+fn statements_of_too_many_tokens_are_refused() {
+    // Each element and its comma are two; the words around them and their gaps are ten.
+    let text = |elements: usize| format!("SELECT a FROM t WHERE k IN ({}1)", "1,".repeat(elements));
+    parse(&text(STATEMENT_TOKENS_MAX / 2 - 20));
+    assert!(refused(&text(STATEMENT_TOKENS_MAX / 2)).contains("more than 1048576 words"));
+}
+
 fn value_of(term: &str) -> ExprKind {
     let StatementKind::Insert(Insert {
         source: InsertSource::Values { mut values, .. },

@@ -1,6 +1,6 @@
 //! Statements: at once, where that does not hold up others, or by a worker thread.
 
-use crate::protocol::Envelope;
+use crate::protocol::{Envelope, Opcode};
 use crate::server::connection::Connection;
 use crate::server::connection::durable::{Held, HeldEnvelope, Waiting};
 use crate::server::dispatch::{self, Attempt, Later};
@@ -268,6 +268,10 @@ impl Job {
             quick: false,
         };
         let statement = self.statement.clone();
+        let bytes = self.envelope.body.len();
+        let has_text = self.envelope.opcode != Opcode::Execute;
+        let _turn =
+            (has_text && bytes > COPIED_BYTES_MAX).then(|| self.state.long_texts.enter(bytes));
         match guarded(|| dispatch::perform(&context, &self.envelope, statement)) {
             Attempt::Done(outcome) => outcome,
             // Where waiting is allowed nothing is left for later.
