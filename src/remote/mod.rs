@@ -13,13 +13,13 @@
 //!
 //! | module | concept |
 //! |---|---|
-//! | [`address`] | where a server is |
-//! | [`line`] | the connection of a conversation: made when needed, given up when broken |
-//! | [`pages`] | rows of a statement, page by page |
-//! | [`catalog`] | its keyspaces, tables and types, from its system tables |
-//! | [`patience`] | what is tried again, and when |
-//! | [`scan`] | a table by token range |
-//! | [`write`] | rows in bulk, many requests in flight |
+//! | `address` | where a server is |
+//! | `line` | the connection of a conversation: made when needed, given up when broken |
+//! | `pages` | rows of a statement, page by page |
+//! | `catalog` | its keyspaces, tables and types, from its system tables |
+//! | `patience` | what is tried again, and when |
+//! | `scan` | a table by token range |
+//! | `write` | rows in bulk, many requests in flight |
 
 mod address;
 mod catalog;

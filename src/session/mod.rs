@@ -2,7 +2,7 @@
 //!
 //! A statement's text is parsed, bound against the catalog, and executed; a prepared one is only
 //! executed. Schema statements go to [`ddl`], everything else through
-//! [`bind`] and [`execute`].
+//! [`bind`](crate::cql::bind) and [`execute`].
 //!
 //! Who serves many clients holds a [`Shared`] and no session: [`Shared::prepare`] and
 //! [`Shared::adhoc`] make a [`Prepared`], [`Shared::run`] executes it with [`RequestOptions`].

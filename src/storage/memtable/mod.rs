@@ -11,7 +11,7 @@
 //! are read. The whole memtable is dropped after its flush.
 //!
 //! A row that is written again and again would make every read of it walk through all its versions.
-//! A reader who walked far therefore leaves what it found as a *merged* entry ([`merged`]), at the
+//! A reader who walked far therefore leaves what it found as a *merged* entry, at the
 //! position of the newest version in it: readers from there on end their walk at it, and earlier
 //! ones pass over it as over any version that is too new for them.
 //!
