@@ -149,7 +149,7 @@ impl Connection {
         if self
             .state
             .workers
-            .submit(Box::new(move || job.run()))
+            .submit(self.peer.id, Box::new(move || job.run()))
             .is_err()
         {
             self.peer.finish(&task);
