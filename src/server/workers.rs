@@ -284,6 +284,7 @@ mod tests {
         let (first, second) = (texts.enter(half), texts.enter(half));
         let (entered, entries) = channel();
         let others = Arc::clone(&texts);
+        #[expect(clippy::disallowed_methods, reason = "one who waits")]
         let longest = std::thread::spawn(move || {
             let _whole = others.enter(usize::MAX);
             entered.send(()).unwrap();
