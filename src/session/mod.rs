@@ -26,7 +26,7 @@ pub use request::{Answer, RequestOptions, Values};
 pub use statements::StatementFigures;
 
 use crate::cql::ast::{Statement, StatementKind};
-use crate::cql::execute::paging::PageRequest;
+use crate::cql::execute::paging::{PageRequest, PagingState};
 use crate::cql::execute::{self, Execution};
 use crate::cql::result::{BindValue, ColumnSpec, QueryResult};
 use crate::cql::virtual_tables::{CatalogView, Registry};
@@ -160,6 +160,10 @@ impl Shared {
         options: &RequestOptions,
     ) -> Result<Answer> {
         let mut execution = self.execution(values, options)?;
+        if let Some(state) = &options.paging_state {
+            // Also where it is not needed: who sends a damaged one should know.
+            PagingState::check(state)?;
+        }
         let size = options.page_size.filter(|size| *size > 0);
         execution.page = size.map(|size| PageRequest {
             size,

@@ -94,6 +94,11 @@ impl PagingState {
         Ok(state)
     }
 
+    /// Whether `bytes` are a paging state at all, be it another statement's.
+    pub fn check(bytes: &Bytes) -> Result<()> {
+        Self::decode_any(bytes).map(drop).ok_or_else(invalid)
+    }
+
     fn decode_any(bytes: &Bytes) -> Option<Self> {
         if bytes.len() < FIXED_BYTES || bytes.len() > STATE_BYTES_MAX {
             return None;

@@ -319,6 +319,18 @@ fn a_state_of_something_else_is_refused() {
 }
 
 #[test]
+fn a_damaged_state_is_refused_where_it_is_not_needed() {
+    let shared = filled();
+    for state in [&b""[..], b"nonsense"] {
+        let state = Bytes::from_static(state);
+        for size in [None, Some(0), Some(5)] {
+            let error = page(&shared, "SELECT * FROM t", size, Some(state.clone())).unwrap_err();
+            assert_eq!(error.kind, ErrorKind::Protocol, "{size:?}");
+        }
+    }
+}
+
+#[test]
 fn the_schema_and_the_data_may_change_between_pages() {
     let shared = filled();
     let mut session = Session::with(shared.clone(), Some("k".to_owned()));
