@@ -2,9 +2,10 @@
 //!
 //! Requests that can be answered from memory never come here. The queue is bounded in number, and
 //! [`State`](crate::server::state::State) bounds the bytes of what waits in it; one more is
-//! refused, and its client told OVERLOADED. Connections take turns, so that who asks for much at once makes
-//! nobody wait but itself; and who has nothing in a full queue still gets a place. Threads are started when there is work for them, and
-//! end when there has been none for a while, so that an idle server has none.
+//! refused, and its client told OVERLOADED. Connections take turns, so that who asks for much at
+//! once makes nobody wait but itself; and who has nothing in a full queue still gets a place.
+//! Threads are started when there is work for them, and end when there has been none for a while,
+//! so that an idle server has none.
 
 use crate::limits::TEXTS_AT_WORK_BYTES_MAX;
 use std::collections::{HashMap, VecDeque};
