@@ -186,12 +186,22 @@ impl Rows {
     /// Appends the next page's rows, each value as the native protocol's `[bytes]`: its length in
     /// four bytes and the value, -1 for null.
     pub fn encode_page(&mut self, out: &mut BytesMut) -> Result<Page> {
+        self.encode_page_within(out, |_| Ok(()))
+    }
+
+    /// The same, where `room` is asked after each row whether so many bytes may be kept.
+    pub fn encode_page_within(
+        &mut self,
+        out: &mut BytesMut,
+        mut room: impl FnMut(usize) -> Result<()>,
+    ) -> Result<Page> {
         let start = out.len();
         let rows_max = self.page_size.unwrap_or(usize::MAX);
         let mut rows = 0_u32;
         while (rows as usize) < rows_max && self.source.encode(out)? {
             rows += 1;
             let length = out.len() - start;
+            room(length)?;
             if self.page_size.is_some() && length >= limits::RESULT_PAGE_BYTES {
                 break;
             }

@@ -26,6 +26,7 @@ use crate::server::events;
 use crate::server::failure::{Asked, Failure, is_write};
 use crate::server::metrics::RequestKind;
 use crate::server::reply::{Outcome, RowsReply, What, give_back, scratch, wire_change};
+use crate::server::room::AnswerRoom;
 use crate::server::state::State;
 use crate::session::{
     Answer, BatchKind, Prepared, RequestOptions, Shared, Slot, StatementClass, Values,
@@ -410,7 +411,7 @@ fn outcome(
             events::broadcast(&context.state.peers, &context.state.metrics, &change);
             What::SchemaChange(event)
         }
-        QueryResult::Rows(rows) => What::Rows(page(rows, described)?),
+        QueryResult::Rows(rows) => What::Rows(page(context, rows, described)?),
     };
     Ok(Outcome {
         what,
@@ -421,13 +422,15 @@ fn outcome(
     })
 }
 
-fn page(mut rows: Rows, described: Described) -> Result<RowsReply> {
+fn page(context: &Context<'_>, mut rows: Rows, described: Described) -> Result<RowsReply> {
     let mut cells = scratch();
-    match rows.encode_page(&mut cells) {
+    let mut room = AnswerRoom::new(&context.state.unsent_bytes);
+    match rows.encode_page_within(&mut cells, |length| room.grow(length)) {
         Ok(page) => Ok(RowsReply {
             columns: rows.shared_columns(),
             page,
             cells,
+            room,
             skip_metadata: described.skip_metadata,
             new_metadata_id: described.new_metadata_id,
         }),

@@ -29,6 +29,7 @@ pub mod metrics;
 pub mod options;
 pub mod peer;
 pub mod reply;
+pub mod room;
 pub mod settings;
 pub mod state;
 pub mod timer;

@@ -46,7 +46,8 @@ pub struct ServerOptions {
     pub truncate_timeout: Duration,
     /// How long a client may take until it is ready to ask.
     pub handshake_timeout: Duration,
-    /// How long a client may be silent within a large message.
+    /// How long a client may be silent within a large message, or leave a large answer unread that
+    /// others need the room of.
     pub silence_timeout: Duration,
     /// How long a stopping server waits for what it accepted.
     pub drain_timeout: Duration,

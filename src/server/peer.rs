@@ -122,6 +122,9 @@ pub struct Peer {
     /// When something of a large message came last that is not whole yet, in microseconds of the
     /// monotonic clock; 0 where there is none.
     pub large_input_since_micros: AtomicI64,
+    /// Since when it has read nothing of a large answer, in microseconds of the monotonic clock; 0
+    /// where it has.
+    pub unread_since_micros: AtomicI64,
     ending: AtomicU8,
     facts: Mutex<PeerFacts>,
     mailbox: Mutex<Mailbox>,
@@ -316,6 +319,7 @@ impl Peers {
             ready: AtomicBool::new(false),
             events: AtomicU8::new(0),
             large_input_since_micros: AtomicI64::new(0),
+            unread_since_micros: AtomicI64::new(0),
             ending: AtomicU8::new(0),
             facts: Mutex::default(),
             mailbox: Mutex::default(),

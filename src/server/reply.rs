@@ -12,6 +12,7 @@ use crate::protocol::response::{
 use crate::protocol::{Opcode, Prefix, Version};
 use crate::server::failure::Failure;
 use crate::server::metrics::{Outcome as Counted, RequestKind};
+use crate::server::room::AnswerRoom;
 use crate::session::Prepared;
 use crate::storage::Ticket;
 use bytes::{BufMut, Bytes, BytesMut};
@@ -81,6 +82,8 @@ pub struct RowsReply {
     pub page: Page,
     /// The rows, in a buffer that is to be given back.
     pub cells: BytesMut,
+    /// What they take of the room for answers, until they are written.
+    pub room: AnswerRoom,
     /// Whether the client knows the columns.
     pub skip_metadata: bool,
     /// The columns' new id, where the client knows others.

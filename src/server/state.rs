@@ -31,7 +31,7 @@ pub struct State {
     /// The bytes of the requests that worker threads have or shall have.
     pub in_flight_bytes: AtomicUsize,
     /// The bytes of answers that are not sent yet.
-    pub unsent_bytes: AtomicUsize,
+    pub unsent_bytes: Arc<AtomicUsize>,
     /// Time.
     pub clock: SharedClock,
     /// When it started, in microseconds of the monotonic clock.
@@ -56,7 +56,7 @@ impl State {
             long_texts: LongTexts::default(),
             sync_waiters: Arc::default(),
             in_flight_bytes: AtomicUsize::new(0),
-            unsent_bytes: AtomicUsize::new(0),
+            unsent_bytes: Arc::default(),
             started_at_micros: clock.monotonic_micros(),
             clock,
             database,

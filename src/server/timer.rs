@@ -32,13 +32,14 @@ fn tick(state: &State) {
     let handshakes = state.peers.handshakes.load(Ordering::Relaxed) > 0;
     let working = state.metrics.requests_queued.get() + state.metrics.requests_working.get() > 0;
     let holding = state.in_flight_bytes.load(Ordering::Relaxed) > 0;
-    if !handshakes && !working && !holding {
+    if !handshakes && !working && !holding && state.may_answer() {
         return;
     }
     let now_micros = state.clock.monotonic_micros();
     let mut suspects: Vec<Arc<Peer>> = Vec::new();
     state.peers.for_each(|peer| {
-        let silent = peer.large_input_since_micros.load(Ordering::Relaxed) > 0;
+        let silent = peer.large_input_since_micros.load(Ordering::Relaxed) > 0
+            || peer.unread_since_micros.load(Ordering::Relaxed) > 0;
         if !peer.ready.load(Ordering::Relaxed) || silent || peer.is_working() {
             suspects.push(Arc::clone(peer));
         }
@@ -60,6 +61,14 @@ fn check(state: &State, peer: &Peer, now_micros: i64) {
     let silence = Duration::from_micros(u64::try_from(now_micros - since_micros).unwrap_or(0));
     if since_micros > 0 && silence > state.options.silence_timeout {
         tracing::info!("{}: was silent within a message", peer.address);
+        peer.end(Ending::Now);
+        return;
+    }
+    // Unread answers stay as long as they are in nobody's way.
+    let since_micros = peer.unread_since_micros.load(Ordering::Relaxed);
+    let unread = Duration::from_micros(u64::try_from(now_micros - since_micros).unwrap_or(0));
+    if since_micros > 0 && unread > state.options.silence_timeout && !state.may_answer() {
+        tracing::info!("{}: does not read while others need the room", peer.address);
         peer.end(Ending::Now);
         return;
     }

@@ -248,3 +248,42 @@ fn ten_thousand_statements_are_not_all_remembered() {
     assert_eq!(again.unwrap_err().kind, helenus::ErrorKind::Unprepared);
     server.stop().unwrap();
 }
+
+/// Large answers that nobody reads are in others' way for a while only.
+#[test]
+fn large_answers_that_nobody_reads_are_given_up() {
+    let server = start(ServerOptions {
+        silence_timeout: Duration::from_millis(300),
+        ..ServerOptions::on_free_ports()
+    });
+    let mut writer = client(&server);
+    run(
+        &mut writer,
+        "CREATE KEYSPACE k WITH replication = \
+         {'class': 'SimpleStrategy', 'replication_factor': 1}",
+    );
+    run(
+        &mut writer,
+        "CREATE TABLE k.t (k int, c int, v blob, PRIMARY KEY (k, c))",
+    );
+    let zeros = "00".repeat(4 << 20);
+    for row in 0..6 {
+        run(
+            &mut writer,
+            &format!("INSERT INTO k.t (k, c, v) VALUES (1, {row}, 0x{zeros})"),
+        );
+    }
+    // Each answer has 24 MiB.
+    let mut idlers: Vec<Client> = (0..4).map(|_| client(&server)).collect();
+    for idler in &mut idlers {
+        idler.send(query(SCAN)).unwrap();
+        idler.send(query(SCAN)).unwrap();
+        idler.send(query(SCAN)).unwrap();
+    }
+    std::thread::sleep(Duration::from_millis(100));
+    wait_until("the room is given back", || {
+        let mut client = client(&server);
+        client.query("SELECT k FROM k.t LIMIT 1", &plain()).is_ok()
+    });
+    server.stop().unwrap();
+}

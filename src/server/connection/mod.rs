@@ -340,6 +340,20 @@ impl Connection {
     }
 
     fn poll_write(&mut self, context: &mut Context<'_>) -> std::io::Result<()> {
+        let before = self.output.len();
+        let written = self.poll_write_all(context);
+        let stalled = self.output.len() > READ_BYTES[1];
+        let since_micros = &self.peer.unread_since_micros;
+        if !stalled {
+            since_micros.store(0, Ordering::Relaxed);
+        } else if self.output.len() < before || since_micros.load(Ordering::Relaxed) == 0 {
+            let now_micros = self.state.clock.monotonic_micros().max(1);
+            since_micros.store(now_micros, Ordering::Relaxed);
+        }
+        written
+    }
+
+    fn poll_write_all(&mut self, context: &mut Context<'_>) -> std::io::Result<()> {
         while !self.output.is_empty() {
             match Pin::new(&mut self.stream).poll_write(context, &self.output) {
                 Poll::Ready(Ok(0)) => return Err(std::io::ErrorKind::WriteZero.into()),
