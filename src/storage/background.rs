@@ -10,6 +10,12 @@ use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
+/// Work that can wait while requests cannot: it gets a third of a core that both want, and the rest
+/// of the time all that is left.
+const YIELDING: [&str; 2] = ["flush", "compaction"];
+/// How much the priority of such threads is lowered.
+const BACKGROUND_NICE: i32 = 5;
+
 #[derive(Default)]
 struct Rope {
     asleep: bool,
@@ -148,7 +154,12 @@ impl Threads {
         mut job: impl FnMut() + Send + 'static,
     ) -> Result<()> {
         let own = bell.clone();
+        let yields = YIELDING.contains(&name);
         let work = move || {
+            if yields {
+                // Where it is not allowed, the work is done at the priority that there is.
+                let _ = rustix::process::nice(BACKGROUND_NICE);
+            }
             while own.wait(period) {
                 job();
             }

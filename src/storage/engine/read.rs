@@ -2,15 +2,15 @@
 
 use crate::clock::SharedClock;
 use crate::error::Result;
-use crate::schema::TableId;
-use crate::storage::cell::Deletion;
+use crate::schema::{ColumnId, TableId};
+use crate::storage::cell::{Deletion, NO_TIMESTAMP, NO_TTL};
 use crate::storage::engine::core::Inner;
 use crate::storage::live::{Filter, LiveRows, Reread};
 use crate::storage::memtable::{Memtable, MemtableSource};
 use crate::storage::merge::{Merge, MergedRow};
 use crate::storage::read::{PartitionBound, Partitions, Projection, ReadCommand, ReadItem, Slice};
 use crate::storage::reconcile;
-use crate::storage::row::{PartitionKey, Row};
+use crate::storage::row::{ColumnData, PartitionKey, Row};
 use crate::storage::source::{Source, SourceRequest};
 use crate::storage::sstable::Cursor;
 use crate::storage::table::{FileHandle, TableState};
@@ -114,11 +114,18 @@ impl Snapshot {
             above = above.max(deletion);
             MergedRow::add(&mut merged, row, counter);
         }
-        for file in self.table.files.iter().filter(|it| it.meta.may_hold(key)) {
+        // The newest file first: what it says may settle what older ones could say.
+        let mut settled = self.settled_since(merged.as_ref(), columns);
+        for file in self.table.files.iter().rev() {
+            let meta = &file.meta;
+            if !meta.may_hold(key) || settled.is_some_and(|since| meta.timestamp_max < since) {
+                continue;
+            }
             let reader = file.reader()?;
             if let Some(found) = reader.get(key, clustering, columns, false)? {
                 above = above.max(found.deletion);
                 MergedRow::add(&mut merged, found.row, counter);
+                settled = self.settled_since(merged.as_ref(), columns);
             }
         }
         if let Some(merged) = &mut merged {
@@ -126,6 +133,40 @@ impl Snapshot {
             reconcile::apply_deletion(counter, &mut merged.row, above);
         }
         Ok(merged)
+    }
+
+    /// The write timestamp that anything must reach to change the answer; none where anything may.
+    ///
+    /// A marker that does not expire lets the row live whatever else it has, and where every wanted
+    /// column has a single cell, only a newer cell or deletion can make a difference: files whose
+    /// newest write is older need not be asked, as in Cassandra's reads by timestamp.
+    fn settled_since(&self, merged: Option<&MergedRow>, columns: &Projection) -> Option<i64> {
+        let row = &merged?.row;
+        let marker = &row.liveness;
+        if self.table.counter || marker.timestamp == NO_TIMESTAMP || marker.ttl_seconds != NO_TTL {
+            return None;
+        }
+        let written_at = |id: ColumnId| {
+            let at = row.columns.binary_search_by_key(&id, |column| column.id);
+            match &row.columns.get(at.ok()?)?.data {
+                ColumnData::Simple(cell) => Some(cell.timestamp),
+                ColumnData::Complex { .. } => None,
+            }
+        };
+        let mut since = marker.timestamp;
+        match columns {
+            Projection::Columns(ids) => {
+                for id in ids {
+                    since = since.min(written_at(*id)?);
+                }
+            }
+            Projection::All => {
+                for column in &self.table.schema.regulars {
+                    since = since.min(written_at(column.id)?);
+                }
+            }
+        }
+        Some(since)
     }
 }
 
