@@ -10,7 +10,7 @@ use crate::server::settings::{Settings, needs_consent};
 use signal_hook::consts::{SIGINT, SIGTERM};
 use signal_hook::iterator::Signals;
 use std::io::Write;
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr, ToSocketAddrs};
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -33,11 +33,11 @@ pub struct Args {
     data_dir: Option<PathBuf>,
 
     /// Where CQL is served [default: 127.0.0.1:9042]
-    #[arg(long, value_name = "ADDRESS:PORT")]
+    #[arg(long, value_name = "ADDRESS:PORT", value_parser = |text: &str| address(text, 9042))]
     listen: Option<SocketAddr>,
 
     /// Where metrics and administration are served [default: 127.0.0.1:9180]
-    #[arg(long, value_name = "ADDRESS:PORT")]
+    #[arg(long, value_name = "ADDRESS:PORT", value_parser = |text: &str| address(text, 9180))]
     http_listen: Option<SocketAddr>,
 
     /// Keep everything in memory, and forget it at the end
@@ -75,6 +75,21 @@ impl Args {
         }
         Ok(settings)
     }
+}
+
+/// An address with or without a port; a host's name stands for its first address.
+fn address(text: &str, default_port: u16) -> Result<SocketAddr, String> {
+    if let Ok(ip) = text.trim_matches(['[', ']']).parse::<IpAddr>() {
+        return Ok(SocketAddr::new(ip, default_port));
+    }
+    let named = match text.contains(':') {
+        true => text.to_socket_addrs(),
+        false => (text, default_port).to_socket_addrs(),
+    };
+    let mut found = named.map_err(|error| format!("expected ADDRESS:PORT ({error})"))?;
+    found
+        .next()
+        .ok_or_else(|| "no address has this name".to_owned())
 }
 
 /// A file that the person named.
@@ -171,4 +186,21 @@ fn watch_signals(stopping: &Arc<AtomicBool>) -> Result<Signals> {
 fn say(line: &str) {
     // Nobody has to listen.
     let _ = writeln!(std::io::stderr(), "{line}");
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn addresses_have_ports_or_get_them() {
+        let shown = |text| address(text, 9042).map(|it| it.to_string());
+        assert_eq!(shown("127.0.0.1"), Ok("127.0.0.1:9042".to_owned()));
+        assert_eq!(shown("127.0.0.1:1"), Ok("127.0.0.1:1".to_owned()));
+        assert_eq!(shown("[::1]:7"), Ok("[::1]:7".to_owned()));
+        assert_eq!(shown("::1"), Ok("[::1]:9042".to_owned()));
+        assert!(address("localhost:3", 1).is_ok_and(|it| it.ip().is_loopback() && it.port() == 3));
+        assert!(address("localhost", 5).is_ok_and(|it| it.port() == 5));
+        assert!(address("127.0.0.1:x", 1).is_err() && address("", 1).is_err());
+    }
 }

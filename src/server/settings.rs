@@ -6,6 +6,7 @@
 use crate::access::{AllowAll, OneUser};
 use crate::config::{CommitlogSync, Config};
 use crate::error::{Error, Result};
+use crate::limits;
 use crate::server::options::{CQL_PORT, ServerOptions};
 use serde::Deserialize;
 use std::net::{IpAddr, SocketAddr};
@@ -162,7 +163,7 @@ impl File {
             (
                 "native_transport_max_frame_size_bytes",
                 frame,
-                4 << 10..=256 << 20,
+                4 << 10..=limits::IN_FLIGHT_BYTES_PER_CONNECTION_MAX as u64,
             ),
             (
                 "native_transport_max_concurrent_connections",

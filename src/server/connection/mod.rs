@@ -185,7 +185,8 @@ impl Connection {
                 return Poll::Ready(false);
             }
             self.count();
-            if self.refuse_large_input() {
+            // Small requests that it may not run yet are no large message: they wait.
+            if !more && self.may_run() && self.refuse_large_input() {
                 // What it is told is yet to be written.
                 continue;
             }
@@ -439,7 +440,7 @@ impl Connection {
     /// Sends the client away, with what it has sent of a large message, where all together have
     /// sent too much; answers whether it did.
     fn refuse_large_input(&mut self) -> bool {
-        if self.counted.input_bytes == 0 || self.ending || self.state.has_room(0) {
+        if self.counted.input_bytes == 0 || self.state.has_room(0) {
             return false;
         }
         self.state.metrics.overloaded.increment();
