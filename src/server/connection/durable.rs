@@ -1,7 +1,7 @@
 //! Answers that wait for the commit log.
 //!
-//! A write is visible before it is on disk, and is acknowledged afterwards. No thread waits in
-//! between: the answer lies here with its ticket, in the order of tickets, and the log's thread
+//! A write is acknowledged, and seen by others, when the log is synced behind it. No thread waits
+//! for that: the answer lies here with its ticket, in the order of tickets, and the log's thread
 //! rings when it has synced. Most answers say nothing but that it is done, and take no memory
 //! besides their place in the queue.
 
