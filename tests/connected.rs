@@ -6,6 +6,9 @@
     reason = "tests, with files of their own"
 )]
 
+#[path = "support/shell_scripts.rs"]
+mod shell_scripts;
+
 use helenus::Database;
 use helenus::clock::{SharedClock, SystemClock, VirtualClock};
 use helenus::config::Config;
@@ -14,8 +17,9 @@ use helenus::server::Server;
 use helenus::server::options::ServerOptions;
 use helenus::shell::{Connected, Format, run_script, run_script_with};
 use helenus::transfer::{ExportOptions, ImportOptions, Input, Output, Selection, export, import};
+use shell_scripts::shell_scripts;
 use std::fmt::Write as _;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::{Command, Stdio};
 
 /// What a shell shows of an embedded database and not of a server, and what it shows instead.
@@ -139,22 +143,9 @@ fn answers(script: &str, format: Format) -> String {
 
 #[test]
 fn golden_scripts_answer_the_same_through_a_server() {
-    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/scripts/shell");
-    let mut scripts: Vec<PathBuf> = std::fs::read_dir(&folder)
-        .unwrap()
-        .map(|entry| entry.unwrap().path())
-        .filter(|path| path.extension().is_some_and(|extension| extension == "cql"))
-        .collect();
-    scripts.sort();
-    assert!(scripts.len() >= 4, "the scripts are gone");
     let mut used = 0;
-    for path in scripts {
-        let name = path.file_stem().unwrap().to_string_lossy().into_owned();
-        let format = match name.rsplit('_').next() {
-            Some("csv") => Format::Csv,
-            Some("json") => Format::Json,
-            _ => Format::Table,
-        };
+    for (path, format) in shell_scripts() {
+        let name = path.display();
         let found = answers(&std::fs::read_to_string(&path).unwrap(), format);
         let mut expected = std::fs::read_to_string(path.with_extension("out")).unwrap();
         for (embedded, connected) in DIFFERENCES {

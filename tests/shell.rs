@@ -9,10 +9,14 @@
     reason = "tests, with files of their own"
 )]
 
+#[path = "support/shell_scripts.rs"]
+mod shell_scripts;
+
 use helenus::Database;
 use helenus::clock::VirtualClock;
 use helenus::config::Config;
 use helenus::shell::{Format, run_script};
+use shell_scripts::shell_scripts;
 use std::fmt::Write as _;
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
@@ -48,22 +52,9 @@ fn answers(script: &str, format: Format) -> String {
 
 #[test]
 fn golden_scripts() {
-    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/scripts/shell");
     let update = std::env::var_os("UPDATE_GOLDEN").is_some();
-    let mut scripts: Vec<PathBuf> = std::fs::read_dir(&folder)
-        .unwrap()
-        .map(|entry| entry.unwrap().path())
-        .filter(|path| path.extension().is_some_and(|extension| extension == "cql"))
-        .collect();
-    scripts.sort();
-    assert!(scripts.len() >= 4, "the scripts are gone");
-    for path in scripts {
-        let name = path.file_stem().unwrap().to_string_lossy().into_owned();
-        let format = match name.rsplit('_').next() {
-            Some("csv") => Format::Csv,
-            Some("json") => Format::Json,
-            _ => Format::Table,
-        };
+    for (path, format) in shell_scripts() {
+        let name = path.display();
         let found = answers(&std::fs::read_to_string(&path).unwrap(), format);
         let golden = path.with_extension("out");
         if update {
