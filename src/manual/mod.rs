@@ -7,6 +7,7 @@
 //! | [`formats`] | who must know what stands on disk |
 //! | [`format_sstable`] | who must know it of SSTables, byte by byte |
 //! | [`cql_support`] | who brings an application from Cassandra |
+//! | [`cql_differences`] | who gets another answer than from Cassandra |
 //! | [`protocol`] | who writes a client, or reads its bytes |
 //! | [`system_tables`] | who looks at the node and its schema through CQL |
 //! | [`clients`] | who connects an application or a tool of Cassandra |
@@ -30,6 +31,9 @@ pub mod format_sstable {}
 
 #[doc = include_str!("cql_support.md")]
 pub mod cql_support {}
+
+#[doc = include_str!("cql_differences.md")]
+pub mod cql_differences {}
 
 #[doc = include_str!("protocol.md")]
 pub mod protocol {}
