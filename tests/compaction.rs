@@ -64,6 +64,7 @@ fn world(gc_grace_seconds: i32) -> World {
             ..TableOptions::default()
         },
         version: 0,
+        indexes: Vec::new(),
     };
     let changes = vec![
         SchemaChange::PutKeyspace {

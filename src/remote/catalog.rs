@@ -176,6 +176,7 @@ impl Reading {
             next_column_id: 0,
             options,
             version: 0,
+            indexes: Vec::new(),
         };
         self.tables.insert((keyspace, name), table);
         Ok(())

@@ -5,10 +5,12 @@
 //! follows from them. Names are for people; storage knows a table by its [`TableId`] and a column
 //! by its [`ColumnId`], neither of which is ever used again for something else.
 
+mod index;
 mod option_maps;
 mod options;
 mod replication;
 
+pub use index::{Index, IndexPart};
 pub use options::{OptionValue, TableOptions};
 pub use replication::{DATA_CENTER, replication};
 
@@ -96,6 +98,10 @@ pub struct Table {
     pub options: TableOptions,
     /// Rises with each change of this table; log records carry it.
     pub version: u32,
+    /// Its secondary indexes, by name. They come and go with changes of their own: neither is a
+    /// table stored with them, nor does replacing its definition change them.
+    #[serde(skip)]
+    pub indexes: Vec<Arc<Index>>,
 }
 
 impl Table {
@@ -196,6 +202,24 @@ pub enum SchemaChange {
         /// The type's name.
         name: String,
     },
+    /// Creates an index, or replaces its definition (same entries: what is built stays).
+    PutIndex {
+        /// The keyspace's name.
+        keyspace: String,
+        /// The indexed table's name.
+        table: String,
+        /// The index.
+        index: Index,
+        /// The table of its entries.
+        entries: Box<Table>,
+    },
+    /// Drops an index and its entries.
+    DropIndex {
+        /// The keyspace's name.
+        keyspace: String,
+        /// The index's name.
+        name: String,
+    },
 }
 
 impl Catalog {
@@ -238,13 +262,18 @@ impl Catalog {
             SchemaChange::DropKeyspace { name } => {
                 if let Some(keyspace) = self.keyspaces.remove(name) {
                     for table in keyspace.tables.values() {
-                        self.tables.remove(&table.id);
+                        self.forget(table);
                     }
                 }
             }
             SchemaChange::PutTable(table) => {
+                let before = self.tables.get(&table.id);
+                let indexes = before.map(|before| before.indexes.clone());
                 if let Some(keyspace) = self.keyspaces.get_mut(&table.keyspace) {
-                    let table = Arc::new(Table::clone(table));
+                    let table = Arc::new(Table {
+                        indexes: indexes.unwrap_or_default(),
+                        ..Table::clone(table)
+                    });
                     Arc::make_mut(keyspace)
                         .tables
                         .insert(table.name.clone(), Arc::clone(&table));
@@ -256,7 +285,7 @@ impl Catalog {
                 if let Some(keyspace) = self.keyspaces.get_mut(keyspace)
                     && let Some(table) = Arc::make_mut(keyspace).tables.remove(name)
                 {
-                    self.tables.remove(&table.id);
+                    self.forget(&table);
                 }
             }
             SchemaChange::PutType(udt) => {
@@ -271,6 +300,21 @@ impl Catalog {
                     Arc::make_mut(keyspace).types.remove(name);
                 }
             }
+            SchemaChange::PutIndex {
+                keyspace,
+                table,
+                index,
+                entries,
+            } => self.put_index(keyspace, table, index, entries),
+            SchemaChange::DropIndex { keyspace, name } => self.drop_index(keyspace, name),
+        }
+    }
+
+    /// Takes a table that no keyspace names any more out of the tables, and its indexes.
+    fn forget(&mut self, table: &Table) {
+        self.tables.remove(&table.id);
+        for index in &table.indexes {
+            self.tables.remove(&index.entries);
         }
     }
 }

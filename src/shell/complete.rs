@@ -438,6 +438,7 @@ mod tests {
                 next_column_id: 2,
                 options: TableOptions::default(),
                 version: 1,
+                indexes: Vec::new(),
             }))
         };
         let keyspace = |name: &str| SchemaChange::PutKeyspace {

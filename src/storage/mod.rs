@@ -41,6 +41,7 @@ pub mod disk;
 pub mod engine;
 pub mod figures;
 pub mod format;
+pub mod index;
 pub mod ingest;
 pub mod live;
 pub mod manifest;
@@ -62,6 +63,9 @@ pub use engine::{AppendedView, ColumnStream, Engine, RowStream, Ticket};
 pub use figures::{
     CacheFigures, CompactionFigures, CompactionsFigures, Figures, FlushFigures, Latency,
     LogFigures, MemtablesFigures, SizeEstimate, TableFigures,
+};
+pub use index::{
+    Place, entries_between, entries_from, entries_of_partition, entry_key, pair_value,
 };
 pub use ingest::{Ingest, IngestOptions, IngestSummary};
 pub use tools::{CheckSummary, check_directory, inspect_file};

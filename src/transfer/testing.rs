@@ -24,6 +24,7 @@ pub(super) fn table(columns: &str) -> Table {
         next_column_id: 0,
         options: TableOptions::default(),
         version: 0,
+        indexes: Vec::new(),
     };
     for definition in columns
         .split(',')

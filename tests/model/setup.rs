@@ -75,6 +75,7 @@ pub fn table(number: u64) -> Table {
         next_column_id: 7,
         options,
         version: 1,
+        indexes: Vec::new(),
     }
 }
 

@@ -130,6 +130,7 @@ fn table(id: u64, name: &str, comment: &str, version: u32) -> Table {
         next_column_id: 4,
         options,
         version,
+        indexes: Vec::new(),
     }
 }
 

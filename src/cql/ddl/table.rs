@@ -119,6 +119,7 @@ pub fn define_table(
         next_column_id: 0,
         options,
         version: 0,
+        indexes: Vec::new(),
     };
     add_columns(&mut table, create, key, &declared, &statics);
     Ok(table)

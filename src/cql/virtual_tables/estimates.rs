@@ -25,7 +25,9 @@ pub fn rows(sources: &Sources<'_>, table: &Table) -> Result<Vec<RowValues>> {
         None => &[None],
     };
     let mut rows = Vec::new();
-    for measured in sources.engine.catalog().tables.values() {
+    let catalog = sources.engine.catalog();
+    let shown = catalog.tables.values().filter(|table| !table.is_entries());
+    for measured in shown {
         let estimates = sources.engine.size_estimates(measured.id, &held)?;
         for ((start, end), estimate) in ranges.iter().zip(&estimates) {
             for kind in kinds {

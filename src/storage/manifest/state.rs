@@ -141,6 +141,17 @@ impl State {
             changes.extend(
                 tables.map(|table| SchemaChange::PutTable(Box::new(table.as_ref().clone()))),
             );
+            for table in keyspace.tables.values() {
+                changes.extend(table.indexes.iter().filter_map(|index| {
+                    let entries = self.catalog.tables.get(&index.entries)?;
+                    Some(SchemaChange::PutIndex {
+                        keyspace: keyspace.name.clone(),
+                        table: table.name.clone(),
+                        index: index.as_ref().clone(),
+                        entries: Box::new(entries.as_ref().clone()),
+                    })
+                }));
+            }
         }
         if !changes.is_empty() {
             edits.push(Edit::Schema(changes));

@@ -28,6 +28,7 @@ fn table(id: u64, name: &str) -> Table {
         next_column_id: 1,
         options: TableOptions::default(),
         version: 0,
+        indexes: Vec::new(),
     }
 }
 

@@ -112,5 +112,19 @@ fn schema_words(change: &SchemaChange) -> String {
         SchemaChange::DropTable { keyspace, name } => format!("drop table {keyspace}.{name}"),
         SchemaChange::PutType(udt) => format!("type {}.{}", udt.keyspace, udt.name),
         SchemaChange::DropType { keyspace, name } => format!("drop type {keyspace}.{name}"),
+        SchemaChange::PutIndex {
+            keyspace,
+            table,
+            index,
+            entries,
+        } => format!(
+            "index {keyspace}.{} of {table} column {} {:?}, entries in {}, {}",
+            index.name,
+            index.column.0,
+            index.part,
+            entries.id.0,
+            if index.built { "built" } else { "not built" }
+        ),
+        SchemaChange::DropIndex { keyspace, name } => format!("drop index {keyspace}.{name}"),
     }
 }

@@ -47,6 +47,7 @@ fn table() -> Table {
         next_column_id: 5,
         options: TableOptions::default(),
         version: 1,
+        indexes: Vec::new(),
     }
 }
 
