@@ -1,10 +1,13 @@
 //! Golden scripts: CQL text with the expected answers beside it.
 //!
-//! Each `tests/scripts/cql/NAME.cql` runs in a database of its own, in memory and under a clock
-//! that stands still at 2013-01-01 until the script moves it; what it answers must equal
-//! `NAME.out`. With `HELENUS_REWRITE=1` the answers are written instead: read the difference.
+//! `tests/scripts/cql/NAME.cql` are judged by Apache Cassandra: `NAME.out` is what it answered,
+//! and helenus must answer the same. Nobody edits a recording: `tools/judge record NAME` makes it.
+//! How they are written stands in [`judge::script`].
 //!
-//! Beside CQL a script may say
+//! `tests/scripts/own/NAME.cql` are about what is our own: places of errors, say. Each runs in
+//! a database of its own, in memory and under a clock that stands still at 2013-01-01 until the
+//! script moves it; what it answers must equal `NAME.out`. With `HELENUS_REWRITE=1` the answers
+//! are written instead: read the difference. Beside CQL such a script may say
 //! - `WAIT n;` — the clock moves by n seconds;
 //! - `BIND (a, b);` — the next statement is prepared and executed with these values, each as text
 //!   of its marker's type; `null`, `unset` and raw bytes (`raw 0x00`) stand for themselves.
@@ -12,29 +15,19 @@
 #![expect(clippy::unwrap_used, reason = "a failure here is the test's")]
 #![expect(clippy::disallowed_methods, reason = "answers are rewritten here")]
 
+mod judge;
+
 use helenus::clock::VirtualClock;
 use helenus::config::Config;
 use helenus::cql::parser::split_statements;
 use helenus::types::{Type, text};
 use helenus::{BindValue, Error, QueryResult, Result, Session};
+use judge::recorded;
+use std::collections::BTreeSet;
 use std::fmt::Write;
-use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 const START_MICROS: i64 = 1_356_998_400_000_000;
-
-fn scripts(folder: &str) -> Vec<PathBuf> {
-    let folder = Path::new(env!("CARGO_MANIFEST_DIR"))
-        .join("tests/scripts")
-        .join(folder);
-    let mut found: Vec<PathBuf> = std::fs::read_dir(folder)
-        .unwrap()
-        .map(|entry| entry.unwrap().path())
-        .filter(|path| path.extension().is_some_and(|extension| extension == "cql"))
-        .collect();
-    found.sort();
-    found
-}
 
 fn bytes(hex: &str) -> Vec<u8> {
     let digits = hex.trim_start_matches("0x");
@@ -44,35 +37,11 @@ fn bytes(hex: &str) -> Vec<u8> {
         .collect()
 }
 
-/// Splits `a, 'b, c', [1, 2]` at the commas outside of quotes and brackets.
-fn split_values(list: &str) -> Vec<String> {
-    let mut values = vec![String::new()];
-    let (mut depth, mut quoted) = (0, false);
-    for c in list.chars() {
-        match c {
-            '\'' => quoted = !quoted,
-            '[' | '{' | '(' if !quoted => depth += 1,
-            ']' | '}' | ')' if !quoted => depth -= 1,
-            _ => {}
-        }
-        if c == ',' && depth == 0 && !quoted {
-            values.push(String::new());
-        } else {
-            values.last_mut().unwrap().push(c);
-        }
-    }
-    values
-        .iter()
-        .map(|value| value.trim().to_owned())
-        .filter(|value| !value.is_empty())
-        .collect()
-}
-
 fn execute_bound(session: &mut Session, list: &str, statement: &str) -> Result<QueryResult> {
     let prepared = session.prepare(statement)?;
     let variables = prepared.variables();
     let mut values = Vec::new();
-    for (at, value) in split_values(list).iter().enumerate() {
+    for (at, value) in judge::script::split_values(list).iter().enumerate() {
         values.push(match value.as_str() {
             "null" => BindValue::Null,
             "unset" => BindValue::Unset,
@@ -167,10 +136,10 @@ fn run(script: &str) -> String {
 }
 
 #[test]
-fn cql() {
+fn own() {
     let rewrite = std::env::var_os("HELENUS_REWRITE").is_some();
     let mut wrong = Vec::new();
-    for path in scripts("cql") {
+    for path in recorded::files("own", "cql") {
         let answered = run(&std::fs::read_to_string(&path).unwrap());
         let beside = path.with_extension("out");
         if rewrite {
@@ -195,4 +164,44 @@ fn cql() {
         ));
     }
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+/// With `HELENUS_JUDGE=host:port` the scripts are recorded on that server instead.
+#[test]
+fn cassandra() {
+    let paths = recorded::files("cql", "cql");
+    if let Ok(address) = std::env::var("HELENUS_JUDGE") {
+        for path in paths {
+            recorded::record(&path, &address);
+        }
+        return;
+    }
+    let rewrite = std::env::var_os("HELENUS_REWRITE").is_some();
+    let known = recorded::known_differences();
+    let mut wrong = Vec::new();
+    for path in paths {
+        let (differences, reasons) = recorded::compare(&path, rewrite);
+        wrong.extend(differences);
+        for slug in reasons {
+            if !known.contains(&slug) {
+                let stem = recorded::stem(&path);
+                wrong.push(format!("{stem}: the manual knows no difference `{slug}`"));
+            }
+        }
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+/// Each script has a recording, and each recording a script.
+#[test]
+fn files_belong_together() {
+    for folder in ["cql", "own"] {
+        let stems = |extension| -> BTreeSet<String> {
+            let files = recorded::files(folder, extension);
+            files.iter().map(|path| recorded::stem(path)).collect()
+        };
+        assert_eq!(stems("cql"), stems("out"), "{folder}: .cql and .out");
+        let lone: Vec<String> = stems("ours").difference(&stems("cql")).cloned().collect();
+        assert!(lone.is_empty(), "{folder}: .ours without .cql: {lone:?}");
+    }
 }
