@@ -10,6 +10,9 @@ use std::path::{Path, PathBuf};
 /// At most so many differences of one script are shown.
 const SHOWN_MAX: usize = 40;
 
+/// At most so many lines of an answer are shown.
+const LINES_MAX: usize = 12;
+
 /// The folder of the tests' scripts of one sort.
 pub fn folder(name: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR"))
@@ -205,8 +208,11 @@ pub fn contrast(expected: &str, answered: &str) -> String {
     let same_last = same_last.min(shorter - same_first);
     let mut out = String::new();
     let mut put = |mark: &str, lines: &[&str]| {
-        for line in lines {
+        for line in lines.iter().take(LINES_MAX) {
             writeln!(out, "  {mark} {line}").unwrap();
+        }
+        if lines.len() > LINES_MAX {
+            writeln!(out, "  {mark} ... {} lines", lines.len()).unwrap();
         }
         if lines.is_empty() {
             writeln!(out, "  {mark} (nothing)").unwrap();

@@ -7,7 +7,7 @@ use helenus::config::{CommitlogSync, Config};
 use helenus::protocol::Consistency;
 use helenus::protocol::primitive::Value;
 use helenus::protocol::request::{QueryParameters, Values};
-use helenus::protocol::response::ResultBody;
+use helenus::protocol::response::{Change, ResultBody, SchemaTarget};
 use helenus::server::Server;
 use helenus::server::options::ServerOptions;
 use helenus::types::name::quote_identifier;
@@ -38,6 +38,8 @@ pub struct Side {
     /// The clock of our own server.
     clock: Option<Arc<VirtualClock>>,
     server: Option<Server>,
+    /// Keyspaces that the script made.
+    made: Vec<String>,
     /// How many replicas are to answer.
     pub consistency: Consistency,
     /// The same of a lightweight transaction's first half.
@@ -80,6 +82,7 @@ impl Side {
             now_seconds: START_SECONDS,
             clock: Some(clock),
             server: Some(server),
+            made: Vec::new(),
             consistency: Consistency::One,
             serial_consistency: None,
         };
@@ -95,6 +98,7 @@ impl Side {
             now_seconds: START_SECONDS,
             clock: None,
             server: None,
+            made: Vec::new(),
             consistency: Consistency::One,
             serial_consistency: None,
         };
@@ -109,7 +113,15 @@ impl Side {
             Some(server) => {
                 let _ = server.stop();
             }
-            None => self.drop_keyspace(),
+            None => {
+                self.drop_keyspace();
+                for made in std::mem::take(&mut self.made) {
+                    self.must(&format!(
+                        "DROP KEYSPACE IF EXISTS {}",
+                        quote_identifier(&made)
+                    ));
+                }
+            }
         }
     }
 
@@ -188,6 +200,12 @@ impl Side {
                 ResultBody::Rows(rows) => rows.metadata.paging_state.clone(),
                 _ => None,
             };
+            if let ResultBody::SchemaChange(change) = &answer.result
+                && change.change == Change::Created
+                && change.target == SchemaTarget::Keyspace
+            {
+                self.made.push(change.keyspace.clone());
+            }
             answers.push(answer);
             if state.is_none() || ask.page_rows.is_none() {
                 return Ok(answers);
