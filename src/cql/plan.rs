@@ -12,6 +12,10 @@ use crate::types::Type;
 use bytes::Bytes;
 use std::sync::Arc;
 
+mod condition;
+
+pub use condition::{ColumnCondition, ColumnConditions, Condition, ConditionPart};
+
 /// The value of a term or marker in one execution.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Slot {
@@ -236,6 +240,8 @@ pub struct WritePlan {
     pub reads: bool,
     /// Whether it writes elements of lists.
     pub lists: bool,
+    /// What must hold for it to take place.
+    pub condition: Option<Box<Condition>>,
 }
 
 /// What happens to a column.

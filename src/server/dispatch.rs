@@ -15,7 +15,7 @@
 
 use crate::cql::result::{BindValue, QueryResult, Rows};
 use crate::cql::trace::{Trace, TraceRequest};
-use crate::error::{Error, ErrorKind, Result};
+use crate::error::{ErrorKind, Result};
 use crate::protocol::primitive::Value;
 use crate::protocol::request::{
     Batch, BatchKind as WireBatchKind, BatchStatement, QueryParameters, Values as WireValues,
@@ -23,7 +23,7 @@ use crate::protocol::request::{
 use crate::protocol::response::Event;
 use crate::protocol::{Consistency, Envelope, Request, RequestMessage};
 use crate::server::events;
-use crate::server::failure::{Asked, Failure, is_write};
+use crate::server::failure::{Asked, Failure};
 use crate::server::metrics::RequestKind;
 use crate::server::reply::{Outcome, RowsReply, What, give_back, scratch, wire_change};
 use crate::server::room::AnswerRoom;
@@ -267,9 +267,6 @@ impl<'a> Run<'a> {
         }
         let kind = kind_of(class);
         let id = by_id.map(|by_id| &by_id.id);
-        if let Err(error) = check_consistency(class, parameters.consistency) {
-            return failed(kind, Failure::of(error, asked, id));
-        }
         let skip_metadata = parameters.skip_metadata;
         let options = options(self.context, parameters, self.trace);
         let shared = self.context.state.database.shared();
@@ -362,6 +359,8 @@ fn options(
         interrupt: Arc::clone(context.interrupt),
         trace: trace.cloned(),
         defer: true,
+        consistency: Some(parameters.consistency),
+        serial_consistency: parameters.serial_consistency,
     }
 }
 
@@ -380,21 +379,6 @@ fn bind_value(value: Value) -> BindValue {
         Value::Unset => BindValue::Unset,
         Value::Bytes(bytes) => BindValue::Bytes(bytes),
     }
-}
-
-fn check_consistency(class: StatementClass, consistency: Consistency) -> Result<()> {
-    let serial = matches!(consistency, Consistency::Serial | Consistency::LocalSerial);
-    if class == StatementClass::Select && consistency == Consistency::Any {
-        return Err(Error::invalid(
-            "ANY ConsistencyLevel is only supported for writes",
-        ));
-    }
-    if is_write(class) && serial {
-        return Err(Error::invalid(
-            "You must use conditional updates for serializable writes",
-        ));
-    }
-    Ok(())
 }
 
 fn outcome(
@@ -477,9 +461,6 @@ fn run_batch(context: &Context<'_>, batch: Batch, trace: Option<&Arc<Trace>>) ->
             }
             Err(failure) => return failed(RequestKind::Batch, failure),
         }
-    }
-    if let Err(error) = check_consistency(StatementClass::Batch, asked.consistency) {
-        return failed(RequestKind::Batch, Failure::of(error, asked, None));
     }
     let options = options(context, batch.parameters, trace);
     let shared = context.state.database.shared();

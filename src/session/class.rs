@@ -110,7 +110,7 @@ fn is_small(parts: &[ClusteringPart]) -> bool {
 }
 
 fn is_quick_write(plan: &WritePlan) -> bool {
-    !plan.reads && is_one(&plan.partition) && is_small(&plan.clustering)
+    !plan.reads && plan.condition.is_none() && is_one(&plan.partition) && is_small(&plan.clustering)
 }
 
 /// Whether a plan does little, whatever its values are.

@@ -201,6 +201,8 @@ impl Shared {
             page: None,
             trace: options.trace.clone(),
             defer: options.defer,
+            consistency: options.consistency,
+            serial_consistency: options.serial_consistency,
         })
     }
 

@@ -4,6 +4,7 @@ use crate::cql::execute::Outcome;
 use crate::cql::plan::Slot;
 use crate::cql::result::{BindValue, QueryResult};
 use crate::cql::trace::Trace;
+use crate::protocol::Consistency;
 use crate::storage::Ticket;
 use bytes::Bytes;
 use std::sync::Arc;
@@ -68,6 +69,10 @@ pub struct RequestOptions {
     pub trace: Option<Arc<Trace>>,
     /// Whether the caller waits by itself until the write is durable: see [`Answer::ticket`].
     pub defer: bool,
+    /// The consistency level; none where nobody says one.
+    pub consistency: Option<Consistency>,
+    /// That of the reading half of conditional writes; none means SERIAL.
+    pub serial_consistency: Option<Consistency>,
 }
 
 /// What came of a statement.

@@ -1,6 +1,7 @@
 //! BATCH.
 
 use crate::cql::ast::{Batch, BatchKind, Expr, StatementKind};
+use crate::cql::bind::condition::check_conditional;
 use crate::cql::bind::{Binder, Receiver};
 use crate::cql::plan::{BatchPlan, Term, WritePlan};
 use crate::error::{Error, Result};
@@ -14,7 +15,13 @@ pub fn check<'p>(
 ) -> Result<()> {
     let counters = plans.clone().filter(|plan| plan.table.is_counter()).count();
     let all = plans.clone().count();
+    let conditional = plans.clone().any(|plan| plan.condition.is_some());
     if timestamp {
+        if conditional {
+            return Err(Error::invalid(
+                "Cannot provide custom timestamp for conditional BATCH",
+            ));
+        }
         if kind == BatchKind::Counter {
             return Err(Error::invalid(
                 "Cannot provide custom timestamp for counter BATCH",
@@ -45,6 +52,18 @@ pub fn check<'p>(
         return Err(Error::invalid(
             "Cannot include a counter statement in a logged batch",
         ));
+    }
+    if conditional {
+        let mut tables = plans.clone().map(|plan| plan.table.id);
+        let first = tables.next();
+        if tables.any(|table| Some(table) != first) {
+            return Err(Error::invalid(
+                "Batch with conditions cannot span multiple tables",
+            ));
+        }
+        for plan in plans {
+            check_conditional(plan, false)?;
+        }
     }
     Ok(())
 }

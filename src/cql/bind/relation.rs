@@ -365,7 +365,7 @@ fn value(right: &RelationRight) -> Result<&Expr> {
     }
 }
 
-fn list_of(element: &Type) -> Type {
+pub(super) fn list_of(element: &Type) -> Type {
     Type::List {
         element: Arc::new(element.freeze()),
         frozen: true,
@@ -393,7 +393,7 @@ fn compare(operator: Operator, term: Term, width: usize, tuple: bool) -> Demand 
 }
 
 /// The part that CONTAINS [KEY] looks at, and its type.
-fn contained(column: &ColumnRef, operator: Operator) -> Result<(&'static str, Type)> {
+pub(super) fn contained(column: &ColumnRef, operator: Operator) -> Result<(&'static str, Type)> {
     let key = operator == Operator::ContainsKey;
     match &column.ty {
         Type::Map { key: ty, .. } if key => Ok(("key", Type::clone(ty))),

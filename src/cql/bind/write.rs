@@ -1,11 +1,12 @@
 //! INSERT, UPDATE, DELETE and BATCH.
 
-use crate::cql::ast::{Delete, Expr, IfClause, Insert, InsertSource, Name, Update, Using};
+use crate::cql::ast::{Delete, Expr, Insert, InsertSource, Name, Update, Using};
+use crate::cql::bind::condition;
 use crate::cql::bind::relation::{Demand, Restriction};
 use crate::cql::bind::restriction::{Kind, Restrictions};
 use crate::cql::bind::{Binder, Receiver, column, placed};
 use crate::cql::plan::{
-    ClusteringPart, ColumnOperation, ColumnRef, Operation, Term, WriteKind, WritePlan,
+    ClusteringPart, ColumnOperation, ColumnRef, Condition, Operation, Term, WriteKind, WritePlan,
 };
 use crate::error::{Error, Result};
 use crate::schema::{ColumnKind, Table};
@@ -13,9 +14,8 @@ use crate::types::Type;
 use std::collections::HashSet;
 use std::sync::Arc;
 
-fn conditional() -> Error {
-    Error::invalid("Conditional updates (IF) are not supported yet")
-}
+/// WHERE, SET or VALUES, and IF.
+type Written = (Restrictions, Vec<ColumnOperation>, Option<Box<Condition>>);
 
 fn is_static(operation: &ColumnOperation) -> bool {
     operation.column.kind == ColumnKind::Static
@@ -38,9 +38,6 @@ fn reads(operation: &ColumnOperation) -> bool {
 impl Binder<'_> {
     pub(super) fn insert(&mut self, insert: &Insert) -> Result<WritePlan> {
         let table = self.table_to_write(&insert.table)?;
-        if insert.if_not_exists {
-            return Err(conditional());
-        }
         if table.is_counter() {
             return Err(Error::invalid(
                 "INSERT statements are not allowed on counter tables, use UPDATE instead",
@@ -76,10 +73,11 @@ impl Binder<'_> {
         let statics_only = !restrictions.has_clustering()
             && !operations.is_empty()
             && operations.iter().all(is_static);
+        let condition = insert.if_not_exists.then(|| Box::new(Condition::NotExists));
         self.write(
             table,
             Kind::Insert,
-            (restrictions, operations),
+            (restrictions, operations, condition),
             &insert.using,
             statics_only,
         )
@@ -87,9 +85,7 @@ impl Binder<'_> {
 
     pub(super) fn update(&mut self, update: &Update) -> Result<WritePlan> {
         let table = self.table_to_write(&update.table)?;
-        if update.condition != IfClause::None {
-            return Err(conditional());
-        }
+        let condition = self.condition(&table, &update.condition)?;
         let mut operations: Vec<ColumnOperation> = Vec::with_capacity(update.assignments.len());
         for assignment in &update.assignments {
             let new = self.assignment(&table, assignment)?;
@@ -113,7 +109,7 @@ impl Binder<'_> {
         self.write(
             table,
             Kind::Update,
-            (restrictions, operations),
+            (restrictions, operations, condition),
             &update.using,
             statics_only,
         )
@@ -121,9 +117,7 @@ impl Binder<'_> {
 
     pub(super) fn delete(&mut self, delete: &Delete) -> Result<WritePlan> {
         let table = self.table_to_write(&delete.table)?;
-        if delete.condition != IfClause::None {
-            return Err(conditional());
-        }
+        let condition = self.condition(&table, &delete.condition)?;
         let mut operations = Vec::with_capacity(delete.targets.len());
         for target in &delete.targets {
             operations.push(self.deletion(&table, target)?);
@@ -133,7 +127,7 @@ impl Binder<'_> {
         self.write(
             table,
             Kind::Delete,
-            (restrictions, operations),
+            (restrictions, operations, condition),
             &delete.using,
             statics_only,
         )
@@ -143,7 +137,7 @@ impl Binder<'_> {
         &mut self,
         table: Arc<Table>,
         kind: Kind,
-        (restrictions, operations): (Restrictions, Vec<ColumnOperation>),
+        (restrictions, operations, condition): Written,
         using: &Using,
         statics_only: bool,
     ) -> Result<WritePlan> {
@@ -160,17 +154,15 @@ impl Binder<'_> {
                 )));
             }
         }
-        let (partition, clustering) = restrictions.for_write(&table, kind, statics_only)?;
+        // A condition on the row wants to know which one, also where nothing is written to it.
+        let rowless = statics_only && !condition::is_on_row(condition.as_deref());
+        let (partition, clustering) = restrictions.for_write(&table, kind, rowless)?;
         let (mut statics, mut regulars): (Vec<_>, Vec<_>) =
             operations.into_iter().partition(is_static);
-        if kind == Kind::Delete && !regulars.is_empty() && !is_whole(&table, &clustering) {
-            return Err(Error::invalid(
-                "Range deletions are not supported for specific columns",
-            ));
-        }
         statics.sort_by_key(|operation| operation.column.id);
         regulars.sort_by_key(|operation| operation.column.id);
-        Ok(WritePlan {
+        let whole = kind != Kind::Delete || is_whole(&table, &clustering);
+        let plan = WritePlan {
             reads: statics.iter().chain(&regulars).any(reads),
             lists: statics.iter().chain(&regulars).any(is_list),
             kind: match kind {
@@ -186,7 +178,15 @@ impl Binder<'_> {
             regulars,
             timestamp,
             ttl,
-        })
+            condition,
+        };
+        condition::check_deletion(&plan, whole)?;
+        if !whole && !plan.regulars.is_empty() {
+            return Err(Error::invalid(
+                "Range deletions are not supported for specific columns",
+            ));
+        }
+        Ok(plan)
     }
 
     fn using(&mut self, table: &Table, using: &Using) -> Result<(Option<Term>, Option<Term>)> {

@@ -7,7 +7,7 @@
 use crate::cql::ast::BatchKind;
 use crate::cql::evaluate::Context;
 use crate::cql::execute::write::{self, Writer};
-use crate::cql::execute::{Execution, Outcome};
+use crate::cql::execute::{Execution, Outcome, conditional};
 use crate::cql::plan::{BatchPlan, Slot, Term, WritePlan};
 use crate::error::{Error, Result};
 use crate::limits;
@@ -44,6 +44,9 @@ pub fn execute(
     statements: &[Statement<'_>],
     execution: &Execution,
 ) -> Result<Outcome> {
+    if statements.iter().any(|(plan, _)| plan.condition.is_some()) {
+        return conditional::execute(engine, statements, true, execution);
+    }
     let own = match batch.timestamp {
         Some(of) => write::timestamp(of, &execution.context())?,
         None => None,

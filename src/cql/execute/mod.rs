@@ -6,6 +6,8 @@
 //! | `cells` | operations → cells |
 //! | `write` | INSERT, UPDATE, DELETE → one mutation |
 //! | [`batch`] | BATCH → one mutation, and what is said of large ones |
+//! | `conditional`, `condition` | writes with IF |
+//! | `levels` | consistency levels that make no sense |
 //! | `encode` | columns written straight into a response |
 //! | `view` | a row as selectors see it |
 //! | `filter` | conditions checked row by row |
@@ -19,10 +21,13 @@ mod aggregate;
 pub mod batch;
 mod cells;
 mod columnar;
+mod condition;
+mod conditional;
 mod encode;
 mod filter;
 mod items;
 mod keys;
+mod levels;
 pub mod paging;
 mod progress;
 mod scan;
@@ -37,6 +42,7 @@ use crate::cql::result::QueryResult;
 use crate::cql::trace::Trace;
 use crate::cql::virtual_tables::{self, CatalogView};
 use crate::error::Result;
+use crate::protocol::Consistency;
 use crate::random::Random;
 use crate::storage::{Engine, Ticket};
 use paging::PageRequest;
@@ -66,6 +72,10 @@ pub struct Execution {
     pub trace: Option<Arc<Trace>>,
     /// Whether the caller waits by itself until a write is durable.
     pub defer: bool,
+    /// The consistency level, where the client says one.
+    pub consistency: Option<Consistency>,
+    /// That of the reading half of conditional writes, where the client says one.
+    pub serial_consistency: Option<Consistency>,
 }
 
 /// What came of a plan.
@@ -124,8 +134,18 @@ impl Execution {
 /// Executes a plan.
 pub fn execute(engine: &Engine, plan: &Plan, execution: Execution) -> Result<Outcome> {
     match plan {
-        Plan::Select(plan) => select::execute(engine, plan, execution),
-        Plan::Write(plan) => write::execute(engine, plan, &execution).map(Outcome::written),
+        Plan::Select(plan) => {
+            levels::check_read(&execution)?;
+            select::execute(engine, plan, execution)
+        }
+        Plan::Write(plan) if plan.condition.is_some() => {
+            let statements = [(plan, execution.values.as_slice())];
+            conditional::execute(engine, &statements, false, &execution)
+        }
+        Plan::Write(plan) => {
+            levels::check_write(plan, &execution)?;
+            write::execute(engine, plan, &execution).map(Outcome::written)
+        }
         Plan::Batch(plan) => {
             let statements: Vec<_> = plan
                 .statements

@@ -228,7 +228,8 @@ impl Parser<'_> {
                 right,
             });
         }
-        let operator = if self.eat("CONTAINS")? {
+        let whole = matches!(target.part, TargetPart::Whole);
+        let operator = if whole && self.eat("CONTAINS")? {
             match self.eat("KEY")? {
                 true => Operator::ContainsKey,
                 false => Operator::Contains,
