@@ -205,3 +205,34 @@ fn files_belong_together() {
         assert!(lone.is_empty(), "{folder}: .ours without .cql: {lone:?}");
     }
 }
+
+/// With `HELENUS_JUDGE=host:port` helenus is held against that server, else against itself.
+#[test]
+fn generated() {
+    let number = |name: &str, default: u64| {
+        std::env::var(name).map_or(default, |text| text.parse().expect("a number"))
+    };
+    let judge = std::env::var("HELENUS_JUDGE").ok();
+    let is_judged = judge.is_some();
+    let options = judge::generate::Options {
+        seed: number("HELENUS_SEED", 1),
+        statements: number("HELENUS_STATEMENTS", if is_judged { 10_000 } else { 2_500 }) as usize,
+        judge,
+        shrinks: number("HELENUS_SHRINKS", 200) as usize,
+    };
+    let report = judge::generate::run(&options);
+    println!("{}", report.clauses());
+    println!("{}", report.shown_differences());
+    let failures = report.failures.join("\n");
+    assert!(report.failures.is_empty(), "{failures}");
+    let missing = report.missing(options.statements >= 10_000);
+    assert!(
+        missing.is_empty(),
+        "clauses that are not tested: {missing:?}"
+    );
+    let differences = report.differences.len();
+    assert!(
+        report.differences.is_empty(),
+        "{differences} sorts of differences"
+    );
+}

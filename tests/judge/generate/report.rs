@@ -1,0 +1,165 @@
+//! What a run found: how often each clause was taken and refused, and what differed.
+
+use crate::judge::generate::Line;
+use crate::judge::generate::maker::CLAUSES;
+use crate::judge::recorded::{contrast, is_refusal};
+use std::collections::BTreeMap;
+use std::fmt::Write;
+
+/// Clauses that are never taken by their nature, or never refused.
+const NEVER_TAKEN: &[&str] = &[];
+const NEVER_REFUSED: &[&str] = &[];
+
+/// An answer that differs.
+#[derive(Clone, Debug)]
+pub struct Difference {
+    pub seed: u64,
+    pub clauses: Vec<String>,
+    /// What leads to it; the last line is the one that differs.
+    pub script: Vec<Line>,
+    pub ours: String,
+    pub theirs: String,
+    pub is_loose: bool,
+    /// How often one like it was found.
+    pub count: usize,
+    /// Whether no line can be left out any more.
+    pub is_shrunk: bool,
+}
+
+/// What a run found.
+#[derive(Debug, Default)]
+pub struct Report {
+    pub statements: usize,
+    pub refused: usize,
+    counts: BTreeMap<&'static str, [usize; 2]>,
+    /// One of each sort.
+    pub differences: BTreeMap<String, Difference>,
+    /// What is wrong without another side.
+    pub failures: Vec<String>,
+}
+
+/// A text without its names, numbers and strings.
+fn shape(text: &str) -> String {
+    let mut out = String::new();
+    let mut quoted = false;
+    for c in text.chars() {
+        if c == '\'' {
+            quoted = !quoted;
+            if quoted {
+                out.push('S');
+            }
+        } else if !quoted && !c.is_ascii_digit() {
+            out.push(c);
+        }
+    }
+    out
+}
+
+impl Difference {
+    /// What it has in common with others of its sort.
+    fn sort(&self) -> String {
+        let text = self.script.last().map_or("", |line| line.text.as_str());
+        let verb = text.split(' ').next().unwrap_or_default();
+        let first = |answer: &str| shape(answer.lines().next().unwrap_or_default());
+        match (is_refusal(&self.theirs), is_refusal(&self.ours)) {
+            (false, false) => format!("{verb} answers: {}", self.clauses.join(", ")),
+            (true, true) => format!("refused: {} / {}", first(&self.theirs), first(&self.ours)),
+            (true, false) => format!("{verb} only here taken: {}", first(&self.theirs)),
+            (false, true) => format!("{verb} only here refused: {}", first(&self.ours)),
+        }
+    }
+
+    /// As a script in the form of the recorded ones.
+    fn script(&self) -> String {
+        let mut out = String::new();
+        for line in &self.script {
+            if let Some(values) = &line.ask.values {
+                writeln!(out, "    BIND ({});", values.join(", ")).unwrap();
+            }
+            if let Some(rows) = line.ask.page_rows {
+                writeln!(out, "    PAGE {rows};").unwrap();
+            }
+            writeln!(out, "    {};", line.text).unwrap();
+        }
+        out
+    }
+}
+
+impl Report {
+    /// Counts a statement.
+    pub fn count(&mut self, clauses: &[&'static str], refused: bool) {
+        self.statements += 1;
+        self.refused += usize::from(refused);
+        for clause in clauses {
+            self.counts.entry(clause).or_default()[usize::from(refused)] += 1;
+        }
+    }
+
+    /// Remembers a difference, if none like it is known by a shorter script.
+    pub fn add(&mut self, difference: Difference) {
+        let sort = difference.sort();
+        match self.differences.get_mut(&sort) {
+            None => drop(self.differences.insert(sort, difference)),
+            Some(known) => {
+                let count = known.count + 1;
+                if difference.script.len() < known.script.len() {
+                    *known = difference;
+                }
+                known.count = count;
+            }
+        }
+    }
+
+    /// The clauses that were never taken or never refused; with `both` false those that never
+    /// turned up at all.
+    pub fn missing(&self, both: bool) -> Vec<String> {
+        let mut missing = Vec::new();
+        for clause in CLAUSES {
+            let [taken, refused] = self.counts.get(clause).copied().unwrap_or_default();
+            if !both {
+                if taken + refused == 0 {
+                    missing.push(format!("{clause}: never"));
+                }
+                continue;
+            }
+            if taken == 0 && !NEVER_TAKEN.contains(clause) {
+                missing.push(format!("{clause}: never taken"));
+            }
+            if refused == 0 && !NEVER_REFUSED.contains(clause) {
+                missing.push(format!("{clause}: never refused"));
+            }
+        }
+        missing
+    }
+
+    /// The clauses with their counts.
+    pub fn clauses(&self) -> String {
+        let mut out = format!("{:<24} {:>7} {:>7}\n", "clause", "taken", "refused");
+        for clause in CLAUSES {
+            let [taken, refused] = self.counts.get(clause).copied().unwrap_or_default();
+            writeln!(out, "{clause:<24} {taken:>7} {refused:>7}").unwrap();
+        }
+        writeln!(
+            out,
+            "{} statements, {} taken, {} refused",
+            self.statements,
+            self.statements - self.refused,
+            self.refused
+        )
+        .unwrap();
+        out
+    }
+
+    /// The differences, each with its script.
+    pub fn shown_differences(&self) -> String {
+        let mut out = String::new();
+        let mut sorted: Vec<(&String, &Difference)> = self.differences.iter().collect();
+        sorted.sort_by_key(|(_, it)| std::cmp::Reverse(it.count));
+        for (sort, it) in sorted {
+            writeln!(out, "===== {} times, seed {}: {sort}", it.count, it.seed).unwrap();
+            out += &it.script();
+            writeln!(out, "{}", contrast(&it.theirs, &it.ours)).unwrap();
+        }
+        out
+    }
+}
