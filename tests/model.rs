@@ -9,9 +9,14 @@
 //! as they like. The other has `gc_grace_seconds = 0`: there a write older than a deletion that was
 //! already purged would rightly come to life, so whatever follows a compaction is newer than all
 //! before it.
+//!
+//! Runs of even seeds have indexes of all kinds, which come and go. Now and then, and after every
+//! restart, what each yields is compared with what its table's rows say.
 
 #![expect(clippy::unwrap_used, reason = "a failure here is the test's")]
 
+#[path = "model/indexes.rs"]
+mod indexes;
 #[path = "model/oracle.rs"]
 mod oracle;
 #[path = "model/run.rs"]
@@ -23,12 +28,12 @@ mod setup;
 
 use run::Run;
 
-/// Operations of one seed.
-const OPERATIONS: usize = 25_000;
+/// Operations of one seed, without indexes and with them: there each does more.
+const OPERATIONS: [usize; 2] = [25_000, 10_000];
 
 fn check(seed: u64) {
     let mut run = Run::new(seed);
-    for number in 0..OPERATIONS {
+    for number in 0..OPERATIONS[usize::from(run.indexed)] {
         run.step(number);
     }
     run.finish();

@@ -13,7 +13,9 @@
 //!
 //! What is written there, and when, is `storage::index`'s affair.
 
-use crate::schema::{Catalog, Column, ColumnId, ColumnKind, Keyspace, Table, TableId};
+use crate::schema::{
+    Catalog, Column, ColumnId, ColumnKind, Keyspace, SchemaChange, Table, TableId,
+};
 use crate::types::Type;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -92,6 +94,22 @@ impl Index {
             options,
             version: 0,
             indexes: Vec::new(),
+        }
+    }
+}
+
+impl Index {
+    /// The change that creates it on `base`, not built yet, with its entries in a new table `id`.
+    pub fn put(mut self, base: &Table, id: TableId) -> SchemaChange {
+        self.entries = id;
+        self.built = false;
+        // Nobody sees it.
+        let entries = self.entries_table(base, Uuid::from_u128(u128::from(id.0)));
+        SchemaChange::PutIndex {
+            keyspace: base.keyspace.clone(),
+            table: base.name.clone(),
+            index: self,
+            entries: Box::new(entries),
         }
     }
 }

@@ -20,6 +20,9 @@ use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 /// All tables at one moment.
 #[derive(Clone, Debug, Default)]
 pub struct State {
+    /// Rises whenever what writers go by (definitions, indexes, a table's being emptied) changes:
+    /// who prepared a write under an older one prepares it again.
+    pub epoch: u64,
     /// The catalog.
     pub catalog: Arc<Catalog>,
     /// The tables.

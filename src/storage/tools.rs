@@ -4,12 +4,13 @@
 //! so that no engine writes meanwhile: first the manifest, then every file that it names, then the
 //! commit log; what lies there beside them is told, since an engine removes it at its next start.
 
+use crate::clock::SystemClock;
 use crate::error::{Error, ErrorKind, Result};
 use crate::storage::disk::Disk;
 use crate::storage::disk::real::RealDisk;
 use crate::storage::format::FileKind;
 use crate::storage::meta::FileMeta;
-use crate::storage::{commitlog, manifest, sstable};
+use crate::storage::{commitlog, engine, manifest, sstable};
 use std::fmt;
 use std::path::Path;
 use std::sync::Arc;
@@ -153,7 +154,22 @@ impl Check<'_> {
             }
         }
         self.log(&state)?;
+        self.entries(&state)?;
         self.strangers(&state)
+    }
+
+    /// Compares the entries of indexes with the rows that they stand for.
+    fn entries(&mut self, state: &manifest::State) -> Result<()> {
+        if self.summary.damaged > 0 {
+            // What can't be read can't be compared.
+            return Ok(());
+        }
+        let now_seconds = SystemClock::shared().now_seconds();
+        for line in engine::check_entries(&self.disk, state, now_seconds)? {
+            self.summary.damaged += 1;
+            (self.tell)(&format!("BAD: {line}"));
+        }
+        Ok(())
     }
 
     /// Verifies one file, and tells what came of it.

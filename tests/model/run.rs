@@ -1,5 +1,6 @@
 //! One run: an engine, its models, and the operations that both get.
 
+use crate::indexes;
 use crate::oracle::{Model, Wanted};
 use crate::scans;
 use crate::setup::*;
@@ -22,6 +23,8 @@ use std::sync::Arc;
 
 pub struct Run {
     seed: u64,
+    /// Whether the tables have indexes.
+    pub indexed: bool,
     random: Random,
     clock: Arc<VirtualClock>,
     disk: SimulatedDisk,
@@ -48,7 +51,12 @@ impl Run {
             changes.push(SchemaChange::PutTable(Box::new(table(number))));
         }
         engine.change_schema(|_| Ok(changes)).unwrap();
+        let indexed = seed.is_multiple_of(2);
+        if indexed {
+            (0..indexes::INDEXES.len()).for_each(|number| indexes::create(&engine, number));
+        }
         Self {
+            indexed,
             seed,
             random: Random::seeded(seed),
             clock,
@@ -87,7 +95,7 @@ impl Run {
             988..=994 => self.compact(),
             995..=996 => self.catch_up(),
             997..=998 => self.restart(),
-            _ => self.truncate(),
+            _ => self.rare(),
         }
         if number % 5_000 == 4_999 {
             self.read_everything();
@@ -109,6 +117,28 @@ impl Run {
         // Compactions that are due may run and purge.
         self.raise_floor();
         self.engine = Engine::open_on(disk, config(self.seed), self.clock.clone()).unwrap();
+        self.check_indexes();
+    }
+
+    /// A table of any kind, those of entries included.
+    fn any_table(&self) -> TableId {
+        let tables: Vec<TableId> = self.engine.catalog().tables.keys().copied().collect();
+        tables[self.below(tables.len() as u64) as usize]
+    }
+
+    /// Creates an index anew over what there is.
+    fn reindex(&mut self) {
+        let number = self.below(indexes::INDEXES.len() as u64) as usize;
+        indexes::drop(&self.engine, number);
+        indexes::create(&self.engine, number);
+        self.check_indexes();
+    }
+
+    fn check_indexes(&self) {
+        if self.indexed {
+            let rows = |table| self.expect(table, &everything(table, self.now()));
+            indexes::compare(&self.engine, self.now(), rows);
+        }
     }
 
     fn raise_floor(&mut self) {
@@ -116,13 +146,13 @@ impl Run {
     }
 
     fn flush(&mut self) {
-        let table = self.chance(70).then(|| TableId(self.below(TABLES)));
+        let table = self.chance(70).then(|| self.any_table());
         self.engine.flush(table).unwrap();
     }
 
     fn compact(&mut self) {
         self.raise_floor();
-        self.engine.compact(TableId(self.below(TABLES))).unwrap();
+        self.engine.compact(self.any_table()).unwrap();
     }
 
     fn catch_up(&mut self) {
@@ -130,8 +160,10 @@ impl Run {
         self.engine.run_until_idle().unwrap();
     }
 
-    fn truncate(&mut self) {
-        if self.chance(10) {
+    fn rare(&mut self) {
+        if self.indexed && self.chance(40) {
+            self.reindex();
+        } else if self.chance(10) {
             let table = self.below(TABLES);
             self.engine.truncate(TableId(table)).unwrap();
             self.models[table as usize].truncate();
@@ -183,7 +215,7 @@ impl Run {
         for number in 0..5_u8 {
             if self.chance(30) {
                 cells.push(PathCell {
-                    path: Bytes::from(vec![0x80, 0, 0, number]),
+                    path: Bytes::from(vec![0x40, 0x80, 0, 0, number]),
                     original: None,
                     cell: self.cell(table, true),
                 });
@@ -191,7 +223,7 @@ impl Run {
         }
         if cells.is_empty() && deletion.is_none() {
             cells.push(PathCell {
-                path: Bytes::from(vec![0x80, 0, 0, 9]),
+                path: Bytes::from(vec![0x40, 0x80, 0, 0, 9]),
                 original: None,
                 cell: self.cell(table, true),
             });
@@ -453,20 +485,11 @@ impl Run {
 
     fn read_everything(&mut self) {
         for table in 0..TABLES {
-            let command = ReadCommand {
-                table: TableId(table),
-                partitions: Partitions::Range {
-                    start: PartitionBound::Open,
-                    end: PartitionBound::Open,
-                },
-                slices: vec![Slice::all()],
-                reversed: false,
-                columns: Projection::All,
-                now_seconds: self.now(),
-            };
+            let command = everything(table, self.now());
             let expected = self.expect(table, &command);
             self.compare(&command, &expected);
         }
+        self.check_indexes();
     }
 
     fn expect(&self, table: u64, command: &ReadCommand) -> Vec<ReadItem> {
@@ -519,6 +542,21 @@ impl Run {
                 expected.get(at)
             );
         }
+    }
+}
+
+/// All rows of a table.
+fn everything(table: u64, now_seconds: i64) -> ReadCommand {
+    ReadCommand {
+        table: TableId(table),
+        partitions: Partitions::Range {
+            start: PartitionBound::Open,
+            end: PartitionBound::Open,
+        },
+        slices: vec![Slice::all()],
+        reversed: false,
+        columns: Projection::All,
+        now_seconds,
     }
 }
 

@@ -33,8 +33,11 @@ pub struct Inner {
     pub log: CommitLog,
     /// Writers hold it for reading from the append to the insertion; a freeze holds it for
     /// writing, so that everything up to some position, and nothing else, is in the memtables.
-    pub gate: RwLock<()>,
+    /// It holds the epoch of the present state.
+    pub gate: RwLock<u64>,
     pub state: RwLock<Arc<State>>,
+    /// Held by whoever builds an index.
+    pub building: Mutex<()>,
     /// Held by whoever changes the schema.
     pub changing: Mutex<()>,
     /// Held by whoever flushes.
@@ -47,6 +50,9 @@ pub struct Inner {
     pub volatile: Applied,
     pub volatile_next: AtomicU64,
     pub locks: Locks,
+    /// The locks of partitions of tables with indexes, from reading what a write changes to its
+    /// insertion; taken behind `locks`.
+    pub index_locks: Locks,
     pub timestamps: Timestamps,
     pub budget: Budget,
     /// The bulk imports under way.
@@ -73,7 +79,7 @@ pub struct Trouble {
     passing: Mutex<Option<Error>>,
 }
 
-fn held<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+pub(super) fn held<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
@@ -134,6 +140,17 @@ impl Inner {
         drop(before);
     }
 
+    /// Puts a new state in place of the present one, in an epoch of its own: no write that was
+    /// prepared before lands behind it. The gate must be shut.
+    pub fn begin_epoch(&self, gate: &mut u64, change: impl FnOnce(&mut State)) {
+        *gate += 1;
+        let epoch = *gate;
+        self.publish(|state| {
+            state.epoch = epoch;
+            change(state);
+        });
+    }
+
     /// Puts a new state of one table in place, if there still is such a table.
     pub fn publish_table(&self, id: TableId, change: impl FnOnce(&mut TableState)) {
         self.publish(|state| {
@@ -144,7 +161,7 @@ impl Inner {
     }
 
     /// Waits until no writer is between append and insertion, and holds new ones back.
-    pub fn shut_gate(&self) -> RwLockWriteGuard<'_, ()> {
+    pub fn shut_gate(&self) -> RwLockWriteGuard<'_, u64> {
         self.gate.write().unwrap_or_else(PoisonError::into_inner)
     }
 

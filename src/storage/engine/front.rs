@@ -61,6 +61,7 @@ impl Engine {
         if inner.config.background {
             start(&mut threads, &inner)?;
         }
+        Inner::resume_builds(&inner)?;
         Ok(Self {
             inner,
             threads: Arc::new(Mutex::new(threads)),
@@ -88,7 +89,23 @@ impl Engine {
         &self,
         decide: impl FnOnce(&Catalog) -> Result<Vec<SchemaChange>>,
     ) -> Result<Arc<Catalog>> {
-        self.inner.change_schema(decide)
+        let (catalog, renewed) = self.inner.change_schema(decide)?;
+        for (keyspace, name) in renewed {
+            self.build_index(&keyspace, &name)?;
+        }
+        Ok(catalog)
+    }
+
+    /// Builds an index that a change of the schema has created: its entries of all rows that were
+    /// there before. Writes go on meanwhile, and keep it up from its creation on.
+    pub fn build_index(&self, keyspace: &str, name: &str) -> Result<()> {
+        Inner::build_index(&self.inner, keyspace, name)
+    }
+
+    /// Compares the entries of every index with the rows of its table, as of one moment; answers a
+    /// line for each difference, the first of them where there are many.
+    pub fn check_indexes(&self) -> Result<Vec<String>> {
+        self.inner.check_indexes()
     }
 
     /// A server timestamp in microseconds: strictly rising, across restarts too.

@@ -19,6 +19,12 @@ fn threads() -> usize {
     std::thread::available_parallelism().map_or(1, |cores| cores.get().min(THREADS_MAX))
 }
 
+/// An import writes files, which know nothing of entries.
+fn indexed() -> Error {
+    Error::invalid("a table with secondary indexes takes no files of rows")
+        .with_hint("write the rows, or create the indexes afterwards")
+}
+
 impl Inner {
     /// Starts a bulk import.
     pub(super) fn ingest(
@@ -28,6 +34,9 @@ impl Inner {
     ) -> Result<Ingest> {
         inner.check_writable()?;
         let state = inner.table(table)?;
+        if !state.schema.indexes.is_empty() {
+            return Err(indexed());
+        }
         let (numbers, publisher) = (Arc::clone(inner), Arc::clone(inner));
         let target = IngestTarget {
             disk: Arc::clone(&inner.disk),
@@ -59,12 +68,16 @@ impl Inner {
                 give_up(files);
                 return Err(error);
             }
-            if self.table(id).is_err() {
+            let Ok(table) = self.table(id) else {
                 give_up(files);
                 self.collect_garbage();
                 return Err(Error::invalid(
                     "the table was dropped while rows were imported",
                 ));
+            };
+            if !table.schema.indexes.is_empty() {
+                give_up(files);
+                return Err(indexed());
             }
             let add = |file: &FileMeta| Edit::AddFile {
                 table: id,

@@ -16,14 +16,18 @@
 //! | `compact` | runs compaction jobs and publishes what they make |
 //! | `jobs` | the compaction job under way |
 //! | `imports` | the bulk imports under way |
+//! | `index` | a write brings its index entries along |
+//! | `index_build` | entries of the rows that were there before an index |
+//! | `index_check` | entries compared with rows |
+//! | `index_renewal` | indexes that must be built anew |
 //! | `ingest` | a bulk import's start and publication |
 //! | `schema` | DDL and TRUNCATE |
 //! | `locks` | locks of partitions, for what reads before it writes |
 //! | `timestamps` | server timestamps |
 //!
-//! Locks are taken in this order, and each may be left out: partition locks, `changing`,
-//! `flushing`, `compaction`, `committing`, `gate`, `state`. Nobody waits for room in memory while
-//! holding any but partition locks.
+//! Locks are taken in this order, and each may be left out: partition locks (`locks`, then
+//! `index_locks`), `building`, `changing`, `flushing`, `compaction`, `committing`, `gate`, `state`.
+//! Nobody waits for room in memory while holding any but partition locks.
 
 mod applied;
 mod budget;
@@ -34,6 +38,10 @@ mod figures;
 mod flush;
 mod front;
 mod imports;
+mod index;
+mod index_build;
+mod index_check;
+mod index_renewal;
 mod ingest;
 mod jobs;
 mod locks;
@@ -46,6 +54,7 @@ mod write;
 
 pub use deferred::Ticket;
 pub use front::{AppendedView, Engine};
+pub use index_check::check_entries;
 pub use read::RowStream;
 pub use scan::ColumnStream;
 

@@ -51,7 +51,17 @@ impl Snapshot {
     /// A merge of everything that the snapshot has for `request`; `key` where that is one
     /// partition.
     pub fn merge(&self, request: &SourceRequest, key: Option<&PartitionKey>) -> Result<Merge> {
-        let mut sources: Vec<Box<dyn Source>> = Vec::new();
+        self.merge_with(request, key, None)
+    }
+
+    /// The same with one more source.
+    pub fn merge_with(
+        &self,
+        request: &SourceRequest,
+        key: Option<&PartitionKey>,
+        more: Option<Box<dyn Source>>,
+    ) -> Result<Merge> {
+        let mut sources: Vec<Box<dyn Source>> = Vec::from_iter(more);
         for memtable in self.table.memtables() {
             if memtable.is_empty() {
                 continue;
@@ -213,7 +223,7 @@ impl std::fmt::Debug for RowStream {
 }
 
 impl RowStream {
-    fn new(snapshot: Snapshot, command: ReadCommand) -> Result<Self> {
+    pub(super) fn new(snapshot: Snapshot, command: ReadCommand) -> Result<Self> {
         let (start, end, keys) = match command.partitions {
             Partitions::Keys(keys) => (PartitionBound::Open, PartitionBound::Open, Some(keys)),
             Partitions::Range { start, end } => (start, end, None),

@@ -47,7 +47,8 @@ pub(super) fn split_payload(payload: &Bytes) -> Result<(i64, Bytes)> {
 struct Opening {
     config: Config,
     state: State,
-    manifest: Arc<Manifest>,
+    /// Where it may be flushed; none where nothing may be written.
+    manifest: Option<Arc<Manifest>>,
     found: manifest::State,
     files: Arc<FileShared>,
     used: usize,
@@ -59,12 +60,13 @@ impl Inner {
         let directory = disk.lock()?;
         let (manifest, found) = Manifest::open(Arc::clone(&disk))?;
         remove_orphans(disk.as_ref(), &found)?;
-        let mut opening = Opening::new(&disk, config, manifest, found);
+        let manifest = Arc::new(manifest);
+        let mut opening = Opening::new(&disk, config, found);
+        opening.manifest = Some(Arc::clone(&manifest));
         let mut recovery = CommitLog::recover(Arc::clone(&disk), &opening.found)?;
         while let Some(record) = recovery.next()? {
             opening.replay(&record)?;
         }
-        let manifest = Arc::clone(&opening.manifest);
         let host_id = match opening.found.host_id {
             Some(known) => known,
             None => new_host_id(&manifest, &opening.config)?,
@@ -79,14 +81,16 @@ impl Inner {
             disk,
             directory: Mutex::new(Some(directory)),
             manifest,
-            gate: RwLock::new(()),
+            gate: RwLock::new(0),
             state: RwLock::new(Arc::new(opening.state)),
+            building: Mutex::new(()),
             changing: Mutex::new(()),
             flushing: Mutex::new(()),
             committing: Mutex::new(()),
             volatile: Applied::new(0),
             volatile_next: AtomicU64::new(0),
             locks: Locks::new(),
+            index_locks: Locks::new(),
             timestamps: Timestamps::new(opening.timestamp_floor),
             budget,
             imports: Arc::default(),
@@ -151,6 +155,17 @@ impl Inner {
     }
 }
 
+/// The tables of a data directory as recovery finds them, with nothing written. What the log has
+/// more of than the files stays in memory.
+pub(super) fn read_tables(disk: &Arc<dyn Disk>, found: &manifest::State) -> Result<State> {
+    let mut opening = Opening::new(disk, Config::default(), found.clone());
+    let mut recovery = CommitLog::recover(Arc::clone(disk), found)?;
+    while let Some(record) = recovery.next()? {
+        opening.replay(&record)?;
+    }
+    Ok(opening.state)
+}
+
 /// Makes the database's host id, once and for all.
 fn new_host_id(manifest: &Manifest, config: &Config) -> Result<Uuid> {
     let random = config.seed.map_or_else(Random::from_system, Random::seeded);
@@ -167,12 +182,7 @@ impl Drop for Inner {
 }
 
 impl Opening {
-    fn new(
-        disk: &Arc<dyn Disk>,
-        config: Config,
-        manifest: Manifest,
-        found: manifest::State,
-    ) -> Self {
+    fn new(disk: &Arc<dyn Disk>, config: Config, found: manifest::State) -> Self {
         let files = Arc::new(FileShared {
             disk: Arc::clone(disk),
             cache: Arc::new(Cache::new(config.block_cache_bytes_max)),
@@ -200,7 +210,7 @@ impl Opening {
         Self {
             config,
             state,
-            manifest: Arc::new(manifest),
+            manifest: None,
             timestamp_floor: found.timestamp_floor,
             found,
             files,
@@ -240,6 +250,9 @@ impl Opening {
 
     /// Flushes all memtables: everything up to `sequence` is replayed.
     fn flush(&mut self, sequence: u64) -> Result<()> {
+        let Some(manifest) = self.manifest.clone() else {
+            return Ok(());
+        };
         for (id, table) in &mut self.state.tables {
             let table = Arc::make_mut(table);
             let volatile = table.active.is_volatile();
@@ -249,7 +262,7 @@ impl Opening {
             }
             let files = &self.files;
             let block_bytes = self.config.block_bytes;
-            let written = flush::write_file(&files.disk, &self.manifest, table, block_bytes)?;
+            let written = flush::write_file(&files.disk, &manifest, table, block_bytes)?;
             let mut edits = vec![
                 Edit::TableFlushedThrough {
                     table: *id,
@@ -262,10 +275,10 @@ impl Opening {
                     table: *id,
                     file: meta.clone(),
                 });
-                self.manifest.edit(&edits)?;
+                manifest.edit(&edits)?;
                 table.replace_files(&[], &[FileHandle::new(*id, meta, files)]);
             } else {
-                self.manifest.edit(&edits)?;
+                manifest.edit(&edits)?;
             }
             table.frozen.clear();
             self.found.flushed_through.insert(*id, sequence);

@@ -34,7 +34,7 @@ fn is_rising(rows: &[Row]) -> bool {
 }
 
 /// One entry a table and partition, one entry a row, everything sorted.
-fn normalize(mutation: &mut Mutation, state: &State) {
+pub(super) fn normalize(mutation: &mut Mutation, state: &State) {
     if let [update] = mutation.updates.as_slice()
         && is_rising(&update.rows)
     {
@@ -87,11 +87,12 @@ fn join(counter: bool, into: &mut PartitionUpdate, other: PartitionUpdate) {
     into.rows = merge_equal(counter, rows);
 }
 
-fn validate(mutation: &Mutation, state: &State) -> Result<()> {
+/// Fails where a mutation cannot be written; answers whether any of its tables has an index.
+pub(super) fn validate(mutation: &Mutation, state: &State) -> Result<bool> {
+    let mut indexed = false;
     for update in &mutation.updates {
-        if !state.tables.contains_key(&update.table) {
-            return Err(unknown_table());
-        }
+        let table = state.tables.get(&update.table).ok_or_else(unknown_table)?;
+        indexed |= !table.schema.indexes.is_empty();
         let length = update.key.key.len();
         if length > limits::KEY_BYTES_MAX {
             return Err(Error::invalid(format!(
@@ -100,7 +101,7 @@ fn validate(mutation: &Mutation, state: &State) -> Result<()> {
             )));
         }
     }
-    Ok(())
+    Ok(indexed)
 }
 
 /// Fails where a record is longer than the log takes.
@@ -131,6 +132,14 @@ fn take_volatile(mutation: &mut Mutation, state: &State) -> Mutation {
     Mutation { updates: volatile }
 }
 
+/// What became of a mutation.
+pub(super) enum Appended {
+    /// It was appended at this position of the log, if it went there.
+    At(Option<u64>),
+    /// What it was prepared by has changed meanwhile: it was not appended.
+    Outdated(Mutation),
+}
+
 impl Inner {
     /// Appends a mutation and inserts it into the memtables; answers its position in the log, if
     /// it went there.
@@ -138,19 +147,36 @@ impl Inner {
         self.check_writable()?;
         self.wait_for_room()?;
         let state = self.state();
-        validate(&mutation, &state)?;
+        let indexed = validate(&mutation, &state)?;
         normalize(&mut mutation, &state);
-        let volatile = take_volatile(&mut mutation, &state);
+        if !indexed {
+            match self.append_as_of(&state, mutation)? {
+                Appended::At(position) => return Ok(position),
+                Appended::Outdated(again) => mutation = again,
+            }
+        }
+        self.append_indexed(&mutation)
+    }
+
+    /// Appends a normalized mutation, unless a new epoch has begun since `state`.
+    pub(super) fn append_as_of(&self, state: &State, mut mutation: Mutation) -> Result<Appended> {
+        let volatile = take_volatile(&mut mutation, state);
         let mut record = SCRATCH.take();
-        let timed = self.timed_write(&state, [&mutation, &volatile]);
-        let result = self.append_encoded(&mutation, &volatile, &mut record);
+        let timed = self.timed_write(state, [&mutation, &volatile]);
+        let result = self.append_encoded(state.epoch, &mutation, &volatile, &mut record);
         if let Some((counters, start)) = timed {
             counters.writes.time(self.clock.monotonic_micros() - start);
         }
         if record.capacity() <= SCRATCH_BYTES_MAX {
             SCRATCH.set(record);
         }
-        result
+        Ok(match result? {
+            Some(position) => Appended::At(position),
+            None => {
+                mutation.updates.extend(volatile.updates);
+                Appended::Outdated(mutation)
+            }
+        })
     }
 
     /// The counters of a write that is to be timed, and the time.
@@ -165,14 +191,19 @@ impl Inner {
         due.then(|| (counters, self.clock.monotonic_micros()))
     }
 
+    /// The position in the log, if it went there; nothing where another epoch has begun.
     fn append_encoded(
         &self,
+        epoch: u64,
         logged: &Mutation,
         volatile: &Mutation,
         record: &mut Vec<u8>,
-    ) -> Result<Option<u64>> {
+    ) -> Result<Option<Option<u64>>> {
         // Once for both halves: a thread that must not wait finds out before either is written.
-        let _gate = self.enter_gate()?;
+        let gate = self.enter_gate()?;
+        if *gate != epoch {
+            return Ok(None);
+        }
         let mut position = None;
         if !logged.updates.is_empty() {
             let updates = record::encode(logged, record)?;
@@ -182,11 +213,11 @@ impl Inner {
             let updates = record::encode(volatile, record)?;
             self.append_volatile(record, &updates)?;
         }
-        Ok(position)
+        Ok(Some(position))
     }
 
     /// Goes in between freezes.
-    fn enter_gate(&self) -> Result<RwLockReadGuard<'_, ()>> {
+    fn enter_gate(&self) -> Result<RwLockReadGuard<'_, u64>> {
         let gate = match self.gate.try_read() {
             Ok(gate) => gate,
             Err(TryLockError::Poisoned(poisoned)) => poisoned.into_inner(),

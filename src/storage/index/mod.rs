@@ -17,9 +17,10 @@
 //! | keys | each key of a map |
 //! | entries | each key of a map with its value |
 //!
-//! A write finds out what it changes by reading: the affected rows as they are, and
+//! A write finds out what it changes by reading ([`change`]): the affected rows as they are, and
 //! as they will be. The difference of their entries goes into the same mutation.
 
+pub mod change;
 mod place;
 
 pub use place::{Place, entries_between, entries_from, entries_of_partition};
@@ -99,7 +100,7 @@ pub fn entries_of(
         clustering: (!is_static).then(|| row.clustering.clone()),
     };
     let mut put = |value: Bytes, path: &[u8], life: Life| {
-        if value.len() <= KEY_BYTES_MAX {
+        if value.len() < KEY_BYTES_MAX {
             out.push(Entry {
                 value,
                 clustering: place.entry_clustering(index.part, path),

@@ -273,7 +273,9 @@ impl<'a> Reader<'a> {
                 });
             }
         }
-        let left_out = shelter.is_some() && cells.is_empty();
+        // A deletion newer than the marker may hide what would outlive it.
+        let covered = shelter.is_some_and(|marker| deletion.timestamp <= marker);
+        let left_out = covered && cells.is_empty();
         Ok((!left_out).then_some(ColumnData::Complex { deletion, cells }))
     }
 
