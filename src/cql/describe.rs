@@ -11,14 +11,14 @@ mod text;
 mod tests;
 
 pub use paging::paged;
-pub use text::{create_keyspace, create_table, create_type};
+pub use text::{create_index, create_keyspace, create_table, create_type};
 
 use crate::cql::ast::{Describe, DescribeTarget, QualifiedName};
 use crate::cql::ddl::SYSTEM_KEYSPACES;
 use crate::cql::result::{ColumnSpec, RowValues, Rows};
 use crate::cql::virtual_tables::{NodeFacts, PARTITIONER, TOKEN};
 use crate::error::{Error, Result};
-use crate::schema::{Catalog, Keyspace, Table};
+use crate::schema::{Catalog, Index, Keyspace, Table};
 use crate::types::name::quote_identifier;
 use crate::types::{Type, Udt, Value};
 use bytes::Bytes;
@@ -30,6 +30,7 @@ enum Element<'a> {
     Keyspace(&'a Keyspace),
     Type(&'a Udt),
     Table(&'a Table),
+    Index(&'a Table, &'a Index),
 }
 
 impl Element<'_> {
@@ -39,6 +40,7 @@ impl Element<'_> {
             Self::Keyspace(keyspace) => (&keyspace.name, "keyspace", &keyspace.name),
             Self::Type(udt) => (&udt.keyspace, "type", &udt.name),
             Self::Table(table) => (&table.keyspace, "table", &table.name),
+            Self::Index(table, index) => (&table.keyspace, "index", &index.name),
         };
         [
             quote_identifier(keyspace),
@@ -52,6 +54,7 @@ impl Element<'_> {
             Self::Keyspace(keyspace) => create_keyspace(keyspace),
             Self::Type(udt) => create_type(udt),
             Self::Table(table) => create_table(table, internals),
+            Self::Index(table, index) => create_index(table, index),
         }
     }
 }
@@ -101,7 +104,7 @@ pub fn describe(
         DescribeTarget::Functions | DescribeTarget::Aggregates => describer.listing(|_| Vec::new()),
         DescribeTarget::Table(name) => describer.table(name),
         DescribeTarget::Type(name) => describer.user_type(name),
-        DescribeTarget::Index(name) => describer.missing("Table for existing index", name),
+        DescribeTarget::Index(name) => describer.index(name),
         DescribeTarget::View(name) => describer.missing("Materialized view", name),
         DescribeTarget::Function(name) => describer.missing("User defined function", name),
         DescribeTarget::Aggregate(name) => describer.missing("User defined aggregate", name),
@@ -164,7 +167,15 @@ impl<'a> Describer<'a> {
                 name.name, keyspace.name
             )));
         };
-        Ok(self.elements([Element::Table(table)].into_iter()))
+        Ok(self.elements(table_elements(table)))
+    }
+
+    fn index(&self, name: &QualifiedName) -> Result<Rows> {
+        let keyspace = self.keyspace_of(name)?;
+        let Some((table, index)) = keyspace.index(&name.name.text) else {
+            return self.missing("Table for existing index", name);
+        };
+        Ok(self.elements([Element::Index(table, index)].into_iter()))
     }
 
     fn user_type(&self, name: &QualifiedName) -> Result<Rows> {
@@ -195,9 +206,12 @@ impl<'a> Describer<'a> {
                 self.keyspace_named(self.keyspace.unwrap_or(text))?
             }
         };
+        if let Some(table) = keyspace.tables.get(text) {
+            return Ok(self.elements(table_elements(table)));
+        }
         // A type needs DESCRIBE TYPE, as with Cassandra.
-        match keyspace.tables.get(text).map(|table| Element::Table(table)) {
-            Some(element) => Ok(self.elements([element].into_iter())),
+        match keyspace.index(text) {
+            Some((table, index)) => Ok(self.elements([Element::Index(table, index)].into_iter())),
             None => Err(Error::invalid(format!(
                 "'{text}' not found in keyspace '{}'",
                 keyspace.name
@@ -242,9 +256,17 @@ fn keyspace_elements(keyspace: &Keyspace, only: bool) -> impl Iterator<Item = El
     if !only {
         elements.extend(types_in_order(keyspace).into_iter().map(Element::Type));
         let tables = in_order(keyspace.tables.values(), |table| &table.name);
-        elements.extend(tables.into_iter().map(|table| Element::Table(table)));
+        elements.extend(tables.into_iter().flat_map(|table| table_elements(table)));
     }
     elements.into_iter()
+}
+
+/// A table and its indexes.
+fn table_elements(table: &Table) -> impl Iterator<Item = Element<'_>> {
+    let indexes = in_order(table.indexes.iter(), |index| &index.name);
+    let indexes = indexes.into_iter();
+    std::iter::once(Element::Table(table))
+        .chain(indexes.map(move |index| Element::Index(table, index)))
 }
 
 /// Things by name without regard to case, as Cassandra lists them.

@@ -17,6 +17,7 @@ use crate::schema::{
     Catalog, Column, ColumnId, ColumnKind, Keyspace, SchemaChange, Table, TableId,
 };
 use crate::types::Type;
+use crate::types::name::quote_identifier;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -57,6 +58,19 @@ pub struct Index {
 }
 
 impl Index {
+    /// What it indexes, as `system_schema` and DESCRIBE write it.
+    pub fn target(&self, base: &Table) -> String {
+        let column = base.column_by_id(self.column);
+        let name = quote_identifier(column.map_or("", |column| &column.name));
+        match self.part {
+            IndexPart::Column => name,
+            IndexPart::Values => format!("values({name})"),
+            IndexPart::Keys => format!("keys({name})"),
+            IndexPart::Entries => format!("entries({name})"),
+            IndexPart::Full => format!("full({name})"),
+        }
+    }
+
     /// The definition of the table of its entries. `base` is the indexed table.
     pub fn entries_table(&self, base: &Table, uuid: Uuid) -> Table {
         let column = |id: u32, name: &str, ty: Type, kind: ColumnKind, position: usize| Column {

@@ -4,6 +4,7 @@
 //! stay hidden, also when the column is added again, under the same number.
 
 use crate::cql::ast::{AlterTable, AlterTableAction, ColumnDefinition, Literal, Name, Property};
+use crate::cql::ddl::index::dependents;
 use crate::cql::ddl::resolve::resolve_type;
 use crate::cql::ddl::table::{check_mask, check_nested_udt};
 use crate::cql::ddl::{Context, Decision, Part, at_name, check_changeable, event, option_values};
@@ -231,6 +232,11 @@ fn drop_column(table: &mut Table, name: &Name, if_exists: bool, timestamp: i64) 
             column.ty
         ))));
     }
+    if let Some(indexes) = dependents(table, &column) {
+        return Err(place(Error::invalid(format!(
+            "Cannot drop column {name} because it has dependent secondary indexes ({indexes})"
+        ))));
+    }
     table.statics.retain(|kept| kept.id != column.id);
     table.regulars.retain(|kept| kept.id != column.id);
     // What an earlier drop hides stays hidden.
@@ -254,7 +260,7 @@ fn rename_column(table: &mut Table, from: &Name, to: &Name) -> Result<()> {
             "Undefined column name {from} in table {full_name}"
         ))));
     };
-    let id = column.id;
+    let (id, indexes) = (column.id, dependents(table, column));
     if !matches!(
         column.kind,
         ColumnKind::PartitionKey | ColumnKind::Clustering
@@ -267,6 +273,11 @@ fn rename_column(table: &mut Table, from: &Name, to: &Name) -> Result<()> {
         return Err(place(Error::invalid(format!(
             "Cannot rename column {from} to {to} in table '{full_name}'; another column with that \
              name already exists"
+        ))));
+    }
+    if let Some(indexes) = indexes {
+        return Err(place(Error::invalid(format!(
+            "Can't rename column {from} because it has dependent secondary indexes ({indexes})"
         ))));
     }
     let keys = table.partition_key.iter_mut().chain(&mut table.clustering);

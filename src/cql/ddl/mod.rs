@@ -10,10 +10,12 @@
 //! | `keyspace` | CREATE, ALTER and DROP KEYSPACE |
 //! | [`table`] | CREATE and DROP TABLE |
 //! | `alter` | ALTER TABLE |
+//! | `index` | CREATE and DROP INDEX |
 //! | `types` | CREATE, ALTER and DROP TYPE |
 //! | [`resolve`] | types as written, looked up and checked |
 
 mod alter;
+mod index;
 mod keyspace;
 pub mod resolve;
 pub mod table;
@@ -64,13 +66,29 @@ pub fn execute(
 ) -> Result<QueryResult> {
     let context = Context { engine, keyspace };
     let mut event = None;
+    let mut unbuilt = None;
     engine.change_schema(|catalog| {
         let decision = context.decide(catalog, statement)?;
         let (changes, told) = decision.unzip();
+        let changes = changes.unwrap_or_default();
         event = told;
-        Ok(changes.unwrap_or_default())
+        unbuilt = changes.iter().find_map(new_index);
+        Ok(changes)
     })?;
+    if let Some((keyspace, name)) = unbuilt {
+        engine.build_index(&keyspace, &name)?;
+    }
     Ok(event.map_or(QueryResult::Void, QueryResult::SchemaChange))
+}
+
+/// Keyspace and name of the index that a change creates: its rows are indexed afterwards.
+fn new_index(change: &SchemaChange) -> Option<(String, String)> {
+    match change {
+        SchemaChange::PutIndex {
+            keyspace, index, ..
+        } => Some((keyspace.clone(), index.name.clone())),
+        _ => None,
+    }
 }
 
 impl<'a> Context<'a> {
@@ -80,6 +98,7 @@ impl<'a> Context<'a> {
             StatementKind::AlterKeyspace(alter) => self.alter_keyspace(catalog, alter),
             StatementKind::CreateTable(create) => self.create_table(catalog, create),
             StatementKind::AlterTable(alter) => self.alter_table(catalog, alter),
+            StatementKind::CreateIndex(create) => self.create_index(catalog, create),
             StatementKind::CreateType(create) => self.create_type(catalog, create),
             StatementKind::AlterType(alter) => self.alter_type(catalog, alter),
             StatementKind::Drop(drop) => self.drop(catalog, drop),
@@ -88,8 +107,10 @@ impl<'a> Context<'a> {
     }
 
     fn drop(&self, catalog: &Catalog, drop: &Drop) -> Result<Decision> {
-        if drop.kind == DropKind::Keyspace {
-            return self.drop_keyspace(catalog, drop);
+        match drop.kind {
+            DropKind::Keyspace => return self.drop_keyspace(catalog, drop),
+            DropKind::Index => return self.drop_index(catalog, drop),
+            _ => {}
         }
         let keyspace_name = self.keyspace_of(&drop.name)?;
         let name = &drop.name.name.text;
@@ -109,7 +130,7 @@ impl<'a> Context<'a> {
             ))
         };
         match drop.kind {
-            DropKind::Keyspace => Ok(None),
+            DropKind::Keyspace | DropKind::Index => Ok(None),
             DropKind::Table => match keyspace.and_then(|keyspace| keyspace.tables.get(name)) {
                 None => missing("Table"),
                 Some(_) => Ok(Some((
@@ -131,7 +152,6 @@ impl<'a> Context<'a> {
                 }
                 _ => missing("Type"),
             },
-            DropKind::Index => missing("Index"),
             DropKind::View => missing("Materialized view"),
         }
     }
@@ -275,7 +295,6 @@ fn refusal(statement: &StatementKind) -> Error {
         StatementKind::DropTrigger(trigger) => {
             return Error::invalid(format!("Trigger '{}' doesn't exist", trigger.name));
         }
-        StatementKind::CreateIndex(_) => "CREATE INDEX",
         StatementKind::CreateRole(role) if role.user => "CREATE USER",
         StatementKind::CreateRole(_) => "CREATE ROLE",
         StatementKind::AlterRole(_) => "ALTER ROLE",

@@ -66,7 +66,7 @@ impl Context<'_> {
 }
 
 /// A version 1 uuid of a time in microseconds; `node` tells apart those of the same time.
-fn time_uuid(micros: i64, node: u64) -> Uuid {
+pub(super) fn time_uuid(micros: i64, node: u64) -> Uuid {
     /// From 1582-10-15 to 1970-01-01, in units of 100 ns.
     const GREGORIAN_TICKS: u64 = 0x01b2_1dd2_1381_4000;
     let ticks = GREGORIAN_TICKS.wrapping_add(u64::try_from(micros).unwrap_or(0).wrapping_mul(10));

@@ -1,7 +1,7 @@
 //! The CREATE statements, laid out as Cassandra 5.0 lays them out.
 
 use crate::cql::virtual_tables::VIRTUAL_KEYSPACES;
-use crate::schema::{Column, ColumnKind, Keyspace, Table, TableOptions};
+use crate::schema::{Column, ColumnKind, Index, Keyspace, Table, TableOptions};
 use crate::types::Udt;
 use crate::types::literal::hex;
 use crate::types::name::quote_identifier;
@@ -47,6 +47,16 @@ pub fn create_keyspace(keyspace: &Keyspace) -> String {
     format!(
         "CREATE KEYSPACE {name} WITH replication = {{{replication}}}  AND durable_writes = {};",
         keyspace.durable_writes
+    )
+}
+
+/// `CREATE INDEX`.
+pub fn create_index(table: &Table, index: &Index) -> String {
+    format!(
+        "CREATE INDEX {} ON {} ({});",
+        quote_identifier(&index.name),
+        qualified(&table.keyspace, &table.name),
+        index.target(table)
     )
 }
 

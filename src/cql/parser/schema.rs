@@ -325,7 +325,11 @@ impl Parser<'_> {
         let if_not_exists = self.if_not_exists()?;
         let name = match self.at("ON") {
             true => None,
-            false => Some(self.qualified_name()?),
+            // The index is in its table's keyspace, and no other can be named.
+            false => Some(QualifiedName {
+                keyspace: None,
+                name: self.name()?,
+            }),
         };
         self.expect("ON")?;
         let table = self.qualified_name()?;

@@ -169,6 +169,7 @@ fn rows(
 fn own_rows(sources: &Sources<'_>, table: &Table) -> Result<Vec<RowValues>> {
     match (table.keyspace.as_str(), table.name.as_str()) {
         ("system", "local") => node::local(sources, table),
+        ("system", "IndexInfo") => schema_rows::built_indexes(sources, table),
         ("system", "size_estimates" | "table_estimates") => estimates::rows(sources, table),
         ("system_schema" | "system_virtual_schema", _) => schema_rows::rows(sources, table),
         ("system_traces", _) => tracing::rows(sources, table),

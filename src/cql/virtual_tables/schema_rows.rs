@@ -5,7 +5,7 @@ use crate::cql::virtual_tables::declare::VIRTUAL_KEYSPACES;
 use crate::cql::virtual_tables::items::is_wanted;
 use crate::cql::virtual_tables::{Sources, row};
 use crate::error::Result;
-use crate::schema::{Column, ColumnKind, Keyspace, Table};
+use crate::schema::{Column, ColumnKind, Index, Keyspace, Table};
 use crate::storage::row::PartitionKey;
 use crate::types::token::murmur3_token;
 use crate::types::{Type, Udt, Value};
@@ -123,10 +123,61 @@ fn table_rows(table: &Table, described: &Arc<Table>, rows: &mut Vec<RowValues>) 
                 )?);
             }
         }
-        // Views, indexes, triggers, functions, aggregates and masks: there are none.
+        "indexes" => {
+            for index in &described.indexes {
+                rows.push(index_row(table, described, index)?);
+            }
+        }
+        // Views, triggers, functions, aggregates and masks: there are none.
         _ => {}
     }
     Ok(())
+}
+
+fn index_row(table: &Table, described: &Table, index: &Index) -> Result<RowValues> {
+    let mut options = index.options.clone();
+    options.insert("target".to_owned(), index.target(described));
+    let kind = match &index.custom {
+        None => "COMPOSITES",
+        Some(class) => {
+            options.insert("class_name".to_owned(), class.clone());
+            "CUSTOM"
+        }
+    };
+    row(
+        table,
+        &[
+            ("keyspace_name", text(&described.keyspace)),
+            ("table_name", text(&described.name)),
+            ("index_name", text(&index.name)),
+            ("kind", text(kind)),
+            ("options", text_map(&options)),
+        ],
+    )
+}
+
+/// The rows of `system."IndexInfo"`: the indexes that are built. What is called the table there is
+/// the keyspace.
+pub fn built_indexes(sources: &Sources<'_>, table: &Table) -> Result<Vec<RowValues>> {
+    let mut rows = Vec::new();
+    for keyspace in sources.catalog.keyspaces.values() {
+        let indexes = keyspace.tables.values().flat_map(|table| &table.indexes);
+        let mut names: Vec<&str> = indexes
+            .filter(|index| index.built)
+            .map(|index| index.name.as_str())
+            .collect();
+        names.sort_unstable();
+        for name in names {
+            rows.push(row(
+                table,
+                &[
+                    ("table_name", text(&keyspace.name)),
+                    ("index_name", text(name)),
+                ],
+            )?);
+        }
+    }
+    Ok(rows)
 }
 
 fn kind_name(kind: ColumnKind) -> &'static str {
