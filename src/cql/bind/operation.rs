@@ -1,8 +1,10 @@
 //! What SET and DELETE do to a column.
 
-use crate::cql::ast::{Assignment, AssignmentKind, Expr, Name, Target, TargetPart};
+use crate::cql::ast::{
+    Assignment, AssignmentKind, Expr, ExprKind, Literal, Name, Target, TargetPart,
+};
 use crate::cql::bind::{Binder, Receiver, column, placed, show};
-use crate::cql::plan::{ColumnOperation, ColumnRef, Operation};
+use crate::cql::plan::{ColumnOperation, ColumnRef, Operation, Term};
 use crate::error::{Error, Result};
 use crate::schema::{ColumnKind, Table};
 use crate::types::{Type, Udt};
@@ -21,7 +23,7 @@ fn shown(assignment: &Assignment) -> String {
     match &assignment.kind {
         AssignmentKind::Set(value) => format!("{name} = {}", show::expr(value)),
         AssignmentKind::Add(value) => format!("{name} = {name} + {}", show::expr(value)),
-        AssignmentKind::Prepend(value) => format!("{name} = {} + {name}", show::expr(value)),
+        AssignmentKind::Prepend(value) => format!("{name} = {} - {name}", show::expr(value)),
         AssignmentKind::Subtract(value) => format!("{name} = {name} - {}", show::expr(value)),
         AssignmentKind::SetElement(key, value) => {
             format!("{name}[{}] = {}", show::expr(key), show::expr(value))
@@ -30,6 +32,10 @@ fn shown(assignment: &Assignment) -> String {
             format!("{name}.{field} = {}", show::expr(value))
         }
     }
+}
+
+fn null_count() -> Error {
+    Error::invalid("Invalid null value for counter increment/decrement")
 }
 
 fn field_number(udt: &Udt, column: &ColumnRef, field: &Name) -> Result<(u16, Type)> {
@@ -80,14 +86,14 @@ impl Binder<'_> {
             AssignmentKind::Set(value) => self.set_value(table, column, value),
             AssignmentKind::Add(value) => {
                 if column.ty == Type::Counter {
-                    return Ok(Operation::Count(self.term(value, &receiver)?, false));
+                    return Ok(Operation::Count(self.count(value, &receiver)?, false));
                 }
                 check_collection(column, assignment)?;
                 Ok(Operation::Append(self.term(value, &receiver)?))
             }
             AssignmentKind::Subtract(value) => {
                 if column.ty == Type::Counter {
-                    return Ok(Operation::Count(self.term(value, &receiver)?, true));
+                    return Ok(Operation::Count(self.count(value, &receiver)?, true));
                 }
                 check_collection(column, assignment)?;
                 let keys = match &column.ty {
@@ -147,6 +153,25 @@ impl Binder<'_> {
         }
     }
 
+    /// By how much a counter is raised or lowered.
+    fn count(&mut self, value: &Expr, receiver: &Receiver<'_>) -> Result<Term> {
+        if let ExprKind::Arithmetic(operator, left, right) = &value.kind
+            && self.known_type(left).is_none()
+            && self.known_type(right).is_none()
+        {
+            return Err(Error::invalid(format!(
+                "the '{}' operation is not supported between {} and {}",
+                show::sign(*operator),
+                show::expr(left),
+                show::expr(right)
+            )));
+        }
+        match self.term(value, receiver)? {
+            Term::Constant(None) => Err(null_count()),
+            term => Ok(term),
+        }
+    }
+
     /// `column = value`, in INSERT and UPDATE.
     pub(super) fn set_value(
         &mut self,
@@ -155,6 +180,9 @@ impl Binder<'_> {
         value: &Expr,
     ) -> Result<Operation> {
         if column.ty == Type::Counter {
+            if value.kind == ExprKind::Literal(Literal::Null) {
+                return Err(null_count());
+            }
             return Err(Error::invalid(format!(
                 "Cannot set the value of counter column {} (counters can only be \
                  incremented/decremented, not set)",

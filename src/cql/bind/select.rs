@@ -289,7 +289,9 @@ fn check_distinct(
             )));
         }
     }
-    for key in &table.partition_key {
+    let keyed = restrictions.partition.len() == table.partition_key.len()
+        && restrictions.partition.iter().all(|it| !it.is_slice());
+    for key in table.partition_key.iter().filter(|_| !keyed) {
         if !selection.used.iter().any(|column| column.id == key.id) {
             return Err(Error::invalid(format!(
                 "SELECT DISTINCT queries must request all the partition key columns (missing {})",

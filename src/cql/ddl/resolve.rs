@@ -118,7 +118,7 @@ fn frozen_type(inner: &TypeExpr, keyspace: &Keyspace) -> Result<Type> {
         | Type::Tuple(_)
         | Type::Udt { .. }
         | Type::Vector { .. }) => Ok(ty.freeze()),
-        _ => Err(Error::invalid(format!(
+        _ => Err(Error::syntax(format!(
             "frozen<> is only allowed on collections, tuples, and user-defined types (got {inner})"
         ))),
     }
@@ -168,8 +168,12 @@ fn is_counter(expr: &TypeExpr) -> bool {
 /// Checks what stands in a collection that is `frozen` or not.
 fn check_inner(collection: &TypeExpr, inner: &TypeExpr, frozen: bool) -> Result<()> {
     if is_counter(inner) {
+        let shown = match frozen {
+            true => format!("frozen<{collection}>"),
+            false => collection.to_string(),
+        };
         return Err(Error::invalid(format!(
-            "Counters are not allowed inside collections: {collection}"
+            "Counters are not allowed inside collections: {shown}"
         )));
     }
     if frozen {

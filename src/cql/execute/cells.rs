@@ -328,9 +328,7 @@ impl<'a> ColumnCells<'a> {
             Slot::Bytes(bytes) => bytes,
             Slot::Unset => return Ok(()),
             Slot::Null => {
-                return Err(Error::invalid(
-                    "Invalid null value for counter increment/decrement",
-                ));
+                return Err(Error::invalid("Invalid null value for counter increment"));
             }
         };
         let delta = <[u8; 8]>::try_from(&*bytes).map(i64::from_be_bytes);

@@ -241,7 +241,8 @@ impl Writer<'_> {
         Ok(cells.finish())
     }
 
-    /// What stands in a row now: as the engine has it, with what this batch wrote before.
+    /// What stands in a row now, as the engine has it. Statements of a batch don't see what those
+    /// before them write, except counters, which add up.
     fn current(
         &self,
         view: &AppendedView<'_>,
@@ -274,7 +275,7 @@ impl Writer<'_> {
                 ReadItem::Partition { .. } => {}
             }
         }
-        for update in earlier {
+        for update in earlier.iter().filter(|_| table.is_counter()) {
             if update.table != table.id || update.key != *key {
                 continue;
             }
@@ -285,7 +286,7 @@ impl Writer<'_> {
             if let Some(written) = written {
                 found = Some(match found {
                     None => written.clone(),
-                    Some(row) => merge_rows(table.is_counter(), row, written.clone()),
+                    Some(row) => merge_rows(true, row, written.clone()),
                 });
             }
         }
