@@ -216,9 +216,9 @@ fn generated() {
     let is_judged = judge.is_some();
     let options = judge::generate::Options {
         seed: number("HELENUS_SEED", 1),
-        statements: number("HELENUS_STATEMENTS", if is_judged { 10_000 } else { 2_500 }) as usize,
+        statements: number("HELENUS_STATEMENTS", if is_judged { 10_000 } else { 1_200 }) as usize,
         judge,
-        shrinks: number("HELENUS_SHRINKS", 200) as usize,
+        shrinks: number("HELENUS_SHRINKS", 60) as usize,
     };
     let report = judge::generate::run(&options);
     println!("{}", report.clauses());
@@ -235,4 +235,41 @@ fn generated() {
         report.differences.is_empty(),
         "{differences} sorts of differences"
     );
+}
+
+/// The rows of the list of features that the scripts are about.
+const ROWS: &[u32] = &[
+    1, 2, 3, 4, 5, 6, 8, 9, 15, 16, 17, 18, 19, 20, 21, 23, 24, 25, 29, 30, 31, 32, 33, 37, 60,
+];
+
+#[test]
+fn enough_statements() {
+    if std::env::var_os("HELENUS_SCRIPTS").is_some() {
+        return;
+    }
+    let counts = judge::count::by_row();
+    let mut all = judge::count::Count::default();
+    println!("row distinct taken refused setup");
+    for (row, count) in counts {
+        let [taken, refused] = [count.taken.len(), count.refused.len()];
+        let distinct = count.distinct();
+        println!(
+            "{row:>3} {distinct:>8} {taken:>5} {refused:>7} {:>5}",
+            count.setup.len()
+        );
+        all.taken.extend(count.taken);
+        all.refused.extend(count.refused);
+        all.setup.extend(count.setup);
+        assert!(
+            !ROWS.contains(&row) || distinct >= 40,
+            "row {row}: {distinct} statements"
+        );
+    }
+    let judged = all.taken.difference(&all.setup).count();
+    let refused = all.refused.len();
+    println!(
+        "{} distinct, {judged} taken besides setup, {refused} refused",
+        all.distinct()
+    );
+    assert!(all.distinct() >= 2_000, "{} statements", all.distinct());
 }

@@ -6,6 +6,7 @@
 //! | [`side`] | who answers: a server of ours in this process, or a Cassandra |
 //! | [`show`] | answers as text: the one form in which both are written |
 //! | [`recorded`] | scripts and recordings as files, and their comparison |
+//! | [`count`] | how many distinct statements the scripts have |
 //! | [`generate`] | random statements, asked of both |
 //!
 //! Both sides are asked by the same client through the same code, so whatever differs in the text
@@ -13,6 +14,7 @@
 //! (`now_in_seconds`), [`START_SECONDS`] at first, later by what the script waits; our own
 //! server's clock shows the same. Default timestamps are each server's own.
 
+pub mod count;
 pub mod generate;
 pub mod recorded;
 pub mod script;

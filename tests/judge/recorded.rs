@@ -3,6 +3,7 @@
 
 use crate::judge::script::{self, Answered};
 use crate::judge::side::Side;
+use std::borrow::Cow;
 use std::collections::BTreeSet;
 use std::fmt::Write;
 use std::path::{Path, PathBuf};
@@ -72,13 +73,26 @@ pub fn is_refusal(answer: &str) -> bool {
     class != "warning" && !class.is_empty() && class.chars().all(|c| c.is_ascii_alphabetic())
 }
 
-/// The words of a syntax error are not compared.
-fn comparable(answer: &str) -> &str {
+/// An answer as it is compared: the words of a syntax error are not, nor is the order of a
+/// function's signatures, which is that of a hash.
+pub fn comparable(answer: &str) -> Cow<'_, str> {
     if answer.starts_with("Syntax: ") {
-        "Syntax\n"
-    } else {
-        answer
+        return "Syntax\n".into();
     }
+    for head in [
+        "(known type signatures: ",
+        "(can be matched by following signatures: ",
+    ] {
+        if let Some((before, rest)) = answer.split_once(head)
+            && let Some((list, after)) = rest.rsplit_once(')')
+        {
+            let mut signatures: Vec<&str> = list.split(", system.").collect();
+            signatures[0] = signatures[0].trim_start_matches("system.");
+            signatures.sort_unstable();
+            return format!("{before}{head}{}){after}", signatures.join(", system.")).into();
+        }
+    }
+    answer.into()
 }
 
 /// The answers in a recording, one for each of these statements; `Err` where it is not theirs.

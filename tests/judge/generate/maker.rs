@@ -229,6 +229,12 @@ impl Maker {
         }
     }
 
+    /// A value that bounds a slice. Null means something there that it should not: the table of
+    /// differences knows it as `slice-of-null`.
+    pub fn bound(&mut self, ty: &Ty) -> String {
+        ty.literal(&mut self.dice)
+    }
+
     /// A small number: a limit, a time to live.
     pub fn number(&mut self, low: usize, high: usize) -> String {
         let number = self.dice.between(low, high).to_string();

@@ -24,7 +24,7 @@ mod shrink;
 mod ty;
 mod write;
 
-use crate::judge::recorded::is_refusal;
+use crate::judge::recorded::{self, is_refusal};
 use crate::judge::side::{Ask, Side};
 use change::follow;
 use maker::{Change, Made, Maker};
@@ -107,6 +107,7 @@ pub fn comparable(answer: &str, is_loose: bool) -> String {
             return class.to_owned();
         }
     }
+    let answer = recorded::comparable(answer);
     let mut out = String::new();
     let mut digits = String::new();
     for c in answer.chars().chain(['\n']) {

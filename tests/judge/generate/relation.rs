@@ -219,7 +219,7 @@ pub fn filter(maker: &mut Maker, table: &Table) -> Option<String> {
             }
             1..=3 => {
                 let operator = comparison(maker);
-                format!("{name} {operator} {}", maker.value(ty))
+                format!("{name} {operator} {}", maker.bound(ty))
             }
             _ => format!("{name} = {}", maker.value(ty)),
         },

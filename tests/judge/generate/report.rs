@@ -63,16 +63,30 @@ impl Difference {
         let first = |answer: &str| shape(answer.lines().next().unwrap_or_default());
         match (is_refusal(&self.theirs), is_refusal(&self.ours)) {
             (false, false) => format!("{verb} answers: {}", self.clauses.join(", ")),
-            (true, true) => format!("refused: {} / {}", first(&self.theirs), first(&self.ours)),
+            (true, true) => {
+                let both = format!("{} / {}", first(&self.theirs), first(&self.ours));
+                let names = both.split_whitespace().filter(|word| word.len() > 2);
+                format!("words: {}", names.collect::<Vec<_>>().join(" "))
+            }
             (true, false) => format!("{verb} only here taken: {}", first(&self.theirs)),
             (false, true) => format!("{verb} only here refused: {}", first(&self.ours)),
         }
     }
 
+    /// Whether both refuse, in other words.
+    pub fn is_of_words(&self) -> bool {
+        is_refusal(&self.theirs) && is_refusal(&self.ours)
+    }
+
     /// As a script in the form of the recorded ones.
     fn script(&self) -> String {
         let mut out = String::new();
-        for line in &self.script {
+        let last = self.script.len() - 1;
+        for (at, line) in self.script.iter().enumerate() {
+            let is_schema = line.text.starts_with("CREATE") || line.text.starts_with("ALTER");
+            if self.is_of_words() && at != last && !is_schema {
+                continue;
+            }
             if let Some(values) = &line.ask.values {
                 writeln!(out, "    BIND ({});", values.join(", ")).unwrap();
             }
@@ -154,7 +168,7 @@ impl Report {
     pub fn shown_differences(&self) -> String {
         let mut out = String::new();
         let mut sorted: Vec<(&String, &Difference)> = self.differences.iter().collect();
-        sorted.sort_by_key(|(_, it)| std::cmp::Reverse(it.count));
+        sorted.sort_by_key(|(_, it)| (it.is_of_words(), std::cmp::Reverse(it.count)));
         for (sort, it) in sorted {
             writeln!(out, "===== {} times, seed {}: {sort}", it.count, it.seed).unwrap();
             out += &it.script();

@@ -11,8 +11,9 @@ pub fn differences(report: &mut Report, options: &Options) {
     };
     let mut tries = options.shrinks;
     let mut found: Vec<&mut Difference> = report.differences.values_mut().collect();
+    found.retain(|it| !it.is_of_words());
     found.sort_by_key(|it| std::cmp::Reverse(it.count));
-    let each = 30;
+    let each = 15;
     for difference in found {
         let mut left = each.min(tries);
         tries -= left;
