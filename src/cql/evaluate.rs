@@ -69,8 +69,16 @@ fn composed_term(composed: &Term, context: &Context<'_>) -> Result<Slot> {
         }
         Term::Tuple(items) => {
             let mut found = Vec::with_capacity(items.len());
-            for item in items {
-                found.push(optional(item, context)?);
+            for (at, item) in items.iter().enumerate() {
+                found.push(match term(item, context)? {
+                    Slot::Bytes(bytes) => Some(bytes),
+                    Slot::Null => None,
+                    Slot::Unset => {
+                        return Err(Error::invalid(format!(
+                            "Invalid unset value for tuple field number {at}"
+                        )));
+                    }
+                });
             }
             collection::pack_fields(&found)
         }

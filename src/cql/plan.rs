@@ -302,6 +302,8 @@ pub enum Selected {
     CellInfo(CellInfo, ColumnRef),
     /// The same of one element (by wire bytes of its key) or field of a multi-cell column.
     PathInfo(CellInfo, ColumnRef, Term),
+    /// The same of the elements of a multi-cell set or map between these ends.
+    SliceInfo(CellInfo, ColumnRef, Box<(Option<Term>, Option<Term>)>),
     /// `e[key]` of a value of this type.
     Element(Type, Box<Selected>, Term),
     /// `e[from..to]` of a value of this type.

@@ -26,8 +26,8 @@ fn take_i32(bytes: &mut &[u8]) -> Option<i32> {
 
 fn take_sized<'a>(bytes: &mut &'a [u8], kind: &str) -> Result<&'a [u8]> {
     let length = take_i32(bytes).ok_or_else(|| short(kind))?;
-    let length = usize::try_from(length)
-        .map_err(|_| Error::invalid("null is not supported inside collections"))?;
+    let length =
+        usize::try_from(length).map_err(|_| Error::invalid("Null value read when not allowed"))?;
     take(bytes, length).ok_or_else(|| short(kind))
 }
 
@@ -39,8 +39,9 @@ fn counted<'a>(bytes: &'a [u8], parts: usize, kind: &str) -> Result<Vec<&'a [u8]
     let mut rest = bytes;
     let count = take_i32(&mut rest).ok_or_else(|| short(kind))?;
     let count = usize::try_from(count)
-        .ok()
-        .and_then(|count| count.checked_mul(parts))
+        .map_err(|_| Error::invalid(format!("The data cannot be deserialized as a {kind}")))?;
+    let count = count
+        .checked_mul(parts)
         .filter(|count| *count <= rest.len() / 4)
         .ok_or_else(|| short(kind))?;
     let mut found = Vec::with_capacity(count);
@@ -55,9 +56,14 @@ fn counted<'a>(bytes: &'a [u8], parts: usize, kind: &str) -> Result<Vec<&'a [u8]
     Ok(found)
 }
 
-/// The elements of a list or a set.
+/// The elements of a list, or of a set that is known to be one.
 pub fn elements(bytes: &[u8]) -> Result<Vec<&[u8]>> {
-    counted(bytes, 1, "list or set")
+    counted(bytes, 1, "list")
+}
+
+/// The elements of a set.
+pub fn set_elements(bytes: &[u8]) -> Result<Vec<&[u8]>> {
+    counted(bytes, 1, "set")
 }
 
 /// The elements of a list that an answer makes up, such as `ttl(c)`: those may be null.
@@ -97,11 +103,8 @@ pub fn fields(bytes: &[u8], count_max: usize) -> Result<Vec<Option<&[u8]>>> {
             found.push(None);
             continue;
         };
-        let field = take(&mut rest, length).ok_or_else(|| {
-            Error::invalid(format!(
-                "Not enough bytes to read value of {at}th component"
-            ))
-        })?;
+        let field = take(&mut rest, length)
+            .ok_or_else(|| Error::invalid(format!("Not enough bytes to read {at}th component")))?;
         found.push(Some(field));
     }
     Ok(found)

@@ -62,6 +62,9 @@ pub fn add_months(days: i64, months: i64) -> i64 {
     (first + i64::from(day) - 1).min(next_first - 1)
 }
 
+/// A number within a date or a time has at most so many digits.
+const NUMBER_DIGITS_MAX: usize = 9;
+
 /// A cursor over ASCII text.
 struct Cursor<'a> {
     rest: &'a [u8],
@@ -96,6 +99,23 @@ impl Cursor<'_> {
         )
     }
 
+    /// `2011-2-3` as days since 1970, if a time follows.
+    fn loose_date(&mut self) -> Option<i64> {
+        let year = self.number(1, NUMBER_DIGITS_MAX)?;
+        if !self.eat(b'-') {
+            return None;
+        }
+        let month = self.number(1, NUMBER_DIGITS_MAX)?;
+        if !self.eat(b'-') {
+            return None;
+        }
+        let day = self.number(1, NUMBER_DIGITS_MAX)?;
+        if !matches!(self.rest, [b'T' | b't', ..] | [b' ', b'0'..=b'9', ..]) {
+            return None;
+        }
+        Self::day_of(year, month, day, true)
+    }
+
     /// `2011-02-03` as days since 1970; `last_day` says whether the 31st of a shorter month is its
     /// last day.
     fn date(&mut self, last_day: bool) -> Option<i64> {
@@ -112,11 +132,16 @@ impl Cursor<'_> {
         if !self.eat(b'-') {
             return None;
         }
-        let month = u32::try_from(self.number(2, 2)?).ok()?;
+        let month = self.number(2, 2)?;
         if !self.eat(b'-') {
             return None;
         }
-        let day = u32::try_from(self.number(2, 2)?).ok()?;
+        let day = self.number(2, 2)?;
+        Self::day_of(year, month, day, last_day)
+    }
+
+    fn day_of(year: i64, month: i64, day: i64, last_day: bool) -> Option<i64> {
+        let (month, day) = (u32::try_from(month).ok()?, u32::try_from(day).ok()?);
         if !(1..=12).contains(&month) || !(1..=31).contains(&day) {
             return None;
         }
@@ -132,16 +157,16 @@ impl Cursor<'_> {
 
     /// `04:05`, with seconds and fraction where they are there, as nanoseconds.
     fn time(&mut self, seconds_needed: bool) -> Option<i64> {
-        let hours = self.number(1, 2)?;
+        let hours = self.number(1, NUMBER_DIGITS_MAX)?;
         if !self.eat(b':') {
             return None;
         }
-        let minutes = self.number(1, 2)?;
+        let minutes = self.number(1, NUMBER_DIGITS_MAX)?;
         let mut nanos = 0;
         // `24:00` is the day's end; a time of its own ends before it.
         let day_end = !seconds_needed && hours == 24 && minutes == 0;
         if self.eat(b':') {
-            let seconds = self.number(1, 2)?;
+            let seconds = self.number(1, NUMBER_DIGITS_MAX)?;
             if seconds > 59 {
                 return None;
             }
@@ -204,7 +229,18 @@ pub fn parse_timestamp(text: &str) -> Option<i64> {
     let mut cursor = Cursor {
         rest: text.as_bytes(),
     };
-    let days = cursor.date(true)?;
+    // In front of a time the numbers of a date may have any number of digits.
+    let days = match text.contains(':') && !text.starts_with('-') {
+        true => cursor.loose_date(),
+        false => None,
+    };
+    let days = match days {
+        Some(days) => days,
+        None => {
+            cursor.rest = text.as_bytes();
+            cursor.date(true)?
+        }
+    };
     let nanos = match cursor.rest {
         [b'T' | b't', ..] | [b' ', b'0'..=b'9', ..] => {
             cursor.rest = &cursor.rest[1..];
@@ -289,6 +325,21 @@ const UNITS: [(&str, i128, i128, i128); 11] = [
     ("us", 0, 0, 1_000),
     ("\u{b5}s", 0, 0, 1_000),
     ("ns", 0, 0, 1),
+];
+
+/// The same units as messages call them.
+const UNIT_NAMES: [&str; 11] = [
+    "years",
+    "months",
+    "weeks",
+    "days",
+    "hours",
+    "minutes",
+    "seconds",
+    "milliseconds",
+    "microseconds",
+    "microseconds",
+    "nanoseconds",
 ];
 
 /// The sum of a duration's parts, wide enough not to overflow.
@@ -381,6 +432,51 @@ pub fn parse_duration(text: &str) -> Option<(i32, i32, i64)> {
         i32::try_from(i128::from(sign) * parts.months).ok()?,
         i32::try_from(i128::from(sign) * parts.days).ok()?,
         i64::try_from(i128::from(sign) * parts.nanos).ok()?,
+    ))
+}
+
+/// What is wrong with a text that is no duration, where there is more to say than that.
+pub fn duration_fault(text: &str) -> Option<String> {
+    let unsigned = text.strip_prefix('-').unwrap_or(text);
+    let (body, iso) = match unsigned.strip_prefix(['P', 'p']) {
+        Some(body) => (body.to_ascii_uppercase(), true),
+        None => (unsigned.to_lowercase(), false),
+    };
+    let mut sums = Parts::default();
+    let (mut rest, mut in_time) = (body.as_str(), false);
+    while !rest.is_empty() {
+        if let Some(time) = rest.strip_prefix('T').filter(|_| iso) {
+            (rest, in_time) = (time, true);
+            continue;
+        }
+        let (count, tail) = rest.split_at(rest.find(|c: char| !c.is_ascii_digit())?);
+        let ends = |c: char| c.is_ascii_digit() || (iso && c == 'T');
+        let (unit, tail) = tail.split_at(tail.find(ends).unwrap_or(tail.len()));
+        let unit = match (unit, iso && !in_time) {
+            ("M", true) => "mo".to_owned(),
+            (unit, _) => unit.to_lowercase(),
+        };
+        let at = UNITS.iter().position(|(name, ..)| *name == unit)?;
+        if at < sums.next_unit {
+            let last = UNIT_NAMES.get(sums.next_unit - 1)?;
+            let name = UNIT_NAMES.get(at)?;
+            return Some(match name == last {
+                true => format!("Invalid duration. The {name} are specified multiple times"),
+                false => format!("Invalid duration. The {last} should be after {name}"),
+            });
+        }
+        sums.add(count, &unit)?;
+        rest = tail;
+    }
+    let whole = i128::from(i32::MAX);
+    let over = [
+        ("months", sums.months > whole),
+        ("days", sums.days > whole),
+        ("nanoseconds", sums.nanos > i128::from(i64::MAX)),
+    ];
+    let (name, _) = over.into_iter().find(|(_, over)| *over)?;
+    Some(format!(
+        "Invalid duration. The total number of {name} must be less or equal to {whole}"
     ))
 }
 

@@ -51,6 +51,29 @@ pub fn parse_scalar(ty: &Type, text: &str) -> Result<Vec<u8>> {
     Ok(bytes)
 }
 
+/// Reads what stands between the quotes of a literal, where blanks matter.
+pub fn parse_literal(ty: &Type, text: &str) -> Result<Vec<u8>> {
+    let blanks = text.trim_ascii().len() != text.len();
+    let refused = match ty {
+        Type::Inet | Type::Date | Type::Timestamp => blanks,
+        Type::Time => blanks && temporal::is_integer(text.trim_ascii()),
+        _ => false,
+    };
+    if refused {
+        return Err(unreadable(ty, text));
+    }
+    if *ty == Type::Ascii
+        && let Some(c) = text.chars().find(|c| !c.is_ascii())
+    {
+        return Err(Error::invalid(format!(
+            "Invalid ASCII character in string literal: \
+             java.nio.charset.UnmappableCharacterException: Input length = {}",
+            c.len_utf16()
+        )));
+    }
+    parse(ty, text)
+}
+
 fn scalar_bytes(ty: &Type, word: &str) -> Option<Vec<u8>> {
     fn number<T: std::str::FromStr>(word: &str) -> Option<T> {
         word.parse().ok()
@@ -137,7 +160,8 @@ fn unreadable(ty: &Type, word: &str) -> Error {
         Type::Date => format!("Unable to coerce '{shown}' to a formatted date (long)"),
         Type::Timestamp => format!("Unable to parse a date/time from '{shown}'"),
         Type::Time => format!("(TimeType) Unable to coerce '{shown}' to a formatted time (long)"),
-        Type::Duration => format!("Unable to convert '{shown}' to a duration"),
+        Type::Duration => temporal::duration_fault(word)
+            .unwrap_or_else(|| format!("Unable to convert '{shown}' to a duration")),
         Type::Inet => format!("Unable to make inet address from '{shown}'"),
         Type::Uuid | Type::TimeUuid => format!("Unable to make UUID from '{shown}'"),
         Type::BigInt | Type::Counter => format!("Unable to make long from '{shown}'"),

@@ -2,6 +2,7 @@
 
 use crate::error::{Error, Result};
 use crate::types::codec::decode_duration;
+use crate::types::literal::hex;
 use crate::types::temporal::DAY_NANOS;
 use crate::types::{Type, collection, number};
 use std::borrow::Cow;
@@ -38,20 +39,28 @@ impl Type {
             Self::Double => expect(bytes, &[8, 0], "8 or 0 byte value for a double"),
             Self::Timestamp => expect(bytes, &[8, 0], "8 or 0 byte long for date"),
             Self::Date => expect(bytes, &[4], "4 byte long for date"),
-            Self::Inet => expect(bytes, &[4, 16, 0], "4 or 16 byte inetaddress"),
+            Self::Inet => match bytes.len() {
+                0 | 4 | 16 => Ok(()),
+                _ => Err(Error::invalid(format!(
+                    "Expected 4 or 16 byte inetaddress; got {}",
+                    hex(bytes).trim_start_matches("0x")
+                ))),
+            },
             Self::Uuid => expect_uuid(bytes),
             Self::TimeUuid => {
                 expect_uuid(bytes)?;
                 match bytes.get(6) {
+                    // The words are Cassandra's, whatever the version is.
                     Some(version) if version >> 4 != 1 => {
-                        Err(Error::invalid("Invalid version for TimeUUID type."))
+                        Err(Error::invalid("Invalid version for TimeUUID type: 0x1"))
                     }
                     _ => Ok(()),
                 }
             }
             Self::VarInt => number::check_size(bytes),
             Self::Decimal => match bytes.len() {
-                1..=4 => expect(bytes, &[], "0 or at least 5 bytes"),
+                1..=3 => expect(bytes, &[], "0 or at least 4 bytes"),
+                4 => Err(Error::invalid("A decimal needs digits behind its scale")),
                 _ => number::check_size(bytes),
             },
             Self::Time => validate_time(bytes),
@@ -62,7 +71,10 @@ impl Type {
 
     fn validate_parts(&self, bytes: &[u8]) -> Result<()> {
         match self {
-            Self::List { element, .. } | Self::Set { element, .. } => collection::elements(bytes)?
+            Self::List { element, .. } => collection::elements(bytes)?
+                .into_iter()
+                .try_for_each(|part| element.validate(part)),
+            Self::Set { element, .. } => collection::set_elements(bytes)?
                 .into_iter()
                 .try_for_each(|part| element.validate(part)),
             Self::Map { key, value, .. } => {

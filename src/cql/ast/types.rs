@@ -2,6 +2,7 @@
 
 use crate::cql::ast::{Position, QualifiedName};
 use crate::types::Type;
+use crate::types::name::quote_identifier;
 use std::fmt;
 
 /// A type as written.
@@ -34,6 +35,30 @@ pub enum TypeExprKind {
     Frozen(Box<TypeExpr>),
     /// A user-defined type.
     User(QualifiedName),
+}
+
+impl TypeExpr {
+    /// The type as written, with the names of user types in `keyspace` in full.
+    pub fn in_keyspace(&self, keyspace: &str) -> String {
+        let inner = |ty: &Self| ty.in_keyspace(keyspace);
+        match &self.kind {
+            TypeExprKind::List(element) => format!("list<{}>", inner(element)),
+            TypeExprKind::Set(element) => format!("set<{}>", inner(element)),
+            TypeExprKind::Map(key, value) => format!("map<{}, {}>", inner(key), inner(value)),
+            TypeExprKind::Tuple(elements) => {
+                let elements: Vec<String> = elements.iter().map(inner).collect();
+                format!("tuple<{}>", elements.join(", "))
+            }
+            TypeExprKind::Vector(element, dimensions) => {
+                format!("vector<{}, {dimensions}>", inner(element))
+            }
+            TypeExprKind::Frozen(of) => format!("frozen<{}>", inner(of)),
+            TypeExprKind::User(name) if name.keyspace.is_none() => {
+                format!("{}.{name}", quote_identifier(keyspace))
+            }
+            _ => self.to_string(),
+        }
+    }
 }
 
 impl fmt::Display for TypeExpr {

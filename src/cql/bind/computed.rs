@@ -4,8 +4,8 @@
 //! stack holds as many of as the limits allow.
 
 use crate::cql::ast::{ArithmeticOp, Expr, TypeExpr};
+use crate::cql::bind::literal::{preferred_type, same_type};
 use crate::cql::bind::selector::{Selection, Typed, is_typed};
-use crate::cql::bind::term::{preferred_type, same_type};
 use crate::cql::bind::{Binder, show};
 use crate::cql::functions::{self, Fit};
 use crate::cql::plan::Selected;

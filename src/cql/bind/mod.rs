@@ -4,6 +4,7 @@
 //! | file | binds |
 //! |---|---|
 //! | `term` | literals, markers and functions, to the type that is wanted |
+//! | `literal` | what literals mean, and which types stand for each other |
 //! | `relation` | the relations of WHERE, one by one |
 //! | `restriction` | their legality together: which become keys, which slices, which filters |
 //! | `write`, `batch` | INSERT, UPDATE, DELETE, BATCH |
@@ -12,8 +13,10 @@
 //! | `select`, `selector` | SELECT |
 
 mod batch;
+mod cell_info;
 mod computed;
 mod condition;
+mod literal;
 mod operation;
 mod relation;
 mod restriction;

@@ -23,6 +23,7 @@ fn shown(assignment: &Assignment) -> String {
     match &assignment.kind {
         AssignmentKind::Set(value) => format!("{name} = {}", show::expr(value)),
         AssignmentKind::Add(value) => format!("{name} = {name} + {}", show::expr(value)),
+        // The sign is Cassandra's.
         AssignmentKind::Prepend(value) => format!("{name} = {} - {name}", show::expr(value)),
         AssignmentKind::Subtract(value) => format!("{name} = {name} - {}", show::expr(value)),
         AssignmentKind::SetElement(key, value) => {
@@ -36,6 +37,22 @@ fn shown(assignment: &Assignment) -> String {
 
 fn null_count() -> Error {
     Error::invalid("Invalid null value for counter increment/decrement")
+}
+
+fn invalid_for(what: &str, column: &ColumnRef, assignment: &Assignment) -> Error {
+    Error::invalid(format!(
+        "Invalid operation ({}) for {what} column {}",
+        shown(assignment),
+        column.name
+    ))
+}
+
+/// What is said of anything wrong with what is added to a map, or taken away.
+fn no_part_of_map(doing: &str, wanted: &str, value: &Expr) -> Error {
+    Error::invalid(format!(
+        "Value for a map {doing} has to be a {wanted}, but was: '{}'",
+        show::expr(value)
+    ))
 }
 
 fn field_number(udt: &Udt, column: &ColumnRef, field: &Name) -> Result<(u16, Type)> {
@@ -88,8 +105,17 @@ impl Binder<'_> {
                 if column.ty == Type::Counter {
                     return Ok(Operation::Count(self.count(value, &receiver)?, false));
                 }
+                if matches!(column.ty, Type::Tuple(_) | Type::Udt { .. }) {
+                    return Err(invalid_for("tuple", column, assignment));
+                }
                 check_collection(column, assignment)?;
-                Ok(Operation::Append(self.term(value, &receiver)?))
+                let term = self
+                    .term(value, &receiver)
+                    .map_err(|error| match column.ty {
+                        Type::Map { .. } => no_part_of_map("addition", "map", value),
+                        _ => error,
+                    })?;
+                Ok(Operation::Append(term))
             }
             AssignmentKind::Subtract(value) => {
                 if column.ty == Type::Counter {
@@ -104,17 +130,20 @@ impl Binder<'_> {
                     _ => None,
                 };
                 let receiver = receiver.of_type(keys.as_ref().unwrap_or(&column.ty));
-                Ok(Operation::Discard(self.term(value, &receiver)?))
+                let term = self.term(value, &receiver).map_err(|error| match keys {
+                    Some(_) => no_part_of_map("substraction", "set", value),
+                    None => error,
+                })?;
+                Ok(Operation::Discard(term))
             }
             AssignmentKind::Prepend(value) => {
-                if !matches!(column.ty, Type::List { .. }) {
-                    return Err(Error::invalid(format!(
-                        "Invalid operation ({}) for non list column {}",
-                        shown(assignment),
-                        column.name
-                    )));
+                match &column.ty {
+                    Type::List { frozen: false, .. } => {}
+                    Type::List { .. } => {
+                        return Err(invalid_for("frozen list", column, assignment));
+                    }
+                    _ => return Err(invalid_for("non list", column, assignment)),
                 }
-                check_collection(column, assignment)?;
                 Ok(Operation::Prepend(self.term(value, &receiver)?))
             }
             AssignmentKind::SetElement(key, value) => {
@@ -132,18 +161,10 @@ impl Binder<'_> {
             }
             AssignmentKind::SetField(field, value) => {
                 let Type::Udt { udt, frozen } = &column.ty else {
-                    return Err(Error::invalid(format!(
-                        "Invalid operation ({}) for non-UDT column {}",
-                        shown(assignment),
-                        column.name
-                    )));
+                    return Err(invalid_for("non-UDT", column, assignment));
                 };
                 if *frozen {
-                    return Err(Error::invalid(format!(
-                        "Invalid operation ({}) for frozen UDT column {}",
-                        shown(assignment),
-                        column.name
-                    )));
+                    return Err(invalid_for("frozen UDT", column, assignment));
                 }
                 let (number, ty) = field_number(udt, column, field)?;
                 let name = format!("{}.{field}", column.name);
@@ -266,18 +287,10 @@ impl Binder<'_> {
 
 fn check_collection(column: &ColumnRef, assignment: &Assignment) -> Result<()> {
     if !column.ty.is_collection() {
-        return Err(Error::invalid(format!(
-            "Invalid operation ({}) for non counter column {}",
-            shown(assignment),
-            column.name
-        )));
+        return Err(invalid_for("non counter", column, assignment));
     }
     if !column.ty.is_multi_cell() {
-        return Err(Error::invalid(format!(
-            "Invalid operation ({}) for frozen collection column {}",
-            shown(assignment),
-            column.name
-        )));
+        return Err(invalid_for("frozen collection", column, assignment));
     }
     Ok(())
 }
@@ -298,9 +311,5 @@ fn element_types(column: &ColumnRef, assignment: &Assignment) -> Result<(Type, T
         ty if ty.is_collection() => "frozen collection",
         _ => "non collection",
     };
-    Err(Error::invalid(format!(
-        "Invalid operation ({}) for {why} column {}",
-        shown(assignment),
-        column.name
-    )))
+    Err(invalid_for(why, column, assignment))
 }

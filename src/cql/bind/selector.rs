@@ -1,12 +1,12 @@
 //! What SELECT answers: each selector bound to a computation, with its type and its name.
 
-use crate::cql::ast::{CellInfo, Expr, ExprKind, FunctionCall, Name};
-use crate::cql::bind::term::{preferred_type, same_type};
+use crate::cql::ast::{Expr, ExprKind, FunctionCall, Name};
+use crate::cql::bind::literal::{preferred_type, same_type};
 use crate::cql::bind::{Binder, Receiver, column, placed, show};
 use crate::cql::functions::{self, Aggregate, Arguments, Fit};
-use crate::cql::plan::{AggregatePlan, ColumnRef, Selected, Term};
+use crate::cql::plan::{AggregatePlan, ColumnRef, Selected};
 use crate::error::{Error, Result};
-use crate::schema::{ColumnKind, Table};
+use crate::schema::Table;
 use crate::types::Type;
 use std::sync::Arc;
 
@@ -43,7 +43,7 @@ impl<'t> Selection<'t> {
         }
     }
 
-    fn column(&mut self, name: &Name) -> Result<ColumnRef> {
+    pub(super) fn column(&mut self, name: &Name) -> Result<ColumnRef> {
         let found = ColumnRef::from(column(self.table, name)?);
         self.use_column(&found);
         Ok(found)
@@ -273,82 +273,12 @@ impl Binder<'_> {
             .eq(names))
     }
 
-    fn cell_info(
-        &mut self,
-        selection: &mut Selection<'_>,
-        info: CellInfo,
-        of: &Expr,
-    ) -> Result<Typed> {
-        let (name, part) = match &of.kind {
-            ExprKind::Column(name) => (name, None),
-            ExprKind::Element(inner, key) => match &inner.kind {
-                ExprKind::Column(name) => (name, Some(Err(key))),
-                _ => return Err(no_cell_info(info, of)),
-            },
-            ExprKind::Field(inner, field) => match &inner.kind {
-                ExprKind::Column(name) => (name, Some(Ok(field))),
-                _ => return Err(no_cell_info(info, of)),
-            },
-            _ => return Err(no_cell_info(info, of)),
-        };
-        let column = selection.column(name)?;
-        if matches!(
-            column.kind,
-            ColumnKind::PartitionKey | ColumnKind::Clustering
-        ) {
-            return Err(Error::invalid(format!(
-                "Cannot use selection function {} on PRIMARY KEY part {name}",
-                show::cell_info(info)
-            )));
-        }
-        let single = match info {
-            CellInfo::Ttl => Type::Int,
-            CellInfo::WriteTime | CellInfo::MaxWriteTime => Type::BigInt,
-        };
-        let path = match (part, &column.ty) {
-            (None, _) => None,
-            (Some(Err(key)), Type::Map { key: ty, .. } | Type::Set { element: ty, .. }) => {
-                let receiver = Receiver::new(selection.table, name.text.as_str(), ty);
-                Some(self.term(key, &receiver)?)
-            }
-            (Some(Ok(field)), Type::Udt { udt, .. }) => {
-                let at = udt.fields.iter().position(|(name, _)| *name == field.text);
-                let number = at.and_then(|at| u16::try_from(at).ok());
-                let number = number.ok_or_else(|| no_field(&column.name, &column.ty, field))?;
-                Some(Term::Constant(Some(bytes::Bytes::copy_from_slice(
-                    &number.to_be_bytes(),
-                ))))
-            }
-            _ => return Err(no_cell_info(info, of)),
-        };
-        if !column.ty.is_multi_cell() {
-            return Ok((Selected::CellInfo(info, column), single));
-        }
-        let Some(path) = path else {
-            let ty = match info {
-                CellInfo::MaxWriteTime => single,
-                _ => Type::List {
-                    element: Arc::new(single),
-                    frozen: true,
-                },
-            };
-            return Ok((Selected::CellInfo(info, column), ty));
-        };
-        Ok((Selected::PathInfo(info, column, path), single))
-    }
-
     fn element(&mut self, selection: &mut Selection<'_>, of: &Expr, key: &Expr) -> Result<Typed> {
         let (inner, ty) = self.selector(selection, of, None)?;
         let (key_ty, value_ty) = match &ty {
             Type::Map { key, value, .. } => (Type::clone(key), Type::clone(value)),
             Type::Set { element, .. } => (Type::clone(element), Type::clone(element)),
-            _ => {
-                return Err(Error::invalid(format!(
-                    "Element selection is only allowed on sets and maps, but {} is a {}",
-                    column_name(of),
-                    kind_of(&ty)
-                )));
-            }
+            _ => return Err(no_elements("Element", &column_name(of), &ty)),
         };
         let name = part_name(&ty, of);
         let term = self.term(key, &Receiver::new(selection.table, &name, &key_ty))?;
@@ -366,12 +296,7 @@ impl Binder<'_> {
         let key_ty = match &ty {
             Type::Map { key, .. } => Type::clone(key),
             Type::Set { element, .. } => Type::clone(element),
-            _ => {
-                return Err(Error::invalid(format!(
-                    "Slice selection is only allowed on sets and maps, but {} is a {ty}",
-                    column_name(of)
-                )));
-            }
+            _ => return Err(no_elements("Slice", &column_name(of), &ty)),
         };
         let name = part_name(&ty, of);
         let receiver = Receiver::new(selection.table, &name, &key_ty);
@@ -472,29 +397,25 @@ fn widens(known: &Type, wanted: &Type) -> bool {
     )
 }
 
-/// A type without its elements': what is said of a thing that has none to select.
-fn kind_of(ty: &Type) -> String {
-    match ty {
-        Type::List { .. } => "list".to_owned(),
-        Type::Tuple(_) => "tuple".to_owned(),
-        ty => ty.to_string(),
-    }
+/// What is said of a thing that has no elements to select.
+pub(super) fn no_elements(what: &str, name: &str, ty: &Type) -> Error {
+    Error::invalid(match ty {
+        Type::List { .. } => {
+            format!("{what} selection is only allowed on sets and maps, but {name} is a list")
+        }
+        ty => format!(
+            "Invalid {} selection: {name} is of type {ty} is not a collection",
+            what.to_lowercase()
+        ),
+    })
 }
 
-fn no_field(column: &str, ty: &Type, field: &Name) -> Error {
+pub(super) fn no_field(column: &str, ty: &Type, field: &Name) -> Error {
     Error::invalid(format!("{column} of type {ty} has no field {field}"))
 }
 
-fn no_cell_info(info: CellInfo, of: &Expr) -> Error {
-    Error::invalid(format!(
-        "Cannot use selection function {} on {}",
-        show::cell_info(info),
-        show::expr(of)
-    ))
-}
-
 /// What a key of a map, or an element of a set, is called.
-fn part_name(ty: &Type, of: &Expr) -> String {
+pub(super) fn part_name(ty: &Type, of: &Expr) -> String {
     match ty {
         Type::Map { .. } => format!("key({})", column_name(of)),
         _ => format!("value({})", column_name(of)),

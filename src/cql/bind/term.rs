@@ -3,84 +3,44 @@
 //! What is constant is encoded here, once; a collection of constants becomes one constant.
 
 use crate::cql::ast::{Expr, ExprKind, FunctionCall, Literal};
+use crate::cql::bind::literal::{
+    encode_literal, is_value_compatible, literal_fits, literal_kind, literal_text, preferred_type,
+    same_type, stands_for,
+};
 use crate::cql::bind::{Binder, Receiver, show};
 use crate::cql::evaluate;
 use crate::cql::functions::{self, Arguments, Fit, Scalar};
 use crate::cql::plan::Term;
 use crate::cql::result::ColumnSpec;
 use crate::error::{Error, Result};
-use crate::types::{Type, text};
-use bytes::Bytes;
+use crate::types::Type;
 use std::sync::Arc;
 
-/// The kind of a literal, as Cassandra's messages call it.
-fn literal_kind(literal: &Literal) -> &'static str {
-    match literal {
-        Literal::Null => "NULL",
-        Literal::String(_) => "STRING",
-        Literal::Integer(_) => "INTEGER",
-        Literal::Float(_) => "FLOAT",
-        Literal::Boolean(_) => "BOOLEAN",
-        Literal::Uuid(_) => "UUID",
-        Literal::Hex(_) => "HEX",
-        Literal::Duration(_) => "DURATION",
+/// Refuses a marker within the literal of a collection.
+fn check_no_marker(term: &Term, what: &str, receiver: &Receiver<'_>) -> Result<()> {
+    if !has_marker(term) {
+        return Ok(());
     }
+    Err(Error::invalid(format!(
+        "Invalid {what} literal for {}: bind variables are not supported inside collection \
+         literals",
+        receiver.name
+    )))
 }
 
-/// Whether a literal may stand for a value of `ty`.
-fn literal_fits(literal: &Literal, ty: &Type) -> bool {
-    match literal {
-        Literal::Null => true,
-        Literal::String(_) => matches!(
-            ty,
-            Type::Ascii | Type::Text | Type::Inet | Type::Timestamp | Type::Date | Type::Time
-        ),
-        Literal::Integer(_) => matches!(
-            ty,
-            Type::BigInt
-                | Type::Counter
-                | Type::Date
-                | Type::Decimal
-                | Type::Double
-                | Type::Float
-                | Type::Int
-                | Type::SmallInt
-                | Type::Time
-                | Type::Timestamp
-                | Type::TinyInt
-                | Type::VarInt
-        ),
-        Literal::Float(_) => matches!(ty, Type::Decimal | Type::Double | Type::Float),
-        Literal::Boolean(_) => *ty == Type::Boolean,
-        Literal::Uuid(_) => matches!(ty, Type::Uuid | Type::TimeUuid),
-        Literal::Hex(_) => *ty == Type::Blob,
-        Literal::Duration(_) => *ty == Type::Duration,
+fn has_marker(term: &Term) -> bool {
+    match term {
+        Term::Marker(_) => true,
+        Term::Constant(_) => false,
+        Term::List(items)
+        | Term::Set(_, items)
+        | Term::Tuple(items)
+        | Term::Vector(_, items)
+        | Term::Call(_, items) => items.iter().any(has_marker),
+        Term::Map(_, entries) => entries
+            .iter()
+            .any(|(key, value)| has_marker(key) || has_marker(value)),
     }
-}
-
-/// A literal's text without quotes.
-fn literal_text(literal: &Literal) -> String {
-    match literal {
-        Literal::String(text) => text.clone(),
-        other => show::literal(other),
-    }
-}
-
-/// The wire bytes of a literal that fits `ty`.
-fn encode_literal(literal: &Literal, ty: &Type) -> Result<Option<Bytes>> {
-    let bytes = match literal {
-        Literal::Null => return Ok(None),
-        Literal::String(value) if *ty == Type::Text => value.as_bytes().to_vec(),
-        Literal::Uuid(value) if *ty == Type::Uuid => value.as_bytes().to_vec(),
-        Literal::Boolean(value) => vec![u8::from(*value)],
-        other => text::parse(ty, &literal_text(other))?,
-    };
-    Ok(Some(Bytes::from(bytes)))
-}
-
-/// Whether two types are one as far as assignment goes: frozen or not makes no difference.
-pub fn same_type(left: &Type, right: &Type) -> bool {
-    left == right || left.freeze() == right.freeze()
 }
 
 impl Binder<'_> {
@@ -126,7 +86,9 @@ impl Binder<'_> {
             ExprKind::Map(entries) => self.map(entries, receiver)?,
             ExprKind::Udt(_) => self.user_type(expr, receiver)?,
             ExprKind::Tuple(items) => match (ty, items.as_slice()) {
-                (Type::Tuple(_), _) => self.tuple(items, receiver)?,
+                (Type::Tuple(_) | Type::Udt { frozen: true, .. }, _) => {
+                    self.tuple(items, receiver)?
+                }
                 (_, [inner]) => self.term(inner, receiver)?,
                 _ => {
                     return Err(Error::invalid(format!(
@@ -138,10 +100,18 @@ impl Binder<'_> {
             ExprKind::Function(call) => self.call(call, receiver)?,
             ExprKind::TypeHint(hint, inner) => {
                 let hinted = self.resolve_type(hint)?;
-                if !same_type(&hinted, ty) {
+                if self.fit(inner, &hinted) == Fit::No {
                     return Err(Error::invalid(format!(
-                        "Cannot assign value {} to {} of type {ty}",
-                        show::expr(expr),
+                        "Cannot cast value {} to type {}",
+                        show::expr(inner),
+                        self.written_type(hint)
+                    )));
+                }
+                if !stands_for(&hinted, ty) {
+                    return Err(Error::invalid(format!(
+                        "Cannot assign value ({}){} to {} of type {ty}",
+                        self.written_type(hint),
+                        show::expr(inner),
                         receiver.name
                     )));
                 }
@@ -214,7 +184,7 @@ impl Binder<'_> {
     ) -> Result<Vec<Term>> {
         let mut terms = Vec::with_capacity(items.len());
         for item in items {
-            if self.fit(item, inner.ty) == Fit::No {
+            if self.fit_part(item, inner.ty)? == Fit::No {
                 return Err(Error::invalid(format!(
                     "Invalid {what} literal for {}: value {} is not of type {}",
                     outer.name,
@@ -228,7 +198,11 @@ impl Binder<'_> {
                     "null is not supported inside {outside}s"
                 )));
             }
-            terms.push(self.term(item, inner)?);
+            let term = self.term(item, inner)?;
+            if what != "vector" {
+                check_no_marker(&term, what, outer)?;
+            }
+            terms.push(term);
         }
         Ok(terms)
     }
@@ -265,7 +239,7 @@ impl Binder<'_> {
         let mut terms = Vec::with_capacity(entries.len());
         for (k, v) in entries {
             for (expr, part, ty) in [(k, "key", key), (v, "value", value)] {
-                if self.fit(expr, ty) == Fit::No {
+                if self.fit_part(expr, ty)? == Fit::No {
                     return Err(Error::invalid(format!(
                         "Invalid map literal for {}: {part} {} is not of type {ty}",
                         receiver.name,
@@ -276,10 +250,11 @@ impl Binder<'_> {
                     return Err(Error::invalid("null is not supported inside collections"));
                 }
             }
-            terms.push((
-                self.term(k, &receiver.named(&key_name).of_type(key))?,
-                self.term(v, &receiver.named(&value_name).of_type(value))?,
-            ));
+            let k = self.term(k, &receiver.named(&key_name).of_type(key))?;
+            let v = self.term(v, &receiver.named(&value_name).of_type(value))?;
+            check_no_marker(&k, "map", receiver)?;
+            check_no_marker(&v, "map", receiver)?;
+            terms.push((k, v));
         }
         Ok(Term::Map(Type::clone(key), terms))
     }
@@ -291,6 +266,17 @@ impl Binder<'_> {
                 receiver.name, receiver.ty
             )));
         };
+        for (field, ty) in &udt.fields {
+            let value = given.iter().find(|(name, _)| name.text == *field);
+            if let Some((_, value)) = value
+                && self.fit(value, ty) == Fit::No
+            {
+                return Err(Error::invalid(format!(
+                    "Invalid user type literal for {}: field {field} is not of type {ty}",
+                    receiver.name
+                )));
+            }
+        }
         for (name, _) in given {
             if !udt.fields.iter().any(|(field, _)| *field == name.text) {
                 return Err(Error::invalid(format!(
@@ -305,12 +291,6 @@ impl Binder<'_> {
                 terms.push(Term::Constant(None));
                 continue;
             };
-            if self.fit(value, ty) == Fit::No {
-                return Err(Error::invalid(format!(
-                    "Invalid user type literal for {}: field {field} is not of type {ty}",
-                    receiver.name
-                )));
-            }
             let name = format!("{}.{field}", receiver.name);
             terms.push(self.term(value, &receiver.named(&name).of_type(ty))?);
         }
@@ -318,9 +298,7 @@ impl Binder<'_> {
     }
 
     fn tuple(&mut self, items: &[Expr], receiver: &Receiver<'_>) -> Result<Term> {
-        let Type::Tuple(types) = receiver.ty else {
-            return Err(Error::internal("a tuple term without a tuple type"));
-        };
+        let types = receiver.ty.field_types();
         if items.len() > types.len() {
             return Err(Error::invalid(format!(
                 "Invalid tuple literal for {}: too many elements. Type {} expects {} but got {}",
@@ -331,8 +309,9 @@ impl Binder<'_> {
             )));
         }
         let mut terms = Vec::with_capacity(items.len());
-        for (at, (item, ty)) in items.iter().zip(types.iter()).enumerate() {
-            if self.fit(item, ty) == Fit::No {
+        for (at, (item, ty)) in items.iter().zip(types).enumerate() {
+            // Of a tuple of columns each part is looked at alone.
+            if !receiver.name.starts_with('(') && self.fit(item, ty) == Fit::No {
                 return Err(Error::invalid(format!(
                     "Invalid tuple literal for {}: component {at} is not of type {ty}",
                     receiver.name
@@ -399,6 +378,18 @@ impl Binder<'_> {
         }
     }
 
+    /// How well a part of a literal fits a type. A list literal is told where it cannot stand.
+    fn fit_part(&self, expr: &Expr, ty: &Type) -> Result<Fit> {
+        if matches!(expr.kind, ExprKind::List(_))
+            && !matches!(ty, Type::List { .. } | Type::Vector { .. })
+        {
+            return Err(Error::invalid(format!(
+                "Unexpected receiver type '{ty}'; only list and vector are expected"
+            )));
+        }
+        Ok(self.fit(expr, ty))
+    }
+
     /// How well a term fits a type.
     pub fn fit(&self, expr: &Expr, ty: &Type) -> Fit {
         let weak_if = |fits: bool| if fits { Fit::Weak } else { Fit::No };
@@ -430,26 +421,33 @@ impl Binder<'_> {
                 }
             }
             ExprKind::Udt(given) => match ty {
+                // Fields that are not there are told of by themselves.
                 Type::Udt { udt, .. } => weak_if(given.iter().all(|(name, value)| {
-                    udt.fields
-                        .iter()
-                        .find(|(field, _)| *field == name.text)
-                        .is_some_and(|(_, ty)| self.fit(value, ty) != Fit::No)
+                    let field = udt.fields.iter().find(|(field, _)| *field == name.text);
+                    field.is_none_or(|(_, ty)| self.fit(value, ty) != Fit::No)
                 })),
                 _ => Fit::No,
             },
             ExprKind::Tuple(items) => match (ty, items.as_slice()) {
-                (Type::Tuple(types), _) => weak_if(
-                    items.len() <= types.len()
-                        && items
-                            .iter()
-                            .zip(types.iter())
-                            .all(|(item, ty)| self.fit(item, ty) != Fit::No),
-                ),
+                (Type::Tuple(_) | Type::Udt { frozen: true, .. }, _) => {
+                    let types = ty.field_types();
+                    weak_if(
+                        items.len() <= types.len()
+                            && items
+                                .iter()
+                                .zip(types)
+                                .all(|(item, ty)| self.fit(item, ty) != Fit::No),
+                    )
+                }
                 (_, [inner]) => self.fit(inner, ty),
                 _ => Fit::No,
             },
-            ExprKind::Function(_) | ExprKind::TypeHint(..) => match self.known_type(expr) {
+            ExprKind::TypeHint(..) => match self.known_type(expr) {
+                Some(known) if known == *ty => Fit::Exact,
+                Some(known) => weak_if(stands_for(&known, ty)),
+                None => Fit::No,
+            },
+            ExprKind::Function(_) => match self.known_type(expr) {
                 Some(known) if same_type(&known, ty) => Fit::Exact,
                 Some(_) => Fit::No,
                 None => Fit::Weak,
@@ -485,30 +483,6 @@ impl Binder<'_> {
     }
 }
 
-/// The type that a literal has where nothing says which.
-pub fn preferred_type(expr: &Expr) -> Option<Type> {
-    match &expr.kind {
-        ExprKind::Literal(Literal::String(_)) => Some(Type::Text),
-        ExprKind::Literal(Literal::Integer(text)) => Some(if text.parse::<i32>().is_ok() {
-            Type::Int
-        } else if text.parse::<i64>().is_ok() {
-            Type::BigInt
-        } else {
-            Type::VarInt
-        }),
-        ExprKind::Literal(Literal::Float(_)) => Some(Type::Double),
-        ExprKind::Literal(Literal::Boolean(_)) => Some(Type::Boolean),
-        ExprKind::Literal(Literal::Uuid(id)) => Some(match id.get_version_num() {
-            1 => Type::TimeUuid,
-            _ => Type::Uuid,
-        }),
-        ExprKind::Literal(Literal::Hex(_)) => Some(Type::Blob),
-        ExprKind::Literal(Literal::Duration(_)) => Some(Type::Duration),
-        ExprKind::Negate(inner) => preferred_type(inner),
-        _ => None,
-    }
-}
-
 fn check_result(function: &Scalar, receiver: &Receiver<'_>) -> Result<()> {
     if same_type(&function.returns, receiver.ty)
         || is_value_compatible(&function.returns, receiver.ty)
@@ -519,21 +493,6 @@ fn check_result(function: &Scalar, receiver: &Receiver<'_>) -> Result<()> {
         "Type error: cannot assign result of function {} (type {}) to {} (type {})",
         function.name, function.returns, receiver.name, receiver.ty
     )))
-}
-
-/// Whether values of `given` may be taken as `wanted` without a change of bytes.
-fn is_value_compatible(given: &Type, wanted: &Type) -> bool {
-    matches!(
-        (given, wanted),
-        (Type::Ascii, Type::Text)
-            | (Type::TimeUuid, Type::Uuid)
-            | (_, Type::Blob)
-            | (Type::BigInt, Type::Timestamp)
-            | (Type::Timestamp, Type::BigInt)
-            | (Type::Counter, Type::BigInt)
-            | (Type::BigInt, Type::Counter)
-            | (Type::Int | Type::BigInt, Type::VarInt)
-    )
 }
 
 /// Makes one constant of a term all of whose parts are constant.

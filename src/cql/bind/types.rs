@@ -9,6 +9,14 @@ use crate::types::Type;
 use std::collections::BTreeMap;
 
 impl Binder<'_> {
+    /// A type as messages show it: user types with the statement's keyspace.
+    pub fn written_type(&self, expr: &TypeExpr) -> String {
+        match self.table_keyspace.as_deref().or(self.keyspace) {
+            Some(keyspace) => expr.in_keyspace(keyspace),
+            None => expr.to_string(),
+        }
+    }
+
     /// The type that `expr` means in the statement's keyspace.
     pub fn resolve_type(&self, expr: &TypeExpr) -> Result<Type> {
         let keyspace = self

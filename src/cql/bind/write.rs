@@ -35,6 +35,15 @@ fn reads(operation: &ColumnOperation) -> bool {
     }
 }
 
+/// Whether two operations on one column cannot stand in one statement.
+fn are_incompatible(old: &Operation, new: &Operation) -> bool {
+    match (old, new) {
+        (Operation::Set(_), _) | (_, Operation::Set(_)) => true,
+        (Operation::SetField(one, _), Operation::SetField(other, _)) => one == other,
+        _ => false,
+    }
+}
+
 impl Binder<'_> {
     pub(super) fn insert(&mut self, insert: &Insert) -> Result<WritePlan> {
         let table = self.table_to_write(&insert.table)?;
@@ -89,9 +98,8 @@ impl Binder<'_> {
         let mut operations: Vec<ColumnOperation> = Vec::with_capacity(update.assignments.len());
         for assignment in &update.assignments {
             let new = self.assignment(&table, assignment)?;
-            let sets = |operation: &Operation| matches!(operation, Operation::Set(_));
             let clash = operations.iter().any(|old| {
-                old.column.id == new.column.id && (sets(&old.operation) || sets(&new.operation))
+                old.column.id == new.column.id && are_incompatible(&old.operation, &new.operation)
             });
             if clash {
                 return Err(placed(

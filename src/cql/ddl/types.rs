@@ -8,7 +8,8 @@ use crate::cql::ddl::resolve::{check_depth, resolve_type};
 use crate::cql::ddl::{Context, Decision, Part, at_name, check_changeable, event, keyspace_named};
 use crate::cql::result::{SchemaAction, SchemaEvent, SchemaTarget};
 use crate::error::{Error, Result};
-use crate::schema::{Catalog, Column, Keyspace, SchemaChange, Table};
+use crate::schema::{Catalog, Keyspace, SchemaChange, Table};
+use crate::types::name::quote_identifier;
 use crate::types::{Type, Udt};
 use std::sync::Arc;
 
@@ -79,9 +80,7 @@ impl Context<'_> {
                 add_field(&mut udt, keyspace, field, ty, *if_not_exists)?;
             }
             AlterTypeAction::Rename { if_exists, renames } => {
-                for (from, to) in renames {
-                    rename_field(&mut udt, from, to, *if_exists)?;
-                }
+                rename_fields(&mut udt, renames, *if_exists)?;
             }
             AlterTypeAction::Type { .. } => {
                 return Err(Error::invalid(
@@ -114,7 +113,7 @@ fn add_field(
     udt: &mut Udt,
     keyspace: &Keyspace,
     field: &Name,
-    ty: &TypeExpr,
+    written: &TypeExpr,
     if_not_exists: bool,
 ) -> Result<()> {
     let full_name = format!("{}.{}", udt.keyspace, udt.name);
@@ -127,36 +126,49 @@ fn add_field(
             "Cannot add field {field} to type {full_name}: a field with name {field} already exists"
         ))));
     }
-    check_field(ty).map_err(place)?;
-    let ty = resolve_type(ty, keyspace)?;
+    check_field(written).map_err(place)?;
+    let ty = resolve_type(written, keyspace)?;
     if mentions(&ty, &udt.name) {
         return Err(place(Error::invalid(format!(
-            "Cannot add new field {field} of type {ty} to user type {full_name} as it would \
-             create a circular reference"
+            "Cannot add new field {field} of type {} to user type {full_name} as it would create \
+             a circular reference",
+            written.in_keyspace(&udt.keyspace)
         ))));
     }
     udt.fields.push((field.text.clone(), ty));
     Ok(())
 }
 
-fn rename_field(udt: &mut Udt, from: &Name, to: &Name, if_exists: bool) -> Result<()> {
+/// Gives fields their new names, all at once: two may change theirs with each other.
+fn rename_fields(udt: &mut Udt, renames: &[(Name, Name)], if_exists: bool) -> Result<()> {
     let full_name = format!("{}.{}", udt.keyspace, udt.name);
-    let place = |error: Error| error.at(from.position.line, from.position.column);
-    let Some(at) = udt.fields.iter().position(|(known, _)| *known == from.text) else {
-        if if_exists {
-            return Ok(());
+    let before: Vec<String> = udt.fields.iter().map(|(name, _)| name.clone()).collect();
+    for (from, to) in renames {
+        let at = before.iter().position(|known| *known == from.text);
+        match at.and_then(|at| udt.fields.get_mut(at)) {
+            Some((name, _)) => name.clone_from(&to.text),
+            None if if_exists => {}
+            None => {
+                return Err(Error::invalid(format!(
+                    "Unkown field {from} in user type {full_name}"
+                ))
+                .at(from.position.line, from.position.column));
+            }
         }
-        return Err(place(Error::invalid(format!(
-            "Unkown field {from} in user type {full_name}"
-        ))));
-    };
-    if udt.fields.iter().any(|(known, _)| *known == to.text) {
-        return Err(place(Error::invalid(format!(
-            "Duplicate field name {to} in type {full_name}"
-        ))));
     }
-    if let Some((name, _)) = udt.fields.get_mut(at) {
-        name.clone_from(&to.text);
+    for (at, (name, _)) in udt.fields.iter().enumerate() {
+        if udt.fields.iter().take(at).any(|(other, _)| other == name) {
+            let place = renames.iter().find(|(_, to)| to.text == *name);
+            let error = Error::invalid(format!(
+                "Duplicate field name {} in type {}",
+                quote_identifier(name),
+                udt.keyspace
+            ));
+            return Err(match place {
+                Some((from, _)) => error.at(from.position.line, from.position.column),
+                None => error,
+            });
+        }
     }
     Ok(())
 }
@@ -260,26 +272,22 @@ fn replaced_fields(udt: &Udt, new: &Arc<Udt>) -> Udt {
     }
 }
 
-/// Refuses a field more in a type that keys are made of: they are compared by all fields, so old
-/// values would change their place. (Cassandra refuses it for partition keys alone.)
+/// Refuses a field more in a type that partition keys are made of: they are found by their bytes,
+/// which would be others. (In clustering keys a field that is not there is the same as null.)
 fn check_not_in_key(keyspace: &Keyspace, udt: &Udt, field: &Name, ty: &TypeExpr) -> Result<()> {
     let name = &udt.name;
-    let tables = |part: fn(&Table) -> &[Column]| -> Vec<String> {
-        let tables = keyspace.tables.values();
-        let using = tables.filter(|table| part(table).iter().any(|c| mentions(&c.ty, name)));
-        using.map(|table| table.full_name()).collect()
+    let in_key = |table: &&Arc<Table>| {
+        let mut columns = table.partition_key.iter();
+        columns.any(|column| mentions(&column.ty, name))
     };
-    let partition = tables(|table| &table.partition_key);
-    let (part, found) = match partition.is_empty() {
-        false => ("partition", partition),
-        true => ("clustering", tables(|table| &table.clustering)),
-    };
+    let tables = keyspace.tables.values().filter(in_key);
+    let found: Vec<String> = tables.map(|table| table.full_name()).collect();
     if found.is_empty() {
         return Ok(());
     }
     Err(Error::invalid(format!(
         "Cannot add new field {field} of type {ty} to user type {}.{name} as the type is being \
-         used in {part} key by the following tables: {}",
+         used in partition key by the following tables: {}",
         udt.keyspace,
         found.join(", ")
     )))

@@ -14,9 +14,11 @@ use crate::cql::evaluate::{Context, term};
 use crate::cql::plan::{ColumnOperation, ColumnRef, Operation, Slot, Term};
 use crate::error::{Error, Result};
 use crate::storage::cell::{Cell, Deletion, NEVER, NO_TTL};
-use crate::storage::row::{ColumnData, PathCell, RowColumn};
+use crate::storage::mutation::merge_rows;
+use crate::storage::row::{ColumnData, PathCell, Row, RowColumn};
 use crate::types::{Type, collection, key, timeuuid};
 use bytes::Bytes;
+use std::borrow::Cow;
 
 /// The date before which prepended elements of lists count backwards: 2010-01-01, as Cassandra's.
 const PREPEND_REFERENCE_MICROS: i64 = 1_262_304_000_000_000;
@@ -126,13 +128,14 @@ impl<'a> ColumnCells<'a> {
             Operation::Prepend(value) => self.append(column, term(value, context)?, true),
             Operation::Discard(value) => self.discard(column, term(value, context)?, current),
             Operation::SetElement(at, value) => {
-                let value = match term(value, context)? {
-                    Slot::Unset => return Ok(()),
-                    Slot::Null => None,
-                    Slot::Bytes(bytes) => Some(bytes),
+                let path = self.element_path(column, at, current, context, true)?;
+                let value = match (term(value, context)?, &path) {
+                    (Slot::Unset, _) | (_, None) => return Ok(()),
+                    (Slot::Null, _) => None,
+                    (Slot::Bytes(bytes), _) => Some(bytes),
                 };
-                let path = self.element_path(column, at, current, context, "set")?;
-                self.change(column, Deletion::NONE, vec![(path, value)])
+                let changes = path.into_iter().map(|path| (path, value.clone()));
+                self.change(column, Deletion::NONE, changes.collect())
             }
             Operation::SetField(number, value) => {
                 let value = match term(value, context)? {
@@ -147,8 +150,9 @@ impl<'a> ColumnCells<'a> {
             }
             Operation::Delete => self.simple(column, self.stamp.tombstone()),
             Operation::DeleteElement(at) => {
-                let path = self.element_path(column, at, current, context, "delete")?;
-                self.change(column, Deletion::NONE, vec![(path, None)])
+                let path = self.element_path(column, at, current, context, false)?;
+                let changes = path.into_iter().map(|path| (path, None));
+                self.change(column, Deletion::NONE, changes.collect())
             }
             Operation::DeleteField(number) => {
                 self.change(column, Deletion::NONE, vec![(field_path(*number), None)])
@@ -206,7 +210,7 @@ impl<'a> ColumnCells<'a> {
         let mut changes = Changes::new();
         match &column.ty {
             Type::List { element, .. } => {
-                for cell in list_cells(current) {
+                for cell in self.list_cells(column, current).iter() {
                     let gone = |other: &&[u8]| element.compare(&cell.cell.value, other).is_eq();
                     if unwanted.iter().any(gone) {
                         changes.push(((cell.path.clone(), None), None));
@@ -270,37 +274,44 @@ impl<'a> ColumnCells<'a> {
         path_of(&Type::TimeUuid, &uuid)
     }
 
-    /// The path of the element that a key or index names.
+    /// The path of the element that a key or index names; none where nothing is deleted, because
+    /// what to delete is not set.
     fn element_path(
         &self,
         column: &ColumnRef,
         at: &Term,
         current: Option<&ColumnData>,
         context: &Context<'_>,
-        doing: &str,
-    ) -> Result<PathKey> {
+        sets: bool,
+    ) -> Result<Option<PathKey>> {
         let at = term(at, context)?;
         match &column.ty {
-            Type::Map { key: ty, .. } | Type::Set { element: ty, .. } => match at {
-                Slot::Bytes(bytes) => path_of(ty, &bytes),
+            Type::Map { key: ty, .. } => match at {
+                Slot::Bytes(bytes) => path_of(ty, &bytes).map(Some),
                 Slot::Null => Err(Error::invalid("Invalid null map key")),
                 Slot::Unset => Err(Error::invalid("Invalid unset map key")),
+            },
+            Type::Set { element: ty, .. } => match at {
+                Slot::Bytes(bytes) => path_of(ty, &bytes).map(Some),
+                Slot::Null => Err(Error::invalid("Invalid null set element")),
+                Slot::Unset => Ok(None),
             },
             Type::List { .. } => {
                 let bytes = match at {
                     Slot::Bytes(bytes) => bytes,
                     Slot::Null => return Err(Error::invalid("Invalid null value for list index")),
+                    Slot::Unset if !sets => return Ok(None),
                     Slot::Unset => {
                         return Err(Error::invalid("Invalid unset value for list index"));
                     }
                 };
                 let index = <[u8; 4]>::try_from(&*bytes).map(i32::from_be_bytes);
                 let index = index.map_err(|_| Error::invalid("Invalid list index"))?;
-                let cells = list_cells(current);
+                let cells = self.list_cells(column, current);
                 if cells.is_empty() {
-                    return Err(Error::invalid(match doing {
-                        "set" => "Attempted to set an element on a list which is null",
-                        _ => "Attempted to delete an element from a list which is null",
+                    return Err(Error::invalid(match sets {
+                        true => "Attempted to set an element on a list which is null",
+                        false => "Attempted to delete an element from a list which is null",
                     }));
                 }
                 let found = usize::try_from(index).ok().and_then(|at| cells.get(at));
@@ -310,10 +321,43 @@ impl<'a> ColumnCells<'a> {
                         cells.len()
                     ))
                 })?;
-                Ok((cell.path.clone(), None))
+                Ok(Some((cell.path.clone(), None)))
             }
             _ => Err(Error::internal("an element of a type that has none")),
         }
+    }
+
+    /// The elements of a list as the statement's operations up to now leave them.
+    fn list_cells<'c>(
+        &self,
+        column: &ColumnRef,
+        current: Option<&'c ColumnData>,
+    ) -> Cow<'c, [PathCell]> {
+        let there: &'c [PathCell] = match current {
+            Some(ColumnData::Complex { cells, .. }) => cells,
+            _ => &[],
+        };
+        let Some(written) = self.columns.last().filter(|last| last.id == column.id) else {
+            return Cow::Borrowed(there);
+        };
+        let row = |data: Option<&ColumnData>| {
+            let mut row = Row::new(Bytes::new());
+            let id = column.id;
+            row.columns = data
+                .cloned()
+                .map(|data| RowColumn { id, data })
+                .into_iter()
+                .collect();
+            row
+        };
+        let merged = merge_rows(false, row(current), row(Some(&written.data)));
+        let Some(ColumnData::Complex { deletion, cells }) = merged.column(column.id) else {
+            return Cow::Borrowed(&[]);
+        };
+        let live = |cell: &&PathCell| {
+            cell.cell.is_live(self.stamp.now_seconds) && !deletion.covers(cell.cell.timestamp)
+        };
+        Cow::Owned(cells.iter().filter(live).cloned().collect())
     }
 
     fn count(
@@ -420,13 +464,6 @@ pub fn counter(value: &[u8]) -> (i64, i64) {
             .map_or(0, i64::from_be_bytes)
     };
     (part(0), part(8))
-}
-
-fn list_cells(current: Option<&ColumnData>) -> &[PathCell] {
-    match current {
-        Some(ColumnData::Complex { cells, .. }) => cells,
-        _ => &[],
-    }
 }
 
 /// The path of an element or key.

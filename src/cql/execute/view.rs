@@ -191,6 +191,13 @@ impl RowView<'_> {
                 };
                 self.path_info(*info, column, &path)
             }
+            Selected::SliceInfo(info, column, ends) => {
+                let end = |term: &Option<Term>| match term {
+                    Some(term) => optional(term, context),
+                    None => Ok(None),
+                };
+                self.slice_info(*info, column, &end(&ends.0)?, &end(&ends.1)?)
+            }
             Selected::Element(ty, of, at) => {
                 let (value, at) = (
                     self.select(of, aggregates, context)?,
@@ -242,30 +249,65 @@ impl RowView<'_> {
     fn column_info(&self, info: CellInfo, column: &ColumnRef) -> Option<Bytes> {
         match self.data(column)? {
             ColumnData::Simple(cell) => self.cell_info(info, cell),
-            ColumnData::Complex { cells, .. } if info == CellInfo::MaxWriteTime => {
-                let newest = cells.iter().map(|cell| cell.cell.timestamp).max()?;
-                Some(Bytes::copy_from_slice(&newest.to_be_bytes()))
-            }
-            ColumnData::Complex { cells, .. } => {
-                if cells.is_empty() {
-                    return None;
+            ColumnData::Complex { cells, .. } => match &column.ty {
+                Type::Udt { udt, .. } if !cells.is_empty() => {
+                    let field = |number: u16| {
+                        let path = number.to_be_bytes();
+                        cells.iter().find(|cell| *cell.path == path)
+                    };
+                    let fields: Vec<_> = (0..).map(field).take(udt.fields.len()).collect();
+                    self.info_of_several(info, &fields)
                 }
-                let mut packed = Vec::new();
-                let count = i32::try_from(cells.len()).unwrap_or(i32::MAX);
-                packed.extend_from_slice(&count.to_be_bytes());
-                for cell in cells {
-                    match self.cell_info(info, &cell.cell) {
-                        Some(value) => {
-                            let length = i32::try_from(value.len()).unwrap_or(i32::MAX);
-                            packed.extend_from_slice(&length.to_be_bytes());
-                            packed.extend_from_slice(&value);
-                        }
-                        None => packed.extend_from_slice(&(-1_i32).to_be_bytes()),
-                    }
-                }
-                Some(Bytes::from(packed))
+                _ => self.info_of_several(info, &cells.iter().map(Some).collect::<Vec<_>>()),
+            },
+        }
+    }
+
+    /// The list of what is asked of each of these cells, or the newest write time.
+    fn info_of_several(&self, info: CellInfo, cells: &[Option<&PathCell>]) -> Option<Bytes> {
+        if info == CellInfo::MaxWriteTime {
+            let newest = cells
+                .iter()
+                .flatten()
+                .map(|cell| cell.cell.timestamp)
+                .max()?;
+            return Some(Bytes::copy_from_slice(&newest.to_be_bytes()));
+        }
+        if cells.is_empty() {
+            return None;
+        }
+        let mut packed = Vec::new();
+        let count = i32::try_from(cells.len()).unwrap_or(i32::MAX);
+        packed.extend_from_slice(&count.to_be_bytes());
+        for cell in cells {
+            let value = cell.and_then(|cell| self.cell_info(info, &cell.cell));
+            packed.extend_from_slice(&collection::pack_fields(&[value]));
+        }
+        Some(Bytes::from(packed))
+    }
+
+    fn slice_info(
+        &self,
+        info: CellInfo,
+        column: &ColumnRef,
+        from: &Option<Bytes>,
+        to: &Option<Bytes>,
+    ) -> Result<Option<Bytes>> {
+        let (Type::Map { key: ty, .. } | Type::Set { element: ty, .. }) = &column.ty else {
+            return Err(Error::internal("a slice of a type that has none"));
+        };
+        let mut within = Vec::new();
+        for cell in self.cells(column) {
+            let key = path_value(ty, cell)?;
+            let below = from
+                .as_ref()
+                .is_some_and(|end| ty.compare(&key, end).is_lt());
+            let above = to.as_ref().is_some_and(|end| ty.compare(&key, end).is_gt());
+            if !below && !above {
+                within.push(Some(cell));
             }
         }
+        Ok(self.info_of_several(info, &within))
     }
 
     fn cell_info(&self, info: CellInfo, cell: &Cell) -> Option<Bytes> {

@@ -121,6 +121,7 @@ pub fn stamp(
         Some(of) => match term(of, context)? {
             Slot::Unset => default,
             Slot::Null => NO_TTL,
+            Slot::Bytes(bytes) if bytes.is_empty() => NO_TTL,
             Slot::Bytes(bytes) => {
                 let ttl = <[u8; 4]>::try_from(&*bytes).map(i32::from_be_bytes);
                 let ttl = ttl.map_err(|_| Error::invalid("Invalid TTL value"))?;

@@ -113,9 +113,9 @@ impl Parser<'_> {
         }
         let number = match self.token.kind {
             TokenKind::Integer => Some(Literal::Integer(format!("-{}", self.slice()))),
-            TokenKind::Float => Some(Literal::Float(format!("-{}", self.slice()))),
+            TokenKind::Float => Some(Literal::Float(format!("-{}", self.float()?))),
             TokenKind::Duration => Some(Literal::Duration(format!("-{}", self.slice()))),
-            TokenKind::Word if self.at("NAN") => Some(Literal::Float("-NaN".to_owned())),
+            TokenKind::Word if self.at("NAN") => Some(Literal::Float("NaN".to_owned())),
             TokenKind::Word if self.at("INFINITY") => Some(Literal::Float("-Infinity".to_owned())),
             _ => None,
         };
@@ -198,20 +198,7 @@ impl Parser<'_> {
                 return self.string().map(|text| Some(Literal::String(text)));
             }
             TokenKind::Integer => Literal::Integer(slice.to_owned()),
-            TokenKind::Float => {
-                // No constant is beyond the doubles, not even a decimal.
-                if slice.parse::<f64>().is_ok_and(f64::is_infinite) {
-                    let position = self.position();
-                    return Err(Error::syntax(format!(
-                        "Failed parsing statement: [{}] reason: NumberFormatException Character I \
-                         is neither a decimal digit number, decimal point, nor \"e\" notation \
-                         exponential mark.",
-                        super::shorten(self.lexer.text())
-                    ))
-                    .at(position.line, position.column));
-                }
-                Literal::Float(slice.to_owned())
-            }
+            TokenKind::Float => Literal::Float(self.float()?.to_owned()),
             TokenKind::Duration => Literal::Duration(slice.to_owned()),
             TokenKind::Hex => Literal::Hex(slice.get(2..).unwrap_or_default().to_owned()),
             TokenKind::Uuid => match uuid::Uuid::try_parse(slice) {
@@ -227,6 +214,21 @@ impl Parser<'_> {
         };
         self.advance()?;
         Ok(Some(literal))
+    }
+
+    /// The text of a float. No constant is beyond the doubles, not even a decimal.
+    fn float(&self) -> Result<&str> {
+        let slice = self.slice();
+        if !slice.parse::<f64>().is_ok_and(f64::is_infinite) {
+            return Ok(slice);
+        }
+        let position = self.position();
+        Err(Error::syntax(format!(
+            "Failed parsing statement: [{}] reason: NumberFormatException Character I is neither \
+             a decimal digit number, decimal point, nor \"e\" notation exponential mark.",
+            super::shorten(self.lexer.text())
+        ))
+        .at(position.line, position.column))
     }
 
     pub(super) fn at_marker(&self) -> bool {
@@ -408,6 +410,10 @@ impl Parser<'_> {
         self.advance()?;
         self.expect_symbol(Symbol::LeftParen)?;
         if !self.at_name() && !self.at_symbol(Symbol::Star) {
+            return Err(self.no_viable());
+        }
+        if self.at_name() && self.peek_symbol(Symbol::LeftParen)? {
+            self.advance()?;
             return Err(self.no_viable());
         }
         // A column or a part of one: nothing is computed in here.

@@ -254,7 +254,7 @@ impl Parser<'_> {
 
     fn create_type(&mut self) -> Result<StatementKind> {
         let if_not_exists = self.if_not_exists()?;
-        let name = self.qualified_name()?;
+        let name = self.type_name()?;
         self.expect_symbol(Symbol::LeftParen)?;
         let mut fields = vec![self.field()?];
         while self.eat_symbol(Symbol::Comma)? {
@@ -276,7 +276,7 @@ impl Parser<'_> {
 
     fn alter_type(&mut self) -> Result<StatementKind> {
         let if_exists = self.if_exists()?;
-        let name = self.qualified_name()?;
+        let name = self.type_name()?;
         let action = if self.eat("ALTER")? {
             let field = self.name()?;
             self.expect("TYPE")?;
