@@ -137,6 +137,7 @@ impl Binder<'_> {
                 Ok(Operation::Discard(term))
             }
             AssignmentKind::Prepend(value) => {
+                let term = self.term(value, &receiver)?;
                 match &column.ty {
                     Type::List { frozen: false, .. } => {}
                     Type::List { .. } => {
@@ -144,7 +145,7 @@ impl Binder<'_> {
                     }
                     _ => return Err(invalid_for("non list", column, assignment)),
                 }
-                Ok(Operation::Prepend(self.term(value, &receiver)?))
+                Ok(Operation::Prepend(term))
             }
             AssignmentKind::SetElement(key, value) => {
                 let (key_ty, value_ty) = element_types(column, assignment)?;

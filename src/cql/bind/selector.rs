@@ -403,10 +403,10 @@ pub(super) fn no_elements(what: &str, name: &str, ty: &Type) -> Error {
         Type::List { .. } => {
             format!("{what} selection is only allowed on sets and maps, but {name} is a list")
         }
-        ty => format!(
-            "Invalid {} selection: {name} is of type {ty} is not a collection",
-            what.to_lowercase()
-        ),
+        ty if what == "Slice" => {
+            format!("Invalid slice selection: {name} of type {ty} is not a collection")
+        }
+        ty => format!("Invalid element selection: {name} is of type {ty} is not a collection"),
     })
 }
 
