@@ -7,6 +7,8 @@
 //! one more that was under way.
 #![expect(clippy::unwrap_used, reason = "a failure here is the test's")]
 
+#[path = "kill/conditional.rs"]
+mod conditional;
 #[path = "support/served.rs"]
 mod served;
 #[path = "kill/server.rs"]

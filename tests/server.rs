@@ -8,6 +8,8 @@
 
 #[path = "server/bounds.rs"]
 mod bounds;
+#[path = "server/conditional.rs"]
+mod conditional;
 #[path = "server/conversation.rs"]
 mod conversation;
 #[path = "server/lifecycle.rs"]

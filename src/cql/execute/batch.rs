@@ -8,7 +8,7 @@ use crate::cql::ast::BatchKind;
 use crate::cql::evaluate::Context;
 use crate::cql::execute::write::{self, Writer};
 use crate::cql::execute::{Execution, Outcome, conditional};
-use crate::cql::plan::{BatchPlan, Slot, Term, WritePlan};
+use crate::cql::plan::{BatchPlan, Term};
 use crate::error::{Error, Result};
 use crate::limits;
 use crate::storage::mutation::{Mutation, PartitionUpdate};
@@ -34,8 +34,7 @@ impl<'a> From<&'a BatchPlan> for Batch<'a> {
     }
 }
 
-/// A statement of a batch, with the values of its markers.
-pub type Statement<'a> = (&'a WritePlan, &'a [Slot]);
+pub use crate::cql::execute::write::Statement;
 
 /// Executes the statements of a batch, as one mutation.
 pub fn execute(

@@ -14,10 +14,9 @@
 //! is about, or all where it writes some. The rest is shown as null, also where it is not.
 
 use crate::cql::evaluate::Context;
-use crate::cql::execute::batch::Statement;
 use crate::cql::execute::condition::BoundCondition;
 use crate::cql::execute::view::{Clustering, PartitionValues, RowView};
-use crate::cql::execute::write::{self, Writer};
+use crate::cql::execute::write::{self, Statement, Writer};
 use crate::cql::execute::{Execution, Outcome, keys, levels};
 use crate::cql::plan::{ColumnCondition, ColumnConditions, ColumnRef, Condition, WritePlan};
 use crate::cql::result::{ColumnSpec, QueryResult, RowValues, Rows};

@@ -19,6 +19,9 @@ use crate::storage::row::{PartitionKey, RangeDeletion, Row, RowDeletion};
 use crate::storage::{AppendedView, Engine, Ticket};
 use bytes::Bytes;
 
+/// A statement, with the values of its markers.
+pub type Statement<'a> = (&'a WritePlan, &'a [Slot]);
+
 /// Executes an INSERT, UPDATE or DELETE.
 pub fn execute(engine: &Engine, plan: &WritePlan, execution: &Execution) -> Result<Option<Ticket>> {
     let context = &execution.context();

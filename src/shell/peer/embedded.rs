@@ -85,6 +85,8 @@ impl Peer for Embedded {
         let options = RequestOptions {
             interrupt: Arc::clone(&self.interrupt),
             trace: self.trace.clone(),
+            consistency: Some(manner.levels.regular),
+            serial_consistency: Some(manner.levels.serial),
             ..RequestOptions::default()
         };
         let answer = shared.run(&prepared, options)?;
