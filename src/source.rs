@@ -16,6 +16,7 @@ mod collections;
 mod rows;
 pub mod statement;
 mod values;
+mod writes;
 
 pub use collections::{collection_value, column_value, replace_collection};
 pub use rows::RowCheck;
@@ -104,7 +105,8 @@ pub trait RowScan: Send {
     fn next(&mut self, row: &mut Vec<Option<Bytes>>) -> Result<bool>;
 }
 
-/// A bulk write under way. Dropped without [`RowSink::finish`], it leaves no trace.
+/// A bulk write under way. Dropped without [`RowSink::finish`], it leaves no trace, unless the table
+/// has secondary indexes: then rows are written as they come.
 pub trait RowSink: Send {
     /// Adds rows. Where a key was given before, the later row's values win.
     fn add(&mut self, batch: ValueBatch) -> Result<()>;
@@ -172,9 +174,14 @@ impl TableSource for Engine {
             timestamp_min: timestamp.saturating_sub(1),
         };
         let stamp = rows::Stamp::new(table, options.ttl_seconds, timestamp, &self.clock());
-        let ingest = self.ingest(table.id, ingest_options)?;
+        let target = if table.indexes.is_empty() {
+            rows::Target::Files(Box::new(self.ingest(table.id, ingest_options)?))
+        } else {
+            let fixed = options.timestamp_micros.is_some();
+            rows::Target::Writes(writes::Writes::new(self, table, fixed))
+        };
         Ok(Box::new(rows::EngineSink::new(
-            table, &wanted, stamp, ingest,
+            table, &wanted, stamp, target,
         )?))
     }
 }

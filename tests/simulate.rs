@@ -2,7 +2,7 @@
 //!
 //! A workload is a sequence of operations by one client over the simulated disk: writes to several
 //! partitions and tables at once, deletions of all kinds, flushes, compactions, schema changes,
-//! TRUNCATE. Before each call that changes the disk, the disk that a power cut at this moment would
+//! indexes built anew, TRUNCATE. Before each call that changes the disk, the disk that a power cut at this moment would
 //! leave is set aside, with what was acknowledged by then. Each such image is opened and must hold
 //! exactly what the workload had written up to some operation between the last acknowledged one and
 //! the one under way: nothing lost, batches whole, nothing invented, no hole. Some images are taken
@@ -134,7 +134,7 @@ fn run(seed: u64) -> History {
 fn changes_schema(operation: &Operation) -> bool {
     matches!(
         operation,
-        Operation::Create(_) | Operation::Drop(_) | Operation::Comment(..)
+        Operation::Create(_) | Operation::Drop(_) | Operation::Comment(..) | Operation::Reindex(_)
     )
 }
 
@@ -149,6 +149,7 @@ fn verify(image: &Image, states: &[Contents], seed: u64) -> usize {
         let expected = &states[image.acknowledged];
         panic!("{place}: found {found:?}\nexpected from {expected:?} on")
     });
+    assert!(world::all_built(&engine), "{place}: an index is not built");
     // It takes writes again, and they last.
     if let Some(table) = found.tables.keys().next() {
         let row = world::Change::Put(vec![77]);
@@ -175,7 +176,7 @@ fn verify_compound(image: &Image, states: &[Contents], seed: u64) -> u64 {
 
 #[test]
 fn a_crash_at_any_call_leaves_all_that_was_acknowledged() {
-    let (first, seeds) = (setting("HELENUS_SEED", 1), setting("HELENUS_SEEDS", 9));
+    let (first, seeds) = (setting("HELENUS_SEED", 1), setting("HELENUS_SEEDS", 3));
     let next = AtomicU64::new(first);
     let verified = AtomicU64::new(0);
     std::thread::scope(|scope| {
@@ -202,5 +203,5 @@ fn a_crash_at_any_call_leaves_all_that_was_acknowledged() {
     });
     let verified = verified.load(Ordering::SeqCst);
     println!("seeds {first} to {}: {verified} images", first + seeds - 1);
-    assert!(verified >= seeds * 556, "only {verified} images");
+    assert!(verified >= seeds * 1000, "only {verified} images");
 }

@@ -5,6 +5,7 @@ use crate::error::{Error, Result};
 use crate::limits::{CLUSTERING_BYTES_MAX, KEY_BYTES_MAX};
 use crate::schema::{Column, ColumnKind, Table};
 use crate::source::collections::{column_value, replace_collection};
+use crate::source::writes::Writes;
 use crate::source::{FrozenBatch, RowScan, RowSink, ValueBatch};
 use crate::storage::cell::{Cell, Liveness, NEVER, NO_TTL};
 use crate::storage::read::ReadItem;
@@ -223,6 +224,14 @@ struct Given {
     at: usize,
 }
 
+/// Where rows go.
+pub(super) enum Target {
+    /// Into files, all at once.
+    Files(Box<Ingest>),
+    /// Into the engine as other writes do.
+    Writes(Writes),
+}
+
 /// Rows on their way into the engine, all with one stamp.
 pub(super) struct EngineSink {
     key: Vec<Given>,
@@ -230,7 +239,7 @@ pub(super) struct EngineSink {
     statics: Vec<Given>,
     regulars: Vec<Given>,
     stamp: Stamp,
-    ingest: Ingest,
+    target: Target,
     scratch: BytesMut,
     key_scratch: Vec<u8>,
     /// The last row's partition, which often is the next one's too.
@@ -244,7 +253,7 @@ impl EngineSink {
         table: &Table,
         wanted: &[Column],
         stamp: Stamp,
-        ingest: Ingest,
+        target: Target,
     ) -> Result<Self> {
         let given = |column: &Column| {
             let at = wanted.iter().position(|wanted| wanted.id == column.id)?;
@@ -276,12 +285,33 @@ impl EngineSink {
             statics: cells(&table.statics),
             regulars: cells(&table.regulars),
             stamp,
-            ingest,
+            target,
             scratch: BytesMut::new(),
             key_scratch: Vec::new(),
             partition: None,
             static_row: None,
         })
+    }
+
+    /// Writes what waits, where what comes next must not be written with it.
+    fn make_way(&mut self, key: &PartitionKey, clustering: &Bytes) -> Result<()> {
+        if let Target::Writes(writes) = &mut self.target
+            && writes.is_due(key, clustering)
+            && let Some(timestamp) = writes.flush()?
+        {
+            self.stamp.timestamp = timestamp;
+        }
+        Ok(())
+    }
+
+    fn put(&mut self, key: &PartitionKey, row: &Row) -> Result<()> {
+        match &mut self.target {
+            Target::Files(ingest) => ingest.add(key, row),
+            Target::Writes(writes) => {
+                writes.add(key, row);
+                Ok(())
+            }
+        }
     }
 
     fn add_row(&mut self, batch: &FrozenBatch, row: usize) -> Result<()> {
@@ -291,9 +321,10 @@ impl EngineSink {
             self.partition = Some(key.clone());
         }
         if !self.statics.is_empty() {
+            self.make_way(&key, &Bytes::new())?;
             let statics = self.row(&self.statics, batch, row, Bytes::new(), Liveness::NONE)?;
             if !statics.columns.is_empty() && self.static_row.as_ref() != Some(&statics) {
-                self.ingest.add(&key, &statics)?;
+                self.put(&key, &statics)?;
                 self.static_row = Some(statics);
             }
         }
@@ -306,6 +337,7 @@ impl EngineSink {
             return Ok(());
         }
         let (clustering, original) = self.encode_clustering(batch, row)?;
+        self.make_way(&key, &clustering)?;
         let mut built = self.row(
             &self.regulars,
             batch,
@@ -314,7 +346,7 @@ impl EngineSink {
             self.stamp.liveness(),
         )?;
         built.original = original;
-        self.ingest.add(&key, &built)
+        self.put(&key, &built)
     }
 
     fn partition_key(&mut self, batch: &FrozenBatch, row: usize) -> Result<PartitionKey> {
@@ -422,7 +454,10 @@ impl RowSink for EngineSink {
     }
 
     fn finish(self: Box<Self>) -> Result<IngestSummary> {
-        self.ingest.finish()
+        match self.target {
+            Target::Files(ingest) => ingest.finish(),
+            Target::Writes(writes) => writes.finish(),
+        }
     }
 }
 

@@ -79,7 +79,7 @@ pub fn import(site: &dyn Site, options: ImportOptions) -> Result<ImportSummary> 
     };
     let label = table.full_name();
     let mut progress = Progress::start(&label, inputs.bytes, options.progress, site.clock());
-    let all_or_none = site.is_atomic() && !table.is_counter();
+    let all_or_none = site.is_atomic() && !table.is_counter() && table.indexes.is_empty();
     let mut rejects = Rejects::new(bad_file, options.errors_max, all_or_none);
     let mut inputs = inputs;
     let mut sink: Box<dyn RowSink> = if table.is_counter() {
@@ -99,6 +99,12 @@ pub fn import(site: &dyn Site, options: ImportOptions) -> Result<ImportSummary> 
         }
         sink
     } else {
+        if !table.indexes.is_empty() {
+            progress.remark(&format!(
+                "{label} has secondary indexes: rows are written as they come, and what was \
+                 written before an error stays"
+            ));
+        }
         let ids: Vec<ColumnId> = columns.iter().map(|column| column.id).collect();
         site.tables().write(&table, &ids, &write)?
     };

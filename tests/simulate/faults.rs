@@ -18,6 +18,7 @@ fn operation(number: u64) -> Operation {
         number if number % 7 == 0 => Operation::Flush,
         16 => Operation::Compact("a".to_owned()),
         20 => Operation::Background,
+        11 => Operation::Reindex("a".to_owned()),
         number => Operation::Write(vec![
             ("a".to_owned(), 1, Change::Put(vec![number as u32])),
             (

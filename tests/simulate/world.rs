@@ -5,7 +5,8 @@ use helenus::clock::VirtualClock;
 use helenus::config::{CommitlogSync, Config};
 use helenus::random::Random;
 use helenus::schema::{
-    Catalog, Column, ColumnId, ColumnKind, SchemaChange, Table, TableId, TableOptions,
+    Catalog, Column, ColumnId, ColumnKind, Index, IndexPart, SchemaChange, Table, TableId,
+    TableOptions,
 };
 use helenus::storage::Engine;
 use helenus::storage::cell::{Cell, Deletion, Liveness};
@@ -83,6 +84,8 @@ pub enum Operation {
     Create(String),
     /// Drops a table.
     Drop(String),
+    /// Drops one of a table's indexes, and creates and builds it again.
+    Reindex(String),
     /// Sets a table's comment.
     Comment(String, String),
     /// Empties a table.
@@ -131,6 +134,19 @@ fn table(id: u64, name: &str, comment: &str, version: u32) -> Table {
         options,
         version,
         indexes: Vec::new(),
+    }
+}
+
+/// The index of one of a table's columns.
+fn index(table: &str, column: u32) -> Index {
+    Index {
+        name: format!("{table}_{column}"),
+        column: ColumnId(column),
+        part: IndexPart::Column,
+        options: BTreeMap::new(),
+        custom: None,
+        entries: TableId(0),
+        built: false,
     }
 }
 
@@ -241,7 +257,10 @@ impl Contents {
                 self.tables.insert(table.clone(), comment.clone());
             }
             Operation::Truncate(table) => self.rows.retain(|(of, ..), _| of != table),
-            Operation::Flush | Operation::Compact(_) | Operation::Background => {}
+            Operation::Flush
+            | Operation::Compact(_)
+            | Operation::Background
+            | Operation::Reindex(_) => {}
         }
     }
 
@@ -262,8 +281,10 @@ impl Contents {
         }
     }
 
-    /// What an engine has.
+    /// What an engine has; the entries of its indexes must agree with it.
     pub fn of(engine: &Engine) -> helenus::Result<Self> {
+        let differences = engine.check_indexes()?;
+        assert!(differences.is_empty(), "{}", differences.join("\n"));
         let mut contents = Self::default();
         let catalog = engine.catalog();
         for table in tables(&catalog) {
@@ -298,6 +319,13 @@ impl Contents {
     }
 }
 
+/// Whether every index of every table is built.
+pub fn all_built(engine: &Engine) -> bool {
+    let catalog = engine.catalog();
+    let mut tables = tables(&catalog);
+    tables.all(|table| table.indexes.len() == 2 && table.indexes.iter().all(|it| it.built))
+}
+
 fn tables(catalog: &Catalog) -> impl Iterator<Item = &Table> {
     let keyspace = catalog.keyspaces.get("ks");
     keyspace
@@ -325,13 +353,38 @@ pub fn perform(engine: &Engine, number: u64, operation: &Operation) -> helenus::
         }
         Operation::Create(name) => change_schema(engine, |catalog| {
             let id = catalog.next_table_id.max(1);
-            SchemaChange::PutTable(Box::new(table(id, name, "", 0)))
+            let table = table(id, name, "", 0);
+            let mut changes = vec![SchemaChange::PutTable(Box::new(table.clone()))];
+            for (number, column) in (1..).zip([1, 3]) {
+                let mut put = index(name, column).put(&table, TableId(id + number));
+                // There is nothing to build.
+                if let SchemaChange::PutIndex { index, .. } = &mut put {
+                    index.built = true;
+                }
+                changes.push(put);
+            }
+            changes
         }),
+        Operation::Reindex(name) => {
+            let base = named(name)?;
+            let index = index(name, if number.is_multiple_of(2) { 1 } else { 3 });
+            let full_name = index.name.clone();
+            change_schema(engine, |catalog| {
+                let drop = SchemaChange::DropIndex {
+                    keyspace: "ks".to_owned(),
+                    name: full_name.clone(),
+                };
+                vec![drop, index.put(&base, TableId(catalog.next_table_id))]
+            })?;
+            engine.build_index("ks", &full_name)
+        }
         Operation::Drop(name) => {
             named(name)?;
-            change_schema(engine, |_| SchemaChange::DropTable {
-                keyspace: "ks".to_owned(),
-                name: name.clone(),
+            change_schema(engine, |_| {
+                vec![SchemaChange::DropTable {
+                    keyspace: "ks".to_owned(),
+                    name: name.clone(),
+                }]
             })
         }
         Operation::Comment(name, comment) => {
@@ -339,7 +392,7 @@ pub fn perform(engine: &Engine, number: u64, operation: &Operation) -> helenus::
             change_schema(engine, |_| {
                 let version = before.version + 1;
                 let after = table(before.id.0, name, comment, version);
-                SchemaChange::PutTable(Box::new(after))
+                vec![SchemaChange::PutTable(Box::new(after))]
             })
         }
         Operation::Truncate(name) => engine.truncate(named(name)?.id),
@@ -351,7 +404,7 @@ pub fn perform(engine: &Engine, number: u64, operation: &Operation) -> helenus::
 
 fn change_schema(
     engine: &Engine,
-    change: impl FnOnce(&Catalog) -> SchemaChange,
+    changed: impl FnOnce(&Catalog) -> Vec<SchemaChange>,
 ) -> helenus::Result<()> {
     engine
         .change_schema(|catalog| {
@@ -363,7 +416,7 @@ fn change_schema(
                     durable_writes: true,
                 });
             }
-            changes.push(change(catalog));
+            changes.extend(changed(catalog));
             Ok(changes)
         })
         .map(|_| ())
@@ -391,6 +444,7 @@ pub fn next_operation(random: &Random, contents: &Contents) -> Operation {
         10..19 => Operation::Flush,
         19..22 => Operation::Compact(any()),
         22..25 => Operation::Background,
+        25..28 => Operation::Reindex(any()),
         _ => {
             let changes = 1 + random.below(3);
             let mut written: Vec<(String, u32, Change)> = Vec::new();

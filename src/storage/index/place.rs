@@ -69,7 +69,7 @@ impl Place {
     }
 
     /// The clustering of the place's entry; `path` is the element's, where it is part of it.
-    pub(super) fn entry_clustering(&self, part: IndexPart, path: &[u8]) -> Bytes {
+    pub fn entry_clustering(&self, part: IndexPart, path: &[u8]) -> Bytes {
         let mut out = self.prefix();
         if part == IndexPart::Values {
             put(&Type::Blob, path, &mut out);

@@ -2,6 +2,7 @@
 
 mod admin;
 mod durability;
+mod indexes;
 mod resident;
 
 use super::*;
