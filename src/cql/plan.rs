@@ -13,8 +13,10 @@ use bytes::Bytes;
 use std::sync::Arc;
 
 mod condition;
+mod index;
 
 pub use condition::{ColumnCondition, ColumnConditions, Condition, ConditionPart};
+pub use index::IndexPlan;
 
 /// The value of a term or marker in one execution.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -346,6 +348,8 @@ pub struct SelectPlan {
     pub partition: PartitionPlan,
     /// What restricts the clustering.
     pub clustering: Vec<ClusteringPart>,
+    /// The index that finds the rows, where one does.
+    pub index: Option<Box<IndexPlan>>,
     /// Conditions on partitions: of partition-key and static columns.
     pub partition_filters: Vec<Filter>,
     /// Conditions on rows.

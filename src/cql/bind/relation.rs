@@ -1,7 +1,8 @@
 //! One relation of WHERE: its columns found, its values bound to their types.
 
-use crate::cql::ast::{Expr, Name, Operator, Relation, RelationLeft, RelationRight};
+use crate::cql::ast::{Expr, ExprKind, Name, Operator, Relation, RelationLeft, RelationRight};
 use crate::cql::bind::{Binder, Receiver, column, placed, show};
+use crate::cql::evaluate::constant;
 use crate::cql::plan::{Bound, ColumnRef, Term};
 use crate::error::{Error, Result};
 use crate::schema::{ColumnKind, Table};
@@ -152,6 +153,14 @@ impl Binder<'_> {
                 let term = self.term(value(right)?, &receiver.named(&name).of_type(&ty))?;
                 Demand::Contains(vec![(operator, term)], Vec::new())
             }
+            (Operator::Like, right) => {
+                self.term(value(right)?, &receiver)?;
+                return Err(Error::invalid(format!(
+                    "LIKE restriction is only supported on properly indexed columns. {} is not \
+                     valid.",
+                    show::relation(relation)
+                )));
+            }
             (operator, right) => {
                 let term = self.term(value(right)?, &receiver)?;
                 compare(operator, term, 1, false)
@@ -223,7 +232,7 @@ impl Binder<'_> {
             (Operator::In, RelationRight::List(items)) => {
                 let mut terms = Vec::with_capacity(items.len());
                 for item in items {
-                    terms.push(self.whole_tuple(item, &columns, &receiver)?);
+                    terms.push(self.whole_tuple(table, item, &columns, &receiver)?);
                 }
                 match <[Term; 1]>::try_from(terms) {
                     Ok([only]) => Demand::Eq(only),
@@ -243,7 +252,7 @@ impl Binder<'_> {
                 )));
             }
             (operator, right) => {
-                let term = self.whole_tuple(value(right)?, &columns, &receiver)?;
+                let term = self.whole_tuple(table, value(right)?, &columns, &receiver)?;
                 if operator != Operator::Eq {
                     check_durations(&columns)?;
                 }
@@ -260,13 +269,15 @@ impl Binder<'_> {
     /// A tuple with a value for each column.
     fn whole_tuple(
         &mut self,
+        table: &Table,
         expr: &Expr,
         columns: &[ColumnRef],
         receiver: &Receiver<'_>,
     ) -> Result<Term> {
-        if let crate::cql::ast::ExprKind::Tuple(items) = &expr.kind
-            && items.len() != columns.len()
-        {
+        let ExprKind::Tuple(items) = &expr.kind else {
+            return self.term(expr, receiver);
+        };
+        if items.len() != columns.len() {
             return Err(Error::invalid(format!(
                 "Expected {} elements in value tuple, but got {}: {}",
                 columns.len(),
@@ -274,7 +285,17 @@ impl Binder<'_> {
                 show::expr(expr)
             )));
         }
-        self.term(expr, receiver)
+        let mut terms = Vec::with_capacity(items.len());
+        for (item, column) in items.iter().zip(columns) {
+            terms.push(self.term(item, &Receiver::column(table, column))?);
+        }
+        let tuple = Term::Tuple(terms);
+        match &tuple {
+            Term::Tuple(terms) if terms.iter().all(|it| matches!(it, Term::Constant(_))) => {
+                constant(&tuple).map(Term::Constant)
+            }
+            _ => Ok(tuple),
+        }
     }
 
     fn token(
@@ -414,12 +435,6 @@ pub(super) fn contained(column: &ColumnRef, operator: Operator) -> Result<(&'sta
 
 fn check_operator(column: &ColumnRef, relation: &Relation) -> Result<()> {
     let (name, ty, operator) = (&column.name, &column.ty, relation.operator);
-    if operator == Operator::Like {
-        return Err(Error::invalid(format!(
-            "LIKE restriction is only supported on properly indexed columns. {} is not valid.",
-            show::relation(relation)
-        )));
-    }
     let contains = matches!(operator, Operator::Contains | Operator::ContainsKey);
     if contains {
         contained(column, operator)?;

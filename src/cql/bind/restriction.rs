@@ -6,14 +6,15 @@
 //! clustering      = = = <slice>        ─► parts     after the first gap    ─► row filters
 //! static, regular                                                           ─► filters
 //! ```
-//! Whatever has to be filtered needs ALLOW FILTERING. Legality and words are Cassandra's.
+//! Whatever has to be filtered needs ALLOW FILTERING, unless one index serves all of it (see
+//! [`indexes`]). Legality and words are Cassandra's.
 
 use crate::cql::ast::{Operator, Relation};
 use crate::cql::bind::Binder;
+use crate::cql::bind::indexes;
+use crate::cql::bind::parts::{choice, clustering_parts, filters, token_filter, token_range};
 use crate::cql::bind::relation::{BoundRelation, Demand, Restriction, TokenRelation};
-use crate::cql::plan::{
-    Bound, Choice, ClusteringPart, ColumnRef, Filter, FilterLeft, PartitionPlan, Term, TupleChoice,
-};
+use crate::cql::plan::{Bound, Choice, ClusteringPart, Filter, IndexPlan, PartitionPlan};
 use crate::error::{Error, Result};
 use crate::schema::{Column, ColumnKind, Table};
 
@@ -69,6 +70,17 @@ pub struct SelectRestrictions {
     pub partition_filters: Vec<Filter>,
     /// Conditions on rows.
     pub row_filters: Vec<Filter>,
+    /// How an index finds the rows, where one does.
+    pub index: Option<Box<IndexPlan>>,
+    /// Whether an index has a say, be it that in the end none is read.
+    pub uses_index: bool,
+    /// Whether rows may be read in vain, so that ALLOW FILTERING is wanted.
+    pub filtering: bool,
+}
+
+/// What Cassandra says where ALLOW FILTERING is missing.
+pub fn needs_filtering() -> Error {
+    Error::invalid(NEEDS_FILTERING)
 }
 
 impl Binder<'_> {
@@ -77,13 +89,25 @@ impl Binder<'_> {
         &mut self,
         table: &Table,
         relations: &[Relation],
+        kind: Kind,
         allow_filtering: bool,
     ) -> Result<Restrictions> {
         let mut all = Restrictions::default();
         for relation in relations {
+            if matches!(
+                relation.operator,
+                Operator::Contains | Operator::ContainsKey
+            ) && kind != Kind::Select
+            {
+                let (kind, operator) = (kind.word(), relation.operator);
+                return Err(Error::invalid(format!("Cannot use {kind} with {operator}")));
+            }
             match self.relation(table, relation)? {
                 BoundRelation::Token(token) => all.add_token(token, table)?,
-                BoundRelation::Columns(restriction) => all.add(restriction, allow_filtering)?,
+                BoundRelation::Columns(restriction) => {
+                    let free = allow_filtering || indexes::serve(table, &restriction);
+                    all.add(restriction, free)?;
+                }
             }
         }
         Ok(all)
@@ -95,7 +119,13 @@ impl Restrictions {
         let names = column_names(&table.partition_key);
         let is_lower = |op| matches!(op, Operator::Gt | Operator::GtEq);
         for old in &self.token {
-            if old.operator == Operator::Eq || new.operator == Operator::Eq {
+            if new.operator == Operator::Eq && old.operator != Operator::Eq {
+                return Err(Error::invalid(format!(
+                    "Columns \"{names}\" cannot be restricted by both an equality and an \
+                     inequality relation"
+                )));
+            }
+            if old.operator == Operator::Eq {
                 return Err(Error::invalid(format!(
                     "{names} cannot be restricted by more than one relation if it includes an Equal"
                 )));
@@ -302,15 +332,18 @@ impl Restrictions {
                 .partition
                 .iter()
                 .any(|r| r.is_slice() || r.is_contains());
-        if !self.partition.is_empty() && !whole_key && !allow_filtering {
-            return Err(Error::invalid(NEEDS_FILTERING));
-        }
-        self.check_clustering(table, Kind::Select, false, allow_filtering)?;
-        let ranged = !whole_key;
-        if !allow_filtering && (!self.others.is_empty() || (ranged && !self.clustering.is_empty()))
-        {
-            return Err(Error::invalid(NEEDS_FILTERING));
-        }
+        let (uses_index, filtered) = self.filtered(table, whole_key, allow_filtering)?;
+        let index = match uses_index {
+            true => indexes::choose(table, &filtered),
+            false => None,
+        };
+        // The rows of a key that is given, and no others, are not read in vain.
+        let filtering = (!whole_key || uses_index)
+            && match filtered.is_empty() {
+                true => self.has_clustering(),
+                false => !uses_index || !indexes::serve_all(table, &filtered),
+            };
+        drop(filtered);
         let mut partition_filters = Vec::new();
         let mut row_filters = Vec::new();
         let partition = if whole_key {
@@ -329,6 +362,7 @@ impl Restrictions {
         };
         let (clustering, rest) = clustering_parts(self.clustering);
         for restriction in rest {
+            check_filter(&restriction)?;
             row_filters.extend(filters(restriction));
         }
         for restriction in self.others {
@@ -348,7 +382,81 @@ impl Restrictions {
             clustering,
             partition_filters,
             row_filters,
+            index,
+            uses_index,
+            filtering,
         })
+    }
+
+    /// Whether an index has a say, and the restrictions that it would have to serve: those that
+    /// keys and slices do not.
+    fn filtered(
+        &self,
+        table: &Table,
+        whole_key: bool,
+        allow_filtering: bool,
+    ) -> Result<(bool, Vec<&Restriction>)> {
+        let served = |list: &[Restriction]| list.iter().any(|r| indexes::serve(table, r));
+        let clustering_index = served(&self.clustering);
+        let any_index = clustering_index || served(&self.partition) || served(&self.others);
+        let partial_key = !self.partition.is_empty() && !whole_key;
+        if partial_key && !allow_filtering && !any_index {
+            return Err(needs_filtering());
+        }
+        let no_key = self.partition.is_empty() && self.token.is_empty();
+        let mut uses_index = any_index && (partial_key || no_key);
+        let mut filtered = Vec::new();
+        if partial_key {
+            filtered.extend(&self.partition);
+        }
+        let gaps = self.has_gaps();
+        self.check_clustering(table, Kind::Select, false, allow_filtering || any_index)?;
+        uses_index |= any_index && gaps || clustering_index && !whole_key;
+        if uses_index || gaps {
+            filtered.extend(&self.clustering);
+        }
+        if !self.others.is_empty() {
+            if !any_index && !allow_filtering {
+                return Err(needs_filtering());
+            }
+            uses_index |= any_index;
+            filtered.extend(&self.others);
+        }
+        let in_key = |r: &Restriction| matches!(r.demand, Demand::In(_) | Demand::InListed(_));
+        if uses_index && self.partition.iter().any(in_key) {
+            return Err(Error::invalid(
+                "Select on indexed columns and with IN clause for the PRIMARY KEY are not \
+                 supported",
+            ));
+        }
+        Ok((uses_index, filtered))
+    }
+
+    /// Whether slices cannot serve all restrictions of the clustering.
+    fn has_gaps(&self) -> bool {
+        let mut position = 0;
+        for restriction in &self.clustering {
+            if restriction.is_contains() || restriction.position() != position {
+                return true;
+            }
+            if !restriction.is_slice() {
+                position += restriction.columns.len();
+            }
+        }
+        false
+    }
+}
+
+/// Refuses what cannot be checked row by row.
+fn check_filter(restriction: &Restriction) -> Result<()> {
+    match &restriction.demand {
+        Demand::Slice { .. } if restriction.tuple => Err(Error::invalid(
+            "Multi-column slice restrictions cannot be used for filtering.",
+        )),
+        Demand::In(_) | Demand::InListed(_) if restriction.tuple => {
+            Err(Error::invalid("Multicolumn IN filters are not supported"))
+        }
+        _ => Ok(()),
     }
 }
 
@@ -384,7 +492,8 @@ fn merge(old: &mut Restriction, new: Restriction) -> Result<()> {
         .filter(|column| new.columns.contains(column))
         .map(|column| column.name.as_str())
         .collect();
-    let common = common.join(", ");
+    // The space before the comma, of several columns, is Cassandra's.
+    let common = common.join(" ,");
     match (&mut old.demand, new.demand) {
         (Demand::Eq(_), _) => Err(Error::invalid(format!(
             "{common} cannot be restricted by more than one relation if it includes an Equal"
@@ -432,130 +541,6 @@ fn add_bound(old: &mut Option<Bound>, new: Option<Bound>, side: &str, on: &str) 
         (None, new) => {
             *old = new;
             Ok(())
-        }
-    }
-}
-
-/// The values of one key column.
-fn choice(restriction: Restriction) -> Result<Choice> {
-    match restriction.demand {
-        Demand::Eq(term) => Ok(Choice::One(term)),
-        Demand::In(terms) => Ok(Choice::Many(terms)),
-        Demand::InListed(term) => Ok(Choice::Listed(term)),
-        _ => Err(Error::internal(
-            "a key column that is not restricted by = or IN",
-        )),
-    }
-}
-
-/// The parts that cut slices, and what is left to filter.
-fn clustering_parts(restrictions: Vec<Restriction>) -> (Vec<ClusteringPart>, Vec<Restriction>) {
-    let mut parts = Vec::new();
-    let mut rest = Vec::new();
-    let mut position = Some(0);
-    for restriction in restrictions {
-        let width = restriction.columns.len();
-        if position != Some(restriction.position()) || restriction.is_contains() {
-            position = None;
-            rest.push(restriction);
-            continue;
-        }
-        position = position.map(|position| position + width);
-        parts.push(match (restriction.demand, restriction.tuple) {
-            (Demand::Slice { lower, upper }, _) => {
-                position = None;
-                ClusteringPart::Slice { lower, upper }
-            }
-            (Demand::Eq(term), false) => ClusteringPart::Column(Choice::One(term)),
-            (Demand::In(terms), false) => ClusteringPart::Column(Choice::Many(terms)),
-            (Demand::InListed(term), false) => ClusteringPart::Column(Choice::Listed(term)),
-            (Demand::Eq(term), true) => ClusteringPart::Tuple(width, TupleChoice::Many(vec![term])),
-            (Demand::In(terms), true) => ClusteringPart::Tuple(width, TupleChoice::Many(terms)),
-            (Demand::InListed(term), true) => {
-                ClusteringPart::Tuple(width, TupleChoice::Listed(term))
-            }
-            (Demand::Contains(..), _) => continue,
-        });
-    }
-    (parts, rest)
-}
-
-fn token_filter(token: TokenRelation) -> Filter {
-    Filter {
-        left: FilterLeft::Token,
-        operator: token.operator,
-        right: vec![token.term],
-        listed: false,
-    }
-}
-
-fn token_range(tokens: Vec<TokenRelation>) -> PartitionPlan {
-    if tokens.is_empty() {
-        return PartitionPlan::All;
-    }
-    let (mut lower, mut upper) = (None, None);
-    for token in tokens {
-        match token.operator {
-            Operator::Gt => lower = Some((token.term, false)),
-            Operator::GtEq => lower = Some((token.term, true)),
-            Operator::Lt => upper = Some((token.term, false)),
-            Operator::LtEq => upper = Some((token.term, true)),
-            _ => {
-                lower = Some((token.term.clone(), true));
-                upper = Some((token.term, true));
-            }
-        }
-    }
-    PartitionPlan::Tokens { lower, upper }
-}
-
-/// A restriction as conditions to check row by row.
-fn filters(restriction: Restriction) -> Vec<Filter> {
-    let left = |columns: &[ColumnRef]| match (columns, restriction.tuple) {
-        ([column], false) => FilterLeft::Column(column.clone()),
-        _ => FilterLeft::Tuple(columns.to_vec()),
-    };
-    let one = |left: FilterLeft, operator: Operator, right: Vec<Term>| Filter {
-        left,
-        operator,
-        right,
-        listed: false,
-    };
-    let columns = restriction.columns.as_slice();
-    match restriction.demand {
-        Demand::Eq(term) => vec![one(left(columns), Operator::Eq, vec![term])],
-        Demand::In(terms) => vec![one(left(columns), Operator::In, terms)],
-        Demand::InListed(term) => vec![Filter {
-            listed: true,
-            ..one(left(columns), Operator::In, vec![term])
-        }],
-        Demand::Slice { lower, upper } => {
-            let mut found = Vec::new();
-            for (bound, strict, inclusive) in [
-                (lower, Operator::Gt, Operator::GtEq),
-                (upper, Operator::Lt, Operator::LtEq),
-            ] {
-                let Some(bound) = bound else { continue };
-                let operator = if bound.inclusive { inclusive } else { strict };
-                let covered = columns.get(..bound.width).unwrap_or(columns);
-                let left = match (covered, bound.tuple) {
-                    ([column], false) => FilterLeft::Column(column.clone()),
-                    _ => FilterLeft::Tuple(covered.to_vec()),
-                };
-                found.push(one(left, operator, vec![bound.term]));
-            }
-            found
-        }
-        Demand::Contains(held, entries) => {
-            let column = columns.first().cloned();
-            let held = held
-                .into_iter()
-                .map(|(operator, term)| one(left(columns), operator, vec![term]));
-            let entries = entries.into_iter().filter_map(|(key, value)| {
-                let left = FilterLeft::Entry(column.clone()?, key);
-                Some(one(left, Operator::Eq, vec![value]))
-            });
-            held.chain(entries).collect()
         }
     }
 }

@@ -1,7 +1,7 @@
 //! SELECT.
 
 use crate::cql::ast::{Expr, ExprKind, OrderKind, Select};
-use crate::cql::bind::restriction::Restrictions;
+use crate::cql::bind::restriction::{Kind, Restrictions, needs_filtering};
 use crate::cql::bind::selector::{Selection, column_name};
 use crate::cql::bind::{Binder, column, placed};
 use crate::cql::plan::{Choice, ColumnRef, PartitionPlan, SelectPlan, Selected};
@@ -28,7 +28,10 @@ impl Binder<'_> {
         let allow_filtering = select.allow_filtering || virtual_tables::filters_freely(&table);
         let mut selection = Selection::new(&table);
         let (columns, selected) = self.selected(&mut selection, select)?;
-        let restrictions = self.restrictions(&table, &select.relations, allow_filtering)?;
+        let restrictions = {
+            let relations = &select.relations;
+            self.restrictions(&table, relations, Kind::Select, allow_filtering)?
+        };
         check_statics(&selection, select, &restrictions)?;
         if select.distinct {
             check_distinct(&selection, select, &restrictions)?;
@@ -43,7 +46,15 @@ impl Binder<'_> {
             keys_in: has_in(&found.partition),
             ranged: !matches!(found.partition, PartitionPlan::Keys(_)),
         };
+        if found.uses_index && !select.order_by.is_empty() {
+            return Err(Error::invalid(
+                "ORDER BY with 2ndary indexes is not supported, except for ANN queries.",
+            ));
+        }
         let (reversed, order) = order(&table, select, &fixed)?;
+        if found.filtering && !allow_filtering {
+            return Err(needs_filtering());
+        }
         let limit = self.attribute(&table, "[limit]", &Type::Int, select.limit.as_ref())?;
         let per_partition_limit = self.attribute(
             &table,
@@ -75,6 +86,7 @@ impl Binder<'_> {
             clustering: found.clustering,
             partition_filters: found.partition_filters,
             row_filters: found.row_filters,
+            index: found.index,
             static_only_rows,
             distinct: select.distinct,
             reversed,

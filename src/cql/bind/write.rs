@@ -112,7 +112,7 @@ impl Binder<'_> {
             }
             operations.push(new);
         }
-        let restrictions = self.restrictions(&table, &update.relations, false)?;
+        let restrictions = self.restrictions(&table, &update.relations, Kind::Update, false)?;
         let statics_only = operations.iter().all(is_static);
         self.write(
             table,
@@ -130,7 +130,7 @@ impl Binder<'_> {
         for target in &delete.targets {
             operations.push(self.deletion(&table, target)?);
         }
-        let restrictions = self.restrictions(&table, &delete.relations, false)?;
+        let restrictions = self.restrictions(&table, &delete.relations, Kind::Delete, false)?;
         let statics_only = !operations.is_empty() && operations.iter().all(is_static);
         self.write(
             table,

@@ -31,6 +31,7 @@ pub fn suits(plan: &SelectPlan) -> bool {
         _ => false,
     };
     !plan.is_virtual
+        && plan.index.is_none()
         && !plan.aggregates.is_empty()
         && plan.group.is_none()
         && plan.table.statics.is_empty()

@@ -3,11 +3,9 @@
 use crate::cql::ast::Operator;
 use crate::cql::evaluate::{Context, term};
 use crate::cql::execute::cells::path_value;
-use crate::cql::execute::keys::restricting;
 use crate::cql::execute::view::RowView;
 use crate::cql::plan::{ColumnRef, Filter, FilterLeft, Slot};
 use crate::error::{Error, Result};
-use crate::schema::ColumnKind;
 use crate::types::{Type, collection};
 use bytes::Bytes;
 use std::cmp::Ordering;
@@ -31,43 +29,42 @@ enum Left {
 impl BoundFilter {
     /// `filter` with its values.
     pub fn new(filter: &Filter, context: &Context<'_>) -> Result<Self> {
-        let name = match &filter.left {
-            FilterLeft::Column(column) | FilterLeft::Entry(column, _) => column.name.clone(),
-            FilterLeft::Tuple(columns) => {
-                let names: Vec<&str> = columns.iter().map(|c| c.name.as_str()).collect();
-                names.join(", ")
-            }
-            FilterLeft::Token => "partition key token".to_owned(),
+        let name = name(&filter.left);
+        let part = match &filter.left {
+            FilterLeft::Entry(..) => "map value",
+            _ => "value",
         };
         let mut values = Vec::with_capacity(filter.right.len());
-        let unkeyed = match &filter.left {
-            FilterLeft::Column(column) | FilterLeft::Entry(column, _) => {
-                matches!(column.kind, ColumnKind::Regular | ColumnKind::Static)
-            }
-            _ => false,
-        };
         for of in &filter.right {
-            let is_null = unkeyed && matches!(term(of, context)?, Slot::Null);
-            if is_null && filter.operator == Operator::In {
-                continue;
-            }
-            if is_null {
-                return Err(Error::invalid(format!(
-                    "Unsupported null value for column {name}"
-                )));
-            }
-            let value = restricting(of, &name, context)?;
-            if filter.listed {
-                let elements = collection::elements(&value)?;
-                values.extend(elements.into_iter().map(|e| value.slice_ref(e)));
-            } else {
-                values.push(value);
+            match term(of, context)? {
+                Slot::Bytes(list) if filter.listed => {
+                    let elements = collection::elements(&list)?;
+                    values.extend(elements.into_iter().map(|e| list.slice_ref(e)));
+                }
+                Slot::Bytes(value) => values.push(value),
+                Slot::Null if filter.listed => {
+                    return Err(Error::invalid(format!(
+                        "Invalid null value for column {name}"
+                    )));
+                }
+                Slot::Unset if filter.operator == Operator::In => {
+                    return Err(Error::invalid(format!(
+                        "Invalid unset value for column {name}"
+                    )));
+                }
+                // Nothing is null.
+                Slot::Null if filter.operator == Operator::In => {}
+                missing => return Err(refused(&filter.left, &missing, part, &name)),
             }
         }
         let left = match &filter.left {
             FilterLeft::Column(column) => Left::Column(column.clone()),
             FilterLeft::Entry(column, key) => {
-                Left::Entry(column.clone(), restricting(key, &name, context)?)
+                let key = match term(key, context)? {
+                    Slot::Bytes(key) => key,
+                    missing => return Err(refused(&filter.left, &missing, "map key", &name)),
+                };
+                Left::Entry(column.clone(), key)
             }
             FilterLeft::Tuple(columns) => Left::Tuple(columns.clone()),
             FilterLeft::Token => Left::Token,
@@ -198,6 +195,34 @@ impl BoundFilter {
         }
         Ok(orders.iter().all(|order| holds(self.operator, *order)))
     }
+}
+
+/// What is compared, as messages name it.
+fn name(left: &FilterLeft) -> String {
+    match left {
+        FilterLeft::Column(column) | FilterLeft::Entry(column, _) => column.name.clone(),
+        FilterLeft::Tuple(columns) => {
+            let names: Vec<&str> = columns.iter().map(|c| c.name.as_str()).collect();
+            names.join(", ")
+        }
+        FilterLeft::Token => "partition key token".to_owned(),
+    }
+}
+
+/// What is said where a value is null or not set.
+fn refused(left: &FilterLeft, missing: &Slot, part: &str, name: &str) -> Error {
+    let how = match missing {
+        Slot::Unset => "unset",
+        _ => "null",
+    };
+    Error::invalid(match left {
+        FilterLeft::Column(column) if column.ty == Type::Counter && how == "null" => {
+            "Invalid null value for counter increment/decrement".to_owned()
+        }
+        FilterLeft::Tuple(_) => format!("Invalid {how} value for tuple ({name})"),
+        FilterLeft::Token => "Invalid null token value".to_owned(),
+        _ => format!("Unsupported {how} {part} for column {name}"),
+    })
 }
 
 fn holds(operator: Operator, order: Ordering) -> bool {

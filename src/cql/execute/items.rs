@@ -1,6 +1,7 @@
-//! Where partitions and rows come from: the engine, or a table that is made up.
+//! Where partitions and rows come from: the engine, an index, or a table that is made up.
 
 use crate::cql::execute::Execution;
+use crate::cql::execute::indexed::{self, Indexed};
 use crate::cql::execute::paging::Place;
 use crate::cql::plan::SelectPlan;
 use crate::cql::virtual_tables;
@@ -12,6 +13,7 @@ use std::sync::Arc;
 
 enum Present {
     Stored(Box<RowStream>),
+    Indexed(Box<Indexed>),
     Listed(std::vec::IntoIter<ReadItem>),
 }
 
@@ -43,6 +45,18 @@ impl Items {
         place: Option<&Place>,
     ) -> Result<Self> {
         let single = matches!(&command.partitions, Partitions::Keys(keys) if keys.len() < 2);
+        if let Some(index) = &plan.index {
+            let Some(value) = indexed::value(index, &execution.context())? else {
+                return Ok(Self::none());
+            };
+            execution.note(|| format!("Reading the entries of index {}", index.index.name));
+            let rows = Indexed::new(engine, index, &value, command, place)?;
+            return Ok(Self {
+                present: Present::Indexed(Box::new(rows)),
+                next: None,
+                single,
+            });
+        }
         let (own, following) = match place {
             None => (Some(command), None),
             Some(place) => place.rest_of(command)?,
@@ -83,6 +97,7 @@ impl Items {
         loop {
             let found = match &mut self.present {
                 Present::Stored(stream) => stream.next()?,
+                Present::Indexed(rows) => rows.next()?,
                 Present::Listed(items) => items.next(),
             };
             if found.is_some() {

@@ -11,7 +11,7 @@
 //! A bound of several columns, `(a, b) > (1, 2)`, is the union of `a > 1` and `a = 1 AND b > 2`,
 //! each of which is one slice whatever the columns' directions; slices that touch become one.
 
-use crate::cql::evaluate::{Context, term};
+use crate::cql::evaluate::{Context, optional, term};
 use crate::cql::plan::{Bound, Choice, ClusteringPart, PartitionPlan, Slot, Term, TupleChoice};
 use crate::error::{Error, Result};
 use crate::limits;
@@ -43,7 +43,14 @@ fn choices(choice: &Choice, column: &str, context: &Context<'_>) -> Result<Vec<B
             .map(|term| restricting(term, column, context))
             .collect(),
         Choice::Listed(list) => {
-            let list = restricting(list, column, context)?;
+            let list = match term(list, context)? {
+                Slot::Null => {
+                    return Err(Error::invalid(format!(
+                        "Invalid null value for column {column}"
+                    )));
+                }
+                _ => restricting(list, column, context)?,
+            };
             let elements = collection::elements(&list)?;
             Ok(elements.into_iter().map(|e| list.slice_ref(e)).collect())
         }
@@ -102,7 +109,8 @@ pub fn partition_keys(
     for (part, column) in parts.iter().zip(&table.partition_key) {
         let mut found = choices(part, &column.name, context)?;
         found.sort_by(|a, b| column.ty.compare(a, b));
-        found.dedup();
+        // Values that are equal count once, also where their bytes differ.
+        found.dedup_by(|a, b| column.ty.compare(a, b).is_eq());
         combinations = combinations.saturating_mul(found.len());
         values.push(found);
     }
@@ -144,9 +152,12 @@ pub fn token_bounds(
         let Some((term, inclusive)) = bound else {
             return Ok(None);
         };
-        let bytes = restricting(term, "partition key token", context)?;
-        let token =
-            <[u8; 8]>::try_from(&*bytes).map_err(|_| Error::invalid("Invalid null token value"))?;
+        let invalid = || Error::invalid("Invalid null token value");
+        let bytes = match optional(term, context)? {
+            Some(bytes) => bytes,
+            None => return Err(invalid()),
+        };
+        let token = <[u8; 8]>::try_from(&*bytes).map_err(|_| invalid())?;
         Ok(Some((i64::from_be_bytes(token), *inclusive)))
     };
     let (lower, upper) = (side(lower)?, side(upper)?);
@@ -248,23 +259,62 @@ impl Prefix {
     }
 }
 
+/// The names of columns, as messages about tuples show them.
+fn joined_names(columns: &[Column]) -> String {
+    let names: Vec<&str> = columns.iter().map(|column| column.name.as_str()).collect();
+    names.join(",")
+}
+
+/// The value of a term that restricts several columns at once.
+fn tuple(of: &Term, columns: &[Column], context: &Context<'_>) -> Result<Bytes> {
+    if let Term::Tuple(items) = of {
+        for (number, item) in items.iter().enumerate() {
+            if term(item, context)? == Slot::Unset {
+                return Err(Error::invalid(format!(
+                    "Invalid unset value for tuple field number {number}"
+                )));
+            }
+        }
+    }
+    let how = match term(of, context)? {
+        Slot::Bytes(bytes) => return Ok(bytes),
+        Slot::Null => "null",
+        Slot::Unset => "unset",
+    };
+    Err(Error::invalid(format!(
+        "Invalid {how} value for tuple ({})",
+        joined_names(columns)
+    )))
+}
+
 /// The tuples of a choice, taken apart.
-fn tuples(choice: &TupleChoice, context: &Context<'_>) -> Result<Vec<Bytes>> {
+fn tuples(choice: &TupleChoice, columns: &[Column], context: &Context<'_>) -> Result<Vec<Bytes>> {
     match choice {
         TupleChoice::Many(terms) => terms
             .iter()
-            .map(|term| restricting(term, "tuple", context))
+            .map(|term| tuple(term, columns, context))
             .collect(),
         TupleChoice::Listed(list) => {
-            let list = restricting(list, "tuple", context)?;
+            let list = match term(list, context)? {
+                Slot::Bytes(bytes) => bytes,
+                Slot::Null => {
+                    return Err(Error::invalid("Invalid null value for IN restriction"));
+                }
+                Slot::Unset => {
+                    return Err(Error::invalid(format!(
+                        "Invalid unset value for in({})",
+                        joined_names(columns)
+                    )));
+                }
+            };
             let elements = collection::elements(&list)?;
             Ok(elements.into_iter().map(|e| list.slice_ref(e)).collect())
         }
     }
 }
 
-/// A tuple's fields, none of which may be null.
-fn fields<'b>(tuple: &'b [u8], columns: &[Column]) -> Result<Vec<&'b [u8]>> {
+/// A tuple's fields, none of which may be null; `what` says of what, in words.
+fn fields<'b>(tuple: &'b [u8], columns: &[Column], what: &str) -> Result<Vec<&'b [u8]>> {
     let found = collection::fields(tuple, columns.len())?;
     if found.len() != columns.len() {
         return Err(Error::invalid(format!(
@@ -278,10 +328,7 @@ fn fields<'b>(tuple: &'b [u8], columns: &[Column]) -> Result<Vec<&'b [u8]>> {
         .zip(columns)
         .map(|(field, column)| {
             field.ok_or_else(|| {
-                Error::invalid(format!(
-                    "Invalid null value in condition for column {}",
-                    column.name
-                ))
+                Error::invalid(format!("Invalid null {what} for column {}", column.name))
             })
         })
         .collect()
@@ -315,7 +362,7 @@ pub fn prefixes(
             }
             (ClusteringPart::Tuple(width, choice), _) => {
                 let covered = columns.get(..*width).unwrap_or(columns);
-                let values = tuples(choice, context)?;
+                let values = tuples(choice, covered, context)?;
                 (extended(&found, &values, covered, true)?, *width)
             }
             (ClusteringPart::Slice { .. } | ClusteringPart::Column(_), _) => break,
@@ -340,7 +387,7 @@ fn extended(
         for value in values {
             let mut next = prefix.clone();
             if tuple {
-                for (field, column) in fields(value, columns)?.into_iter().zip(columns) {
+                for (field, column) in fields(value, columns, "value")?.into_iter().zip(columns) {
                     next.push(column, field)?;
                 }
             } else if let [column] = columns {
@@ -391,16 +438,16 @@ fn bound_values(
     let (Some(bound), Some(column)) = (bound, columns.first()) else {
         return Ok(None);
     };
-    let bytes = restricting(&bound.term, &column.name, context)?;
     let values = if bound.tuple {
         let covered = columns.get(..bound.width).unwrap_or(columns);
-        let found = fields(&bytes, covered)?;
+        let bytes = tuple(&bound.term, covered, context)?;
+        let found = fields(&bytes, covered, "value in condition")?;
         found
             .into_iter()
             .map(|field| bytes.slice_ref(field))
             .collect()
     } else {
-        vec![bytes]
+        vec![restricting(&bound.term, &column.name, context)?]
     };
     Ok(Some((values, bound.inclusive)))
 }

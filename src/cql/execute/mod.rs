@@ -25,6 +25,7 @@ mod condition;
 mod conditional;
 mod encode;
 mod filter;
+mod indexed;
 mod items;
 mod keys;
 mod levels;

@@ -176,7 +176,7 @@ impl Place {
 }
 
 /// What is left of `slices` behind the row `row`.
-fn behind(slices: &[Slice], row: &Bytes, reversed: bool) -> Vec<Slice> {
+pub fn behind(slices: &[Slice], row: &Bytes, reversed: bool) -> Vec<Slice> {
     // Nothing lies between a row and itself with a zero byte.
     let mut after = Vec::with_capacity(row.len() + 1);
     after.extend_from_slice(row);

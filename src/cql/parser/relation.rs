@@ -167,7 +167,12 @@ impl Parser<'_> {
         if self.eat_symbol(Symbol::RightParen)? {
             return Ok((Operator::In, RelationRight::List(Vec::new())));
         }
-        let values = self.comma_list(Self::tuple_or_marker)?;
+        // Either markers of tuples or tuples.
+        let markers = self.at_marker();
+        let values = self.comma_list(|parser| match parser.at_marker() == markers {
+            true => parser.tuple_or_marker(),
+            false => Err(parser.no_viable()),
+        })?;
         self.expect_symbol(Symbol::RightParen)?;
         Ok((Operator::In, RelationRight::List(values)))
     }
