@@ -266,7 +266,7 @@ impl Binder<'_> {
                     return Ok(None);
                 };
                 let composed = key::compose_partition_key(&values);
-                let token = token::murmur3_token(&composed);
+                let token = token::token_of(&composed);
                 Ok(Some(Bytes::copy_from_slice(&token.to_be_bytes())))
             }),
         })

@@ -46,6 +46,9 @@ impl Binder<'_> {
             keys_in: has_in(&found.partition),
             ranged: !matches!(found.partition, PartitionPlan::Keys(_)),
         };
+        for by in &select.order_by {
+            column(&table, &by.column)?;
+        }
         if found.uses_index && !select.order_by.is_empty() {
             return Err(Error::invalid(
                 "ORDER BY with 2ndary indexes is not supported, except for ANN queries.",

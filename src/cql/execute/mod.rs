@@ -25,6 +25,7 @@ mod condition;
 mod conditional;
 mod encode;
 mod filter;
+mod indexable;
 mod indexed;
 mod items;
 mod keys;

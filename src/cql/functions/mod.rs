@@ -20,7 +20,7 @@ use crate::error::{Error, Result};
 use crate::random::Random;
 use crate::types::Type;
 use crate::types::key::compose_partition_key;
-use crate::types::token::murmur3_token;
+use crate::types::token::token_of;
 use bytes::Bytes;
 use overload::Overload;
 use resolve::Signature;
@@ -190,7 +190,7 @@ pub fn token(partition_key: &[Type]) -> Scalar {
         let Some(columns) = arguments.iter().copied().collect::<Option<Vec<_>>>() else {
             return Ok(None);
         };
-        let token = murmur3_token(&compose_partition_key(&columns));
+        let token = token_of(&compose_partition_key(&columns));
         Ok(Some(Bytes::from(token.to_be_bytes().to_vec())))
     };
     Scalar {
