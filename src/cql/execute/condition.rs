@@ -58,11 +58,19 @@ impl<'a> BoundCondition<'a> {
         };
         let operator = condition.operator;
         let of_null = matches!(operator, Operator::Eq | Operator::NotEq | Operator::In);
-        if of_null && condition.is_of_cells() {
+        let of_parts = matches!(operator, Operator::Contains | Operator::ContainsKey);
+        if condition.is_of_cells() && !of_parts {
             for value in &mut values {
-                if value.as_deref().is_some_and(is_empty) {
-                    *value = None;
+                if !value.as_deref().is_some_and(is_empty) {
+                    continue;
                 }
+                if !of_null {
+                    return Err(Error::invalid(format!(
+                        "Invalid comparison with an empty {} for operator \"{operator}\"",
+                        kind_name(&condition.ty)
+                    )));
+                }
+                *value = None;
             }
         }
         if !of_null && values.iter().any(Option::is_none) {
@@ -167,6 +175,14 @@ impl ColumnCondition {
         matches!(self.part, ConditionPart::Whole)
             && self.column.ty.is_collection()
             && self.column.ty.is_multi_cell()
+    }
+}
+
+fn kind_name(ty: &Type) -> &'static str {
+    match ty {
+        Type::List { .. } => "list",
+        Type::Set { .. } => "set",
+        _ => "map",
     }
 }
 

@@ -32,6 +32,9 @@ use bytes::Bytes;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+/// So many rows are passed over in search of one to show.
+const ROWS_PASSED_MAX: usize = 1_000;
+
 /// What is demanded of one row, or of the static row.
 #[derive(Debug)]
 enum Demand<'a> {
@@ -81,6 +84,10 @@ pub fn execute(
     let decide = |view: &AppendedView<'_>| -> Result<(Option<Mutation>, Rows)> {
         let seen = demands.look(view, execution.now_seconds)?;
         if !demands.hold(&seen, execution.now_seconds)? {
+            let seen = match demands.is_static() {
+                true => demands.look_for_first(view, execution.now_seconds)?,
+                false => seen,
+            };
             return Ok((None, demands.refusal(&seen, execution.now_seconds)?));
         }
         let mutation = write_all(engine, &pairs, execution, view)?;
@@ -297,35 +304,47 @@ impl<'a> Demands<'a> {
         read
     }
 
-    /// Reads the rows that conditions are about. Where they are about the static row alone, the
-    /// partition's first row tells whether there is a partition at all.
+    /// Reads the rows that conditions are about, and the static row.
     fn look(&self, view: &AppendedView<'_>, now_seconds: i64) -> Result<Seen> {
-        let named: Vec<Slice> = self
-            .rows
-            .keys()
-            .flatten()
-            .map(|row| Slice::row(row.clone()))
-            .collect();
-        let first_only = named.is_empty();
+        let rows = self.rows.keys().flatten();
+        let slices = rows.map(|row| Slice::row(row.clone())).collect();
+        self.read(view, slices, now_seconds)
+    }
+
+    /// Where conditions are about the static row alone, the partition's first row is shown beside
+    /// it.
+    fn look_for_first(&self, view: &AppendedView<'_>, now_seconds: i64) -> Result<Seen> {
+        self.read(view, vec![Slice::all()], now_seconds)
+    }
+
+    fn read(&self, view: &AppendedView<'_>, slices: Vec<Slice>, now_seconds: i64) -> Result<Seen> {
         let mut stream = view.read(ReadCommand {
             table: self.table.id,
             partitions: Partitions::Keys(vec![self.key.clone()]),
-            slices: match first_only {
-                true => vec![Slice::all()],
-                false => named,
-            },
+            slices,
             reversed: false,
             columns: Projection::Columns(self.read.clone()),
             now_seconds,
         })?;
+        let first_only = self.is_static();
         let mut seen = Seen {
             static_row: None,
             rows: Vec::new(),
         };
+        let mut passed = 0;
         while let Some(item) = stream.next()? {
             match item {
                 ReadItem::Partition { static_row, .. } => {
                     seen.static_row = static_row.filter(|row| !row.columns.is_empty());
+                }
+                // A row is there if what is read of it is.
+                ReadItem::Row(row)
+                    if row.columns.is_empty() && !row.liveness.is_live(now_seconds) =>
+                {
+                    passed += 1;
+                    if passed == ROWS_PASSED_MAX {
+                        break;
+                    }
                 }
                 ReadItem::Row(row) => {
                     seen.rows.push(row);
@@ -336,6 +355,11 @@ impl<'a> Demands<'a> {
             }
         }
         Ok(seen)
+    }
+
+    /// Whether the conditions are about the static row alone.
+    fn is_static(&self) -> bool {
+        self.rows.keys().all(Option::is_none)
     }
 
     fn hold(&self, seen: &Seen, now_seconds: i64) -> Result<bool> {
