@@ -49,11 +49,11 @@ impl Type {
             Self::Uuid => expect_uuid(bytes),
             Self::TimeUuid => {
                 expect_uuid(bytes)?;
-                match bytes.get(6) {
-                    // The words are Cassandra's, whatever the version is.
-                    Some(version) if version >> 4 != 1 => {
-                        Err(Error::invalid("Invalid version for TimeUUID type: 0x1"))
-                    }
+                match (bytes.first(), bytes.get(6)) {
+                    // Cassandra shows the first digit rather than the version.
+                    (Some(first), Some(version)) if version >> 4 != 1 => Err(Error::invalid(
+                        format!("Invalid version for TimeUUID type: {:#x}", first >> 4),
+                    )),
                     _ => Ok(()),
                 }
             }
