@@ -17,6 +17,12 @@ pub const TEXTS_AT_WORK_BYTES_MAX: usize = 512 << 10;
 /// How deep literals, types and parentheses may nest.
 pub const NESTING_MAX: usize = 64;
 
+/// How deep JSON may nest: far deeper than any type does.
+pub const JSON_NESTING_MAX: usize = 256;
+
+/// The most values of one JSON text, names not counted: each takes many times its text in memory.
+pub const JSON_VALUES_MAX: usize = 1 << 20;
+
 /// How many operators one expression may chain. Each makes its tree a level deeper, and what walks
 /// the tree must fit a thread's stack.
 pub const OPERATORS_MAX: usize = 100;

@@ -1,6 +1,6 @@
 //! The value of a term in one execution.
 
-use crate::cql::functions::Environment;
+use crate::cql::functions::{Environment, Scalar};
 use crate::cql::plan::{Slot, Term};
 use crate::error::{Error, Result};
 use crate::random::Random;
@@ -92,7 +92,11 @@ fn composed_term(composed: &Term, context: &Context<'_>) -> Result<Slot> {
         Term::Call(function, arguments) => {
             let mut found = Vec::with_capacity(arguments.len());
             for argument in arguments {
-                found.push(optional(argument, context)?);
+                found.push(match term(argument, context)? {
+                    Slot::Bytes(bytes) => Some(bytes),
+                    Slot::Null => None,
+                    Slot::Unset => return Err(unset_argument(function)),
+                });
             }
             let borrowed: Vec<Option<&[u8]>> = found.iter().map(Option::as_deref).collect();
             return Ok(Slot::from_option(function.call(&borrowed, &context.env)?));
@@ -100,6 +104,14 @@ fn composed_term(composed: &Term, context: &Context<'_>) -> Result<Slot> {
         Term::Constant(_) | Term::Marker(_) => return term(composed, context),
     };
     Ok(Slot::Bytes(Bytes::from(bytes)))
+}
+
+fn unset_argument(function: &Scalar) -> Error {
+    let name = &function.name;
+    Error::invalid(format!(
+        "Invalid unset value for argument in call to function {}",
+        name.strip_prefix("system.").unwrap_or(name)
+    ))
 }
 
 /// Entries in the order of their keys; of equal keys the last wins.

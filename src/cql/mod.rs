@@ -7,6 +7,7 @@ pub mod describe;
 pub mod evaluate;
 pub mod execute;
 pub mod functions;
+pub mod json;
 pub mod lexer;
 pub mod parser;
 pub mod plan;

@@ -6,6 +6,7 @@
 
 use crate::cql::ast::{BatchKind, CellInfo, Operator};
 use crate::cql::functions::{Aggregate, Scalar};
+use crate::cql::json::JsonInsert;
 use crate::cql::result::ColumnSpec;
 use crate::schema::{Column, ColumnId, ColumnKind, Table, TableId};
 use crate::types::Type;
@@ -244,6 +245,8 @@ pub struct WritePlan {
     pub lists: bool,
     /// What must hold for it to take place.
     pub condition: Option<Box<Condition>>,
+    /// Where a marker's JSON fills the columns.
+    pub json: Option<Box<JsonInsert>>,
 }
 
 /// What happens to a column.

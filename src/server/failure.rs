@@ -80,7 +80,11 @@ impl Failure {
             },
             ErrorKind::Unauthorized => ErrorBody::Unauthorized,
             // Which function it was stands in the message.
-            ErrorKind::FunctionFailure => ErrorBody::Invalid,
+            ErrorKind::FunctionFailure => ErrorBody::FunctionFailure {
+                keyspace: "system".to_owned(),
+                function: String::new(),
+                arguments: Vec::new(),
+            },
             ErrorKind::Unprepared => match id {
                 Some(id) => ErrorBody::Unprepared { id: id.clone() },
                 None => ErrorBody::Server,

@@ -265,7 +265,11 @@ fn partition_key_indices(plan: &Plan) -> Vec<u16> {
             })
             .collect()
     };
-    let of_write = |plan: &WritePlan| markers(&plan.partition);
+    let of_write = |plan: &WritePlan| match &plan.json {
+        // The key is within the text.
+        Some(_) => None,
+        None => markers(&plan.partition),
+    };
     let of_select = |plan: &SelectPlan| match &plan.partition {
         crate::cql::plan::PartitionPlan::Keys(choices) => markers(choices),
         _ => None,

@@ -265,6 +265,28 @@ pub fn format_timestamp(millis: i64) -> String {
     format!("{year:04}-{month:02}-{day:02} {hour:02}:{minute:02}:{second:02}.{millis:03}000+0000")
 }
 
+/// Writes a timestamp in UTC as JSON has it: to the millisecond, with the year of its era.
+pub fn format_timestamp_json(millis: i64) -> String {
+    let (days, rest) = (millis.div_euclid(DAY_MILLIS), millis.rem_euclid(DAY_MILLIS));
+    let (year, month, day) = civil_from_days(days);
+    let year = if year > 0 { year } else { 1 - year };
+    let sign = if year > 9999 { "+" } else { "" };
+    let (seconds, millis) = (rest / 1000, rest % 1000);
+    let (hour, minute, second) = (seconds / 3600, seconds / 60 % 60, seconds % 60);
+    format!("{sign}{year:04}-{month:02}-{day:02} {hour:02}:{minute:02}:{second:02}.{millis:03}Z")
+}
+
+/// Writes a date as ISO 8601 does: years beyond four digits have a sign.
+pub fn format_date_json(days: i32) -> String {
+    let (year, month, day) = civil_from_days(i64::from(days));
+    let sign = match year {
+        ..0 => "-",
+        0..=9999 => "",
+        _ => "+",
+    };
+    format!("{sign}{:04}-{month:02}-{day:02}", year.unsigned_abs())
+}
+
 /// Reads a date: days since 1970.
 pub fn parse_date(text: &str) -> Option<i32> {
     if is_integer(text) {

@@ -43,6 +43,11 @@ pub fn parse_scalar(ty: &Type, text: &str) -> Result<Vec<u8>> {
         Type::Ascii | Type::Text => text,
         _ => text.trim_ascii(),
     };
+    parse_word(ty, word)
+}
+
+/// Reads a scalar that must not have blanks around it.
+pub fn parse_word(ty: &Type, word: &str) -> Result<Vec<u8>> {
     if word.is_empty() && ty.allows_empty() {
         return Ok(Vec::new());
     }

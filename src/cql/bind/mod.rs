@@ -11,12 +11,14 @@
 //! | `operation` | what SET and DELETE do to a column |
 //! | `condition` | IF |
 //! | `select`, `selector` | SELECT |
+//! | `json` | what of them speaks JSON |
 
 mod batch;
 mod cell_info;
 mod computed;
 mod condition;
 mod indexes;
+mod json;
 mod literal;
 mod operation;
 mod parts;

@@ -189,6 +189,9 @@ impl Binder<'_> {
         if name == "token" && self.is_own_token(selection.table, call)? {
             return Ok((Selected::Token, Type::BigInt));
         }
+        if let Some(found) = self.selected_to_json(selection, call)? {
+            return Ok(found);
+        }
         let aggregate = functions::is_aggregate(name);
         let outer = selection.in_aggregate;
         if aggregate && outer {

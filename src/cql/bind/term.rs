@@ -347,6 +347,9 @@ impl Binder<'_> {
         if call.name.name.text == "token" {
             return self.token_function(call);
         }
+        if let Some(function) = self.json_function(call, receiver)? {
+            return Ok(function);
+        }
         if functions::is_aggregate(&call.name.name.text) {
             return Err(Error::invalid(
                 "Aggregation function are not supported in the where clause",

@@ -52,8 +52,20 @@ impl Binder<'_> {
                 "INSERT statements are not allowed on counter tables, use UPDATE instead",
             ));
         }
-        let InsertSource::Values { columns, values } = &insert.source else {
-            return Err(Error::invalid("INSERT JSON is not supported yet"));
+        let condition = insert.if_not_exists.then(|| Box::new(Condition::NotExists));
+        let (columns, values) = match &insert.source {
+            InsertSource::Values { columns, values } => (columns, values),
+            InsertSource::Json {
+                text,
+                default_unset,
+            } => {
+                let (restrictions, operations, json) =
+                    self.insert_json(&table, text, *default_unset)?;
+                let bound = (restrictions, operations, condition);
+                let mut plan = self.write(table, Kind::Insert, bound, &insert.using, false)?;
+                plan.json = json;
+                return Ok(plan);
+            }
         };
         check_names(columns, values)?;
         let mut restrictions = Restrictions::default();
@@ -82,7 +94,6 @@ impl Binder<'_> {
         let statics_only = !restrictions.has_clustering()
             && !operations.is_empty()
             && operations.iter().all(is_static);
-        let condition = insert.if_not_exists.then(|| Box::new(Condition::NotExists));
         self.write(
             table,
             Kind::Insert,
@@ -187,6 +198,7 @@ impl Binder<'_> {
             timestamp,
             ttl,
             condition,
+            json: None,
         };
         condition::check_deletion(&plan, whole)?;
         if !whole && !plan.regulars.is_empty() {

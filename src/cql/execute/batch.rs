@@ -14,6 +14,7 @@ use crate::limits;
 use crate::storage::mutation::{Mutation, PartitionUpdate};
 use crate::storage::row::{ColumnData, Row};
 use crate::storage::{AppendedView, Engine};
+use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
 
 /// What a batch is besides its statements.
@@ -38,6 +39,31 @@ pub use crate::cql::execute::write::Statement;
 
 /// Executes the statements of a batch, as one mutation.
 pub fn execute(
+    engine: &Engine,
+    batch: Batch<'_>,
+    statements: &[Statement<'_>],
+    execution: &Execution,
+) -> Result<Outcome> {
+    if statements.iter().all(|(plan, _)| plan.json.is_none()) {
+        return execute_filled(engine, batch, statements, execution);
+    }
+    let mut filled = Vec::with_capacity(statements.len());
+    for (plan, values) in statements {
+        let mut values = Cow::Borrowed(*values);
+        if let Some(json) = &plan.json {
+            json.expand(values.to_mut())?;
+        }
+        filled.push((*plan, values));
+    }
+    let statements: Vec<Statement<'_>> = filled
+        .iter()
+        .map(|(plan, values)| (*plan, &**values))
+        .collect();
+    execute_filled(engine, batch, &statements, execution)
+}
+
+/// The same, where all values are known.
+fn execute_filled(
     engine: &Engine,
     batch: Batch<'_>,
     statements: &[Statement<'_>],

@@ -134,17 +134,20 @@ impl Execution {
 }
 
 /// Executes a plan.
-pub fn execute(engine: &Engine, plan: &Plan, execution: Execution) -> Result<Outcome> {
+pub fn execute(engine: &Engine, plan: &Plan, mut execution: Execution) -> Result<Outcome> {
     match plan {
         Plan::Select(plan) => {
             levels::check_read(&execution)?;
             select::execute(engine, plan, execution)
         }
-        Plan::Write(plan) if plan.condition.is_some() => {
-            let statements = [(plan, execution.values.as_slice())];
-            conditional::execute(engine, &statements, false, &execution)
-        }
         Plan::Write(plan) => {
+            if let Some(json) = &plan.json {
+                json.expand(&mut execution.values)?;
+            }
+            if plan.condition.is_some() {
+                let statements = [(plan, execution.values.as_slice())];
+                return conditional::execute(engine, &statements, false, &execution);
+            }
             levels::check_write(plan, &execution)?;
             write::execute(engine, plan, &execution).map(Outcome::written)
         }

@@ -13,6 +13,7 @@ use crate::cql::functions::overload::unary_body;
 use crate::cql::functions::time::{date_bytes, millis_of};
 use crate::cql::functions::{Body, Scalar};
 use crate::error::{Error, Result};
+use crate::types::number::{java_double_text, java_float_text};
 use crate::types::{Type, text};
 
 /// The cast from a type to another.
@@ -84,38 +85,10 @@ fn as_text(ty: &Type, bytes: &[u8]) -> Result<String> {
             }
         }
         Type::Float | Type::Double => match Number::read(ty, bytes)? {
-            Some(Number::Float(value)) if value.is_finite() => java_float(
-                f64::from(value).abs(),
-                value.is_sign_negative(),
-                &format!("{value:e}"),
-            ),
-            Some(Number::Double(value)) if value.is_finite() => {
-                java_float(value.abs(), value.is_sign_negative(), &format!("{value:e}"))
-            }
+            Some(Number::Float(value)) => java_float_text(value),
+            Some(Number::Double(value)) => java_double_text(value),
             _ => text::format(ty, bytes),
         },
         _ => text::format(ty, bytes),
     })
-}
-
-/// Java's `Double.toString` from the shortest digits with an exponent (`-1.5e-7`): plain from
-/// 0.001 up to 10,000,000, always with a digit behind the point.
-fn java_float(size: f64, negative: bool, shortest: &str) -> String {
-    let (mantissa, exponent) = shortest.split_once('e').unwrap_or((shortest, "0"));
-    let digits: String = mantissa.chars().filter(char::is_ascii_digit).collect();
-    let exponent: i32 = exponent.parse().unwrap_or(0);
-    let sign = if negative { "-" } else { "" };
-    if size != 0.0 && !(1e-3..1e7).contains(&size) {
-        let (first, rest) = digits.split_at(1);
-        let rest = if rest.is_empty() { "0" } else { rest };
-        return format!("{sign}{first}.{rest}E{exponent}");
-    }
-    if exponent < 0 {
-        let zeros = "0".repeat(exponent.unsigned_abs() as usize - 1);
-        return format!("{sign}0.{zeros}{digits}");
-    }
-    let whole = exponent as usize + 1;
-    let padded = format!("{digits:0<width$}", width = whole + 1);
-    let (whole, fraction) = padded.split_at(whole);
-    format!("{sign}{whole}.{fraction}")
 }

@@ -64,7 +64,7 @@ impl Parser<'_> {
         let selector = match next.kind {
             TokenKind::Symbol(symbol) => matches!(
                 symbol,
-                Symbol::Comma | Symbol::Dot | Symbol::LeftBracket | Symbol::LeftParen
+                Symbol::Comma | Symbol::Dot | Symbol::Plus | Symbol::Slash | Symbol::Percent
             ),
             TokenKind::Word => {
                 let next = self.lexer.slice(&next);
