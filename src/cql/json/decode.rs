@@ -269,6 +269,14 @@ fn compound(ty: &Type, json: &Json) -> Decoded {
                 ));
             }
             let found = elements(element, json, ["a list", "list"])?;
+            let length = element.fixed_length();
+            if found
+                .iter()
+                .any(|part| length.is_some_and(|it| it != part.len()))
+            {
+                let message = "null is not supported inside vectors";
+                return Err(Mismatch::Refused(Error::invalid(message)));
+            }
             Ok(collection::pack_vector(element, &found))
         }
         Type::Map { key, value, .. } => map(key, value, json),
