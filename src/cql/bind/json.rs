@@ -1,10 +1,10 @@
 //! JSON in statements: INSERT JSON, SELECT JSON, `to_json` and `from_json`.
 
 use crate::cql::ast::{Expr, ExprKind, FunctionCall, Literal};
+use crate::cql::bind::literal::preferred_type;
 use crate::cql::bind::relation::{Demand, Restriction};
 use crate::cql::bind::restriction::Restrictions;
 use crate::cql::bind::selector::{Selection, Typed, is_typed};
-use crate::cql::bind::term::preferred_type;
 use crate::cql::bind::{Binder, Receiver, show};
 use crate::cql::functions::Scalar;
 use crate::cql::json::{self, Columns, JsonInsert};
