@@ -1,9 +1,9 @@
 //! SELECT.
 
 use crate::cql::ast::{Expr, ExprKind, OrderKind, Select};
-use crate::cql::bind::restriction::{Kind, Restrictions, needs_filtering};
 use crate::cql::bind::json::as_json;
 use crate::cql::bind::restriction::Restrictions;
+use crate::cql::bind::restriction::{Kind, Restrictions, needs_filtering};
 use crate::cql::bind::selector::{Selection, column_name};
 use crate::cql::bind::{Binder, column, placed};
 use crate::cql::plan::{Choice, ColumnRef, PartitionPlan, SelectPlan, Selected};
