@@ -2,7 +2,6 @@
 
 use crate::cql::ast::{Expr, ExprKind, OrderKind, Select};
 use crate::cql::bind::json::as_json;
-use crate::cql::bind::restriction::Restrictions;
 use crate::cql::bind::restriction::{Kind, Restrictions, needs_filtering};
 use crate::cql::bind::selector::{Selection, column_name};
 use crate::cql::bind::{Binder, column, placed};
@@ -26,16 +25,14 @@ impl Binder<'_> {
         let is_virtual = virtual_tables::is_virtual(&table);
         let allow_filtering = select.allow_filtering || virtual_tables::filters_freely(&table);
         let mut selection = Selection::new(&table);
-        let (columns, selected) = self.selected(&mut selection, select)?;
-        let restrictions = {
-            let relations = &select.relations;
-            self.restrictions(&table, relations, Kind::Select, allow_filtering)?
-        };
         let (mut columns, mut selected) = self.selected(&mut selection, select)?;
         if select.json {
             (columns, selected) = as_json(&table, &columns, selected);
         }
-        let restrictions = self.restrictions(&table, &select.relations, allow_filtering)?;
+        let restrictions = {
+            let relations = &select.relations;
+            self.restrictions(&table, relations, Kind::Select, allow_filtering)?
+        };
         check_statics(&selection, select, &restrictions)?;
         if select.distinct {
             check_distinct(&selection, select, &restrictions)?;
