@@ -201,7 +201,11 @@ fn refused() {
             "cc520882",
             "Unable to make UUID from 'cc520882'",
         ),
-        (Type::TimeUuid, uuid, "Invalid version for TimeUUID type: 0xc"),
+        (
+            Type::TimeUuid,
+            uuid,
+            "Invalid version for TimeUUID type: 0xc",
+        ),
         (
             Type::Blob,
             "0xabc",
