@@ -105,8 +105,8 @@ pub trait RowScan: Send {
     fn next(&mut self, row: &mut Vec<Option<Bytes>>) -> Result<bool>;
 }
 
-/// A bulk write under way. Dropped without [`RowSink::finish`], it leaves no trace, unless the table
-/// has secondary indexes: then rows are written as they come.
+/// A bulk write under way. Dropped without [`RowSink::finish`], it leaves no trace, unless the
+/// table has secondary indexes: then rows are written as they come.
 pub trait RowSink: Send {
     /// Adds rows. Where a key was given before, the later row's values win.
     fn add(&mut self, batch: ValueBatch) -> Result<()>;

@@ -3,8 +3,8 @@
 //! `tests/formats/vN` is a data directory as version N wrote it: SSTables with the whole cell model
 //! (markers, times to live, tombstones of all kinds, collections, statics, counters), a manifest,
 //! and a commit log with records that were not flushed. `vN.out` is what the shell must answer over
-//! a copy of it. `HELENUS_MAKE_FORMAT=1 cargo test --test formats` makes the current version's
-//! directory, once, when the version is new; what is released is never made again.
+//! a copy of it. `vN_indexes` is the same with secondary indexes, whose entries must agree. `HELENUS_MAKE_FORMAT=name cargo test --test formats` makes the directory that is
+//! called so, once, when it is new; what is released is never made again.
 #![expect(clippy::unwrap_used, reason = "a failure here is the test's")]
 #![expect(clippy::disallowed_methods, reason = "the files are the tests' own")]
 
@@ -12,10 +12,32 @@ use helenus::Database;
 use helenus::clock::VirtualClock;
 use helenus::config::Config;
 use helenus::shell::{Format, run_script};
+use helenus::storage::check_directory;
 use std::path::{Path, PathBuf};
 
-/// The versions that were ever released.
-const VERSIONS: &[&str] = &["v1"];
+/// A directory of files as some version wrote them.
+struct Fixture {
+    name: &'static str,
+    flushed: &'static str,
+    logged: &'static str,
+    read: &'static str,
+}
+
+/// What the versions that were ever released wrote.
+const FIXTURES: &[Fixture] = &[
+    Fixture {
+        name: "v1",
+        flushed: FLUSHED,
+        logged: LOGGED,
+        read: READ,
+    },
+    Fixture {
+        name: "v1_indexes",
+        flushed: FLUSHED_INDEXES,
+        logged: LOGGED_INDEXES,
+        read: READ_INDEXES,
+    },
+];
 
 const NOW_MICROS: i64 = 1_700_000_000_000_000;
 
@@ -76,6 +98,41 @@ SELECT p, d, ttl(a), writetime(b) FROM things;
 SELECT * FROM hits;
 ";
 
+/// Written, then flushed: rows from before and after their indexes.
+const FLUSHED_INDEXES: &str = "
+CREATE KEYSPACE old WITH replication = {'class': 'SimpleStrategy', 'replication_factor': 1};
+USE old;
+CREATE TABLE things (p int, q int, c int, s text static, v text, l list<int>, m map<text, int>,
+  f frozen<set<int>>, PRIMARY KEY ((p, q), c)) WITH CLUSTERING ORDER BY (c DESC);
+INSERT INTO things (p, q, c, s, v, l, m, f) VALUES (1, 1, 1, 's', 'v', [1, 1], {'a': 1}, {1, 2});
+CREATE INDEX by_p ON things (p);
+CREATE INDEX by_c ON things (c);
+CREATE INDEX by_s ON things (s);
+CREATE INDEX by_v ON things (v);
+CREATE INDEX by_l ON things (l);
+CREATE INDEX by_k ON things (KEYS(m));
+CREATE INDEX by_e ON things (ENTRIES(m));
+CREATE INDEX by_f ON things (FULL(f));
+INSERT INTO things (p, q, c, v, m) VALUES (1, 1, 2, 'v', {'a': 2, 'b': 2});
+INSERT INTO things (p, q, c, v) VALUES (1, 2, 1, 'expires') USING TTL 100;
+INSERT INTO things (p, q, s) VALUES (3, 3, 's');
+";
+
+/// Written, and left in the commit log.
+const LOGGED_INDEXES: &str = "
+USE old;
+UPDATE things SET v = 'w' WHERE p = 1 AND q = 1 AND c = 1;
+DELETE l[0] FROM things WHERE p = 1 AND q = 1 AND c = 1;
+DELETE FROM things WHERE p = 1 AND q = 1 AND c = 2;
+";
+
+const READ_INDEXES: &str = "
+USE old;
+EXPAND ON
+SELECT * FROM things;
+SELECT index_name, kind FROM system_schema.indexes WHERE keyspace_name = 'old';
+";
+
 fn folder() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/formats")
 }
@@ -109,33 +166,62 @@ fn copy(from: &Path, to: &Path) {
 }
 
 /// A process that ends without closing, so that the log keeps what was not flushed.
-fn make(directory: &Path) {
+fn make(fixture: &Fixture, directory: &Path) {
     let working = tempfile::tempdir().unwrap();
     let database = open(working.path());
-    run(&database, FLUSHED);
+    run(&database, fixture.flushed);
     database.engine().flush(None).unwrap();
-    run(&database, LOGGED);
+    run(&database, fixture.logged);
     copy(working.path(), directory);
     std::fs::remove_file(directory.join("LOCK")).unwrap();
 }
 
 #[test]
 fn old_files_open() {
-    if std::env::var_os("HELENUS_MAKE_FORMAT").is_some() {
-        make(&folder().join("v1"));
-    }
-    for version in VERSIONS {
+    for fixture in FIXTURES {
+        let Fixture { name, read, .. } = fixture;
+        if std::env::var("HELENUS_MAKE_FORMAT").is_ok_and(|made| made == *name) {
+            make(fixture, &folder().join(name));
+        }
         let working = tempfile::tempdir().unwrap();
-        copy(&folder().join(version), working.path());
-        let printed = run(&open(working.path()), READ);
-        let golden = folder().join(format!("{version}.out"));
+        copy(&folder().join(name), working.path());
+        let checked = check_directory(working.path(), &mut |_| {}).unwrap();
+        assert_eq!(checked.damaged, 0, "{name}");
+        let database = open(working.path());
+        let printed = run(&database, read);
+        let golden = folder().join(format!("{name}.out"));
         if std::env::var_os("UPDATE_GOLDEN").is_some() {
             std::fs::write(&golden, &printed).unwrap();
         }
-        assert_eq!(
-            printed,
-            std::fs::read_to_string(&golden).unwrap(),
-            "{version}"
-        );
+        assert_eq!(printed, std::fs::read_to_string(&golden).unwrap(), "{name}");
+        let differences = database.engine().check_indexes().unwrap();
+        assert!(differences.is_empty(), "{name}: {}", differences.join("\n"));
     }
+}
+
+#[test]
+fn a_check_tells_entries_that_differ_from_rows() {
+    let working = tempfile::tempdir().unwrap();
+    copy(&folder().join("v1_indexes"), working.path());
+    let database = open(working.path());
+    let engine = database.engine();
+    let entries = |name: &str| {
+        let catalog = engine.catalog();
+        catalog.keyspaces["old"].index(name).unwrap().1.entries
+    };
+    // Somebody takes the entries away behind the engine's back.
+    engine.truncate(entries("by_c")).unwrap();
+    engine.truncate(entries("by_s")).unwrap();
+    drop(database);
+    let mut told = Vec::new();
+    let checked = check_directory(working.path(), &mut |line| told.push(line.to_owned())).unwrap();
+    told.retain(|line| line.starts_with("BAD"));
+    // By the time of the check one more row has expired.
+    assert_eq!(checked.damaged, 3, "{told:?}");
+    assert_eq!(told.len(), 3, "{told:?}");
+    assert!(
+        told.iter()
+            .any(|line| line.contains("index old.by_c of things"))
+    );
+    assert!(told.iter().any(|line| line.contains("the static row")));
 }
