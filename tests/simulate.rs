@@ -2,12 +2,13 @@
 //!
 //! A workload is a sequence of operations by one client over the simulated disk: writes to several
 //! partitions and tables at once, deletions of all kinds, flushes, compactions, schema changes,
-//! indexes built anew, TRUNCATE. Before each call that changes the disk, the disk that a power cut at this moment would
-//! leave is set aside, with what was acknowledged by then. Each such image is opened and must hold
-//! exactly what the workload had written up to some operation between the last acknowledged one and
-//! the one under way: nothing lost, batches whole, nothing invented, no hole. Some images are taken
-//! while another image recovers. With a periodic log, the last flush or TRUNCATE stands in for
-//! the last acknowledged operation.
+//! indexes built anew, TRUNCATE. Before each call that changes the disk, the disk that a power cut
+//! at this moment would leave is set aside, with what was acknowledged by then. Each such image is
+//! opened and must hold exactly what the workload had written up to some operation between the last
+//! acknowledged one and the one under way: nothing lost, batches whole, nothing invented, no hole,
+//! every index built and its entries as the rows say. Some images are taken while another image
+//! recovers. With a periodic log, the last flush or TRUNCATE stands in for the last acknowledged
+//! operation.
 //!
 //! `HELENUS_SEEDS=n` runs n workloads in place of the default, `HELENUS_SEED=s` starts at seed s.
 

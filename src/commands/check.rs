@@ -1,7 +1,7 @@
 //! `helenus check`: every byte of a data directory read and verified.
 
 use crate::error::{Error, ErrorKind, Result};
-use crate::storage::check_directory;
+use crate::storage::{CheckSummary, check_directory};
 use std::io::Write;
 use std::path::PathBuf;
 
@@ -11,8 +11,9 @@ use std::path::PathBuf;
 Example:
   helenus check helenus-data
 
-Tells each file, good or BAD with file, offset and reason; nothing is changed. Exit code 1 where
-anything is damaged or missing.")]
+Tells each file, good or BAD with file, offset and reason, and each entry of a secondary index that
+does not agree with its table's rows; nothing is changed. Exit code 1 where anything is damaged or
+missing.")]
 pub struct Args {
     /// The data directory
     #[arg(value_name = "DATA_DIR")]
@@ -31,16 +32,20 @@ pub fn run(args: &Args) -> Result<()> {
         "{} files, {} bytes, {} rows in SSTables, {} damaged",
         summary.files, summary.bytes, summary.rows, summary.damaged
     );
+    let mut wrong = Vec::new();
     if summary.damaged > 0 {
-        return Err(Error::new(
-            ErrorKind::Corrupt,
-            format!(
-                "{}: {} of {} files are damaged or missing",
-                args.data_dir.display(),
-                summary.damaged,
-                summary.files
-            ),
+        let CheckSummary { damaged, files, .. } = summary;
+        wrong.push(format!("{damaged} of {files} files are damaged or missing"));
+    }
+    if summary.differences > 0 {
+        wrong.push(format!(
+            "{} differences between indexes and their tables",
+            summary.differences
         ));
     }
-    Ok(())
+    if wrong.is_empty() {
+        return Ok(());
+    }
+    let message = format!("{}: {}", args.data_dir.display(), wrong.join(", "));
+    Err(Error::new(ErrorKind::Corrupt, message))
 }
