@@ -99,14 +99,7 @@ pub fn import(site: &dyn Site, options: ImportOptions) -> Result<ImportSummary> 
         }
         sink
     } else {
-        if !table.indexes.is_empty() {
-            progress.remark(&format!(
-                "{label} has secondary indexes: rows are written as they come, and what was \
-                 written before an error stays"
-            ));
-        }
-        let ids: Vec<ColumnId> = columns.iter().map(|column| column.id).collect();
-        site.tables().write(&table, &ids, &write)?
+        rows_sink(site, &table, &columns, &write, &progress)?
     };
     let read = pass.run(inputs, reading(), &mut *sink, &mut rejects, &mut progress)?;
     let written = sink.finish()?;
@@ -120,6 +113,25 @@ pub fn import(site: &dyn Site, options: ImportOptions) -> Result<ImportSummary> 
         seconds: progress.seconds(),
         bad_file: rejects.file(),
     })
+}
+
+/// What takes the rows of a table without counters.
+fn rows_sink(
+    site: &dyn Site,
+    table: &Arc<Table>,
+    columns: &[Column],
+    write: &WriteOptions,
+    progress: &Progress,
+) -> Result<Box<dyn RowSink>> {
+    if !table.indexes.is_empty() {
+        progress.remark(&format!(
+            "{} has secondary indexes: rows are written as they come, and what was written before \
+             an error stays",
+            table.full_name()
+        ));
+    }
+    let ids: Vec<ColumnId> = columns.iter().map(|column| column.id).collect();
+    site.tables().write(table, &ids, write)
 }
 
 /// The same input once more, where that is possible.
