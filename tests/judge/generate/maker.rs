@@ -216,7 +216,9 @@ impl Maker {
                 self.note("hint");
                 format!("({}) {}", ty.cql(), ty.literal(&mut self.dice))
             }
-            3 | 4 if ty.is_number() => {
+            // Results in a varint or decimal are not in their shortest form there: the table of
+            // differences knows it as `varint-of-arithmetic`.
+            3 | 4 if ty.is_number() && !ty.is("varint") && !ty.is("decimal") => {
                 self.note("arithmetic");
                 let operator = self.dice.pick(&["+", "-", "*", "/", "%"]).to_string();
                 format!(

@@ -34,7 +34,7 @@ use schema::World;
 use std::collections::HashMap;
 
 /// How many statements a world lives.
-const WORLD_STATEMENTS: usize = 250;
+const WORLD_STATEMENTS: usize = 400;
 /// So many different answers end a table.
 const TABLE_DIFFERENCES_MAX: usize = 3;
 

@@ -113,8 +113,16 @@ fn scalar(maker: &mut Maker, table: &Table) -> String {
         }
         3 => {
             maker.note("cast");
-            let ty = match maker.dice.chance(60) {
-                true => maker.dice.pick(NUMBERS),
+            let legal: Vec<&str> = match &column.ty {
+                ty if ty.is_number() => [NUMBERS, &["text"]].concat(),
+                Ty::Native("date") => vec!["timestamp", "text"],
+                Ty::Native("timestamp") => vec!["date", "text"],
+                Ty::Native("timeuuid") => vec!["timestamp", "date"],
+                Ty::Native(_) => vec!["text", "ascii"],
+                _ => vec!["text", "int"],
+            };
+            let ty = match maker.dice.chance(85) {
+                true => *maker.dice.pick(&legal),
                 false => maker.dice.pick(NATIVES).0,
             };
             format!("CAST({name} AS {ty})")
