@@ -281,6 +281,8 @@ pub enum Operation {
     DeleteField(u16),
     /// A counter is raised, or lowered if the flag says so.
     Count(Term, bool),
+    /// A number is added to the one that is there, or text put behind it: the function, and what.
+    Sum(Arc<Scalar>, Term),
 }
 
 /// A plan of BATCH.

@@ -4,6 +4,7 @@ use crate::cql::ast::{
     Assignment, AssignmentKind, Expr, ExprKind, Literal, Name, Target, TargetPart,
 };
 use crate::cql::bind::{Binder, Receiver, column, placed, show};
+use crate::cql::functions;
 use crate::cql::plan::{ColumnOperation, ColumnRef, Operation, Term};
 use crate::error::{Error, Result};
 use crate::schema::{ColumnKind, Table};
@@ -70,11 +71,12 @@ fn field_number(udt: &Udt, column: &ColumnRef, field: &Name) -> Result<(u16, Typ
 }
 
 impl Binder<'_> {
-    /// Binds one assignment of UPDATE.
+    /// Binds one assignment of UPDATE; a `conditional` one may add to what is there.
     pub(super) fn assignment(
         &mut self,
         table: &Table,
         assignment: &Assignment,
+        conditional: bool,
     ) -> Result<ColumnOperation> {
         let found = ColumnRef::from(column(table, &assignment.column)?);
         if is_key(&found) {
@@ -84,7 +86,7 @@ impl Binder<'_> {
             ));
         }
         let operation = self
-            .assignment_kind(table, &found, assignment)
+            .assignment_kind(table, &found, assignment, conditional)
             .map_err(|error| placed(error, assignment.column.position))?;
         Ok(ColumnOperation {
             column: found,
@@ -97,6 +99,7 @@ impl Binder<'_> {
         table: &Table,
         column: &ColumnRef,
         assignment: &Assignment,
+        conditional: bool,
     ) -> Result<Operation> {
         let receiver = Receiver::column(table, column);
         match &assignment.kind {
@@ -107,6 +110,16 @@ impl Binder<'_> {
                 }
                 if matches!(column.ty, Type::Tuple(_) | Type::Udt { .. }) {
                     return Err(invalid_for("tuple", column, assignment));
+                }
+                if conditional && !column.ty.is_collection() {
+                    let sum = functions::sum_of(&column.ty).ok_or_else(|| {
+                        Error::invalid(format!(
+                            "Invalid operation ({}) for non-numeric and non-text type {}",
+                            shown(assignment),
+                            column.name
+                        ))
+                    })?;
+                    return Ok(Operation::Sum(Arc::new(sum), self.term(value, &receiver)?));
                 }
                 check_collection(column, assignment)?;
                 let term = self

@@ -29,7 +29,7 @@ fn is_list(operation: &ColumnOperation) -> bool {
 fn reads(operation: &ColumnOperation) -> bool {
     let list = matches!(operation.column.ty, Type::List { .. });
     match operation.operation {
-        Operation::Count(..) => true,
+        Operation::Count(..) | Operation::Sum(..) => true,
         Operation::SetElement(..) | Operation::DeleteElement(_) | Operation::Discard(_) => list,
         _ => false,
     }
@@ -108,7 +108,7 @@ impl Binder<'_> {
         let condition = self.condition(&table, &update.condition)?;
         let mut operations: Vec<ColumnOperation> = Vec::with_capacity(update.assignments.len());
         for assignment in &update.assignments {
-            let new = self.assignment(&table, assignment)?;
+            let new = self.assignment(&table, assignment, condition.is_some())?;
             let clash = operations.iter().any(|old| {
                 old.column.id == new.column.id && are_incompatible(&old.operation, &new.operation)
             });

@@ -11,6 +11,7 @@
 //! new elements, at the statement's own timestamp, survive.
 
 use crate::cql::evaluate::{Context, term};
+use crate::cql::functions::Scalar;
 use crate::cql::plan::{ColumnOperation, ColumnRef, Operation, Slot, Term};
 use crate::error::{Error, Result};
 use crate::storage::cell::{Cell, Deletion, NEVER, NO_TTL};
@@ -157,6 +158,14 @@ impl<'a> ColumnCells<'a> {
             Operation::DeleteField(number) => {
                 self.change(column, Deletion::NONE, vec![(field_path(*number), None)])
             }
+            Operation::Sum(sum, value) => match term(value, context)? {
+                Slot::Bytes(bytes) => self.sum(column, (sum, &bytes), current, context),
+                Slot::Unset => Ok(()),
+                Slot::Null => Err(Error::invalid(format!(
+                    "Invalid null value to add to column {}",
+                    column.name
+                ))),
+            },
             Operation::Count(value, negative) => {
                 self.count(column, value, *negative, current, context)
             }
@@ -358,6 +367,26 @@ impl<'a> ColumnCells<'a> {
             cell.cell.is_live(self.stamp.now_seconds) && !deletion.covers(cell.cell.timestamp)
         };
         Cow::Owned(cells.iter().filter(live).cloned().collect())
+    }
+
+    /// Adds to a number or a text; what is added to nothing is nothing.
+    fn sum(
+        &mut self,
+        column: &ColumnRef,
+        (sum, value): (&Scalar, &[u8]),
+        current: Option<&ColumnData>,
+        context: &Context<'_>,
+    ) -> Result<()> {
+        let Some(ColumnData::Simple(there)) = current else {
+            return Ok(());
+        };
+        if !there.is_live(self.stamp.now_seconds) {
+            return Ok(());
+        }
+        match sum.call(&[Some(&*there.value), Some(value)], &context.env)? {
+            Some(bytes) => self.simple(column, self.stamp.cell(bytes)),
+            None => Ok(()),
+        }
     }
 
     fn count(

@@ -207,6 +207,27 @@ pub fn cast(from: &Type, to: &Type) -> Result<Scalar> {
     cast::find(from, to)
 }
 
+/// What `column = column + value` computes, where both are of this type: a number or a text.
+pub fn sum_of(ty: &Type) -> Option<Scalar> {
+    if is_numeric(ty) {
+        return arithmetic::find(ArithmeticOp::Add, ty, ty).ok();
+    }
+    if !matches!(ty, Type::Ascii | Type::Text) {
+        return None;
+    }
+    let body = |arguments: ArgumentBytes<'_>, _: &Environment<'_>| {
+        let parts = arguments.iter().copied().collect::<Option<Vec<_>>>();
+        Ok(parts.map(|parts| Bytes::from(parts.concat())))
+    };
+    Some(Scalar {
+        name: "system._concat".to_string(),
+        arguments: vec![ty.clone(), ty.clone()],
+        returns: ty.clone(),
+        pure: true,
+        body: Arc::new(body),
+    })
+}
+
 /// `left op right`.
 pub fn arithmetic(op: ArithmeticOp, left: &Type, right: &Type) -> Result<Scalar> {
     arithmetic::find(op, left, right)

@@ -139,6 +139,16 @@ impl Parser<'_> {
                 Ok(AssignmentKind::Subtract(self.term()?))
             };
         }
+        // `X = X 1` is `X = X + 1`, as `X = X -1` subtracts.
+        if self.at_name() && next.kind == TokenKind::Integer {
+            let other = self.name()?;
+            if other.text != column {
+                let message = "Only expressions of the form X = X + <value> are supported.";
+                let position = other.position;
+                return Err(Error::syntax(message).at(position.line, position.column));
+            }
+            return Ok(AssignmentKind::Add(self.term()?));
+        }
         let value = self.term()?;
         if !self.eat_symbol(Symbol::Plus)? {
             return Ok(AssignmentKind::Set(value));
