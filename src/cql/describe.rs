@@ -94,7 +94,7 @@ pub fn describe(
             Ok(describer.elements(keyspace_elements(keyspace, *only)))
         }
         DescribeTarget::Tables => describer.listing(|keyspace| {
-            let tables = keyspace.tables.values();
+            let tables = tables_by_age(keyspace);
             tables.map(|table| Element::Table(table)).collect()
         }),
         DescribeTarget::Types => describer.listing(|keyspace| {
@@ -255,7 +255,7 @@ fn keyspace_elements(keyspace: &Keyspace, only: bool) -> impl Iterator<Item = El
     let mut elements = vec![Element::Keyspace(keyspace)];
     if !only {
         elements.extend(types_in_order(keyspace).into_iter().map(Element::Type));
-        let tables = in_order(keyspace.tables.values(), |table| &table.name);
+        let tables = in_order(tables_by_age(keyspace), |table| &table.name);
         elements.extend(tables.into_iter().flat_map(|table| table_elements(table)));
     }
     elements.into_iter()
@@ -269,16 +269,20 @@ fn table_elements(table: &Table) -> impl Iterator<Item = Element<'_>> {
         .chain(indexes.map(move |index| Element::Index(table, index)))
 }
 
+/// The tables, the oldest first: names that differ in their case alone stay in this order.
+fn tables_by_age(keyspace: &Keyspace) -> impl Iterator<Item = &Arc<Table>> {
+    let mut tables: Vec<&Arc<Table>> = keyspace.tables.values().collect();
+    tables.sort_by_key(|table| table.id);
+    tables.into_iter()
+}
+
 /// Things by name without regard to case, as Cassandra lists them.
 fn in_order<'a, T>(
     things: impl Iterator<Item = &'a Arc<T>>,
     name: impl Fn(&T) -> &str,
 ) -> Vec<&'a Arc<T>> {
     let mut things: Vec<&Arc<T>> = things.collect();
-    things.sort_by_cached_key(|thing| {
-        let name = name(thing);
-        (name.to_ascii_lowercase(), name.to_owned())
-    });
+    things.sort_by_cached_key(|thing| name(thing).to_ascii_lowercase());
     things
 }
 
@@ -326,10 +330,7 @@ fn user_types(ty: &Type, names: &mut Vec<String>) {
 /// A list, each keyspace's elements by name without regard to quotes and case.
 fn list<'a>(elements: impl Iterator<Item = Element<'a>>) -> Rows {
     let mut listed: Vec<[String; 3]> = elements.map(|element| element.listed()).collect();
-    let plain = |name: &str| {
-        let name = name.trim_matches('"');
-        (name.to_ascii_lowercase(), name.to_owned())
-    };
+    let plain = |name: &str| name.trim_matches('"').to_ascii_lowercase();
     listed.sort_by_cached_key(|[keyspace, _, name]| (plain(keyspace), plain(name)));
     let rows = listed.into_iter().map(texts).collect();
     Rows::from_vec(columns(&["keyspace_name", "type", "name"]), rows)

@@ -5,14 +5,16 @@
 //! follows from them. Names are for people; storage knows a table by its [`TableId`] and a column
 //! by its [`ColumnId`], neither of which is ever used again for something else.
 
+mod compaction_options;
 mod index;
 mod option_maps;
 mod options;
 mod replication;
+mod retry_policy;
 
 pub use index::{Index, IndexPart};
-pub use options::{OptionValue, TableOptions};
-pub use replication::{DATA_CENTER, replication};
+pub use options::{OptionValue, TableOptions, java_double};
+pub use replication::{DATA_CENTER, replication, replication_warnings};
 
 use crate::types::{Type, Udt};
 use serde::{Deserialize, Serialize};

@@ -5,7 +5,9 @@
 
 use crate::error::{Error, Result};
 use crate::limits::TTL_SECONDS_MAX;
-use crate::schema::option_maps::{caching, compaction, compression};
+use crate::schema::compaction_options::compaction;
+use crate::schema::option_maps::{caching, compression};
+use crate::schema::retry_policy::policy;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
@@ -112,42 +114,52 @@ const MILLION: f64 = 1_000_000.0;
 const BLOOM_FILTER_FP_CHANCE_MIN: f64 = 6.71e-5;
 
 impl TableOptions {
-    /// The options of a new table, or of one whose options are altered: `self` with `changes`,
-    /// checked one by one and together.
-    pub fn with<'a>(
-        mut self,
-        changes: impl IntoIterator<Item = (&'a str, &'a OptionValue)>,
-    ) -> Result<Self> {
-        let mut bloom_filter_given =
-            self.bloom_filter_fp_millionths != default_bloom_filter_fp_millionths(&self.compaction);
+    /// The options of a new table: the defaults with `given`, checked one by one and together.
+    pub fn new(given: &[(&str, OptionValue)]) -> Result<Self> {
+        let mut options = Self::default();
+        options.set_all(given)?;
+        let is_given = |name| given.iter().any(|(given, _)| *given == name);
+        if !is_given("bloom_filter_fp_chance") {
+            options.bloom_filter_fp_millionths =
+                default_bloom_filter_fp_millionths(&options.compaction);
+        }
+        options.validate()?;
+        Ok(options)
+    }
+
+    /// The options of a table after `given` have been altered. They are held against the defaults
+    /// of those that are not given, not against what the table has, as Cassandra does.
+    pub fn altered(mut self, given: &[(&str, OptionValue)]) -> Result<Self> {
+        Self::new(given)?;
+        self.set_all(given)?;
+        Ok(self)
+    }
+
+    fn set_all(&mut self, given: &[(&str, OptionValue)]) -> Result<()> {
         let mut seen = Vec::new();
-        for (name, value) in changes {
-            if seen.contains(&name) {
+        for (name, value) in given {
+            if seen.contains(name) {
                 return Err(Error::syntax(format!(
                     "Multiple definitions for property '{name}'"
                 )));
             }
-            seen.push(name);
-            bloom_filter_given |= name == "bloom_filter_fp_chance";
+            seen.push(*name);
             self.set(name, value)?;
         }
-        if !bloom_filter_given {
-            self.bloom_filter_fp_millionths = default_bloom_filter_fp_millionths(&self.compaction);
-        }
-        self.validate()?;
-        Ok(self)
+        Ok(())
     }
 
     fn set(&mut self, name: &str, value: &OptionValue) -> Result<()> {
         match name {
-            "additional_write_policy" => self.additional_write_policy = policy(name, value)?,
+            "additional_write_policy" => self.additional_write_policy = policy(text(name, value)?)?,
             "allow_auto_snapshot" => self.allow_auto_snapshot = boolean(name, value)?,
             "bloom_filter_fp_chance" => {
                 let chance = double(name, value)?;
                 if !(chance > BLOOM_FILTER_FP_CHANCE_MIN && chance <= 1.0) {
                     return Err(Error::config(format!(
                         "{name} must be larger than {BLOOM_FILTER_FP_CHANCE_MIN:E} and less than \
-                         or equal to 1.0 (got {chance:?})"
+                         or equal to 1.0 (got {})",
+                        java_double(chance)
                     )));
                 }
                 self.bloom_filter_fp_millionths = millionths(chance);
@@ -162,7 +174,8 @@ impl TableOptions {
                 if !(0.0..=1.0).contains(&chance) {
                     return Err(Error::config(format!(
                         "{name} must be larger than or equal to 0 and smaller than or equal to \
-                         1.0 (got {chance:?})"
+                         1.0 (got {})",
+                        java_double(chance)
                     )));
                 }
                 self.crc_check_chance_millionths = millionths(chance);
@@ -178,7 +191,7 @@ impl TableOptions {
             }
             "min_index_interval" => self.min_index_interval = integer(name, value)?,
             "read_repair" => self.read_repair = read_repair(text(name, value)?)?,
-            "speculative_retry" => self.speculative_retry = policy(name, value)?,
+            "speculative_retry" => self.speculative_retry = policy(text(name, value)?)?,
             _ => return Err(Error::syntax(format!("Unknown property '{name}'"))),
         }
         Ok(())
@@ -294,12 +307,26 @@ fn boolean(name: &str, value: &OptionValue) -> Result<bool> {
     }
 }
 
+/// The name of a memtable's configuration: there is one.
 fn memtable(text: &str) -> Result<String> {
     match text {
-        "default" | "skiplist" | "trie" => Ok(text.to_owned()),
+        "default" => Ok(text.to_owned()),
         _ => Err(Error::config(format!(
             "Memtable configuration \"{text}\" not found."
         ))),
+    }
+}
+
+/// A double as Java writes it: `1.0`, `5.0E-4`.
+pub fn java_double(value: f64) -> String {
+    let size = value.abs();
+    if size == 0.0 || (1e-3..1e7).contains(&size) || !size.is_finite() {
+        return format!("{value:?}");
+    }
+    let text = format!("{value:E}");
+    match text.split_once('E') {
+        Some((digits, exponent)) if !digits.contains('.') => format!("{digits}.0E{exponent}"),
+        _ => text,
     }
 }
 
@@ -310,43 +337,6 @@ fn read_repair(text: &str) -> Result<String> {
             "read_repair must be 'BLOCKING' or 'NONE' (got {text})"
         ))),
     }
-}
-
-/// A speculative retry policy in its canonical form: `99p`, `50ms`, `ALWAYS`, `NEVER`, or
-/// `MIN(…, …)` and `MAX(…, …)` of two of them.
-fn policy(name: &str, value: &OptionValue) -> Result<String> {
-    let given = text(name, value)?;
-    let unsupported = || Error::config(format!("Invalid value {given} for option '{name}'"));
-    let upper = given.to_ascii_uppercase();
-    for hybrid in ["MIN", "MAX"] {
-        let inside = upper
-            .strip_prefix(hybrid)
-            .and_then(|rest| rest.trim().strip_prefix('('))
-            .and_then(|rest| rest.strip_suffix(')'));
-        if let Some((left, right)) = inside.and_then(|inside| inside.split_once(',')) {
-            let left = simple_policy(left.trim()).ok_or_else(unsupported)?;
-            let right = simple_policy(right.trim()).ok_or_else(unsupported)?;
-            return Ok(format!("{hybrid}({left},{right})"));
-        }
-    }
-    simple_policy(&upper).ok_or_else(unsupported)
-}
-
-fn simple_policy(upper: &str) -> Option<String> {
-    match upper {
-        "ALWAYS" => return Some("ALWAYS".to_owned()),
-        "NONE" | "NEVER" => return Some("NEVER".to_owned()),
-        _ => {}
-    }
-    if let Some(number) = upper.strip_suffix("MS") {
-        let millis: f64 = number.parse().ok()?;
-        return (millis >= 0.0).then(|| format!("{millis}ms"));
-    }
-    let number = upper
-        .strip_suffix("PERCENTILE")
-        .or_else(|| upper.strip_suffix('P'))?;
-    let percentile: f64 = number.parse().ok()?;
-    (percentile > 0.0 && percentile < 100.0).then(|| format!("{percentile}p"))
 }
 
 fn extensions(given: &BTreeMap<String, String>) -> Result<BTreeMap<String, Vec<u8>>> {
@@ -369,27 +359,7 @@ mod tests {
     use super::*;
 
     fn with(name: &str, value: &str) -> Result<TableOptions> {
-        TableOptions::default().with([(name, &OptionValue::Text(value.to_owned()))])
-    }
-
-    #[test]
-    fn speculative_retry_is_kept_in_its_canonical_form() {
-        for (given, kept) in [
-            ("99PERCENTILE", "99p"),
-            ("99.9p", "99.9p"),
-            ("50ms", "50ms"),
-            ("none", "NEVER"),
-            ("Always", "ALWAYS"),
-            ("min(99p, 50ms)", "MIN(99p,50ms)"),
-        ] {
-            assert_eq!(
-                with("speculative_retry", given).unwrap().speculative_retry,
-                kept
-            );
-        }
-        for given in ["", "p", "0p", "100p", "-1ms", "min(99p)", "99"] {
-            assert!(with("speculative_retry", given).is_err(), "{given}");
-        }
+        TableOptions::new(&[(name, OptionValue::Text(value.to_owned()))])
     }
 
     #[test]
@@ -416,18 +386,17 @@ mod tests {
     }
 
     #[test]
-    fn the_filter_of_a_levelled_table_is_smaller_unless_said_otherwise() {
+    fn the_filter_of_a_new_levelled_table_is_smaller_unless_said_otherwise() {
         let levelled = OptionValue::Map(map(&[("class", "LeveledCompactionStrategy")]));
         let tiered = OptionValue::Map(map(&[("class", "SizeTieredCompactionStrategy")]));
         let chance = |options: &TableOptions| options.bloom_filter_fp_millionths;
-        let altered = TableOptions::default()
-            .with([("compaction", &levelled)])
-            .unwrap();
-        assert_eq!(chance(&altered), 100_000);
-        let back = altered.with([("compaction", &tiered)]).unwrap();
-        assert_eq!(chance(&back), 10_000);
+        let created = TableOptions::new(&[("compaction", levelled.clone())]).unwrap();
+        assert_eq!(chance(&created), 100_000);
+        // An altered table keeps what it has.
+        let back = created.altered(&[("compaction", tiered)]).unwrap();
+        assert_eq!(chance(&back), 100_000);
         let given = with("bloom_filter_fp_chance", "0.05").unwrap();
-        let altered = given.with([("compaction", &levelled)]).unwrap();
+        let altered = given.altered(&[("compaction", levelled)]).unwrap();
         assert_eq!(chance(&altered), 50_000);
     }
 }

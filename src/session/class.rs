@@ -52,7 +52,6 @@ impl StatementClass {
             | StatementKind::ListPermissions(_)
             | StatementKind::ListRoles(_)
             | StatementKind::ListUsers
-            | StatementKind::ListSuperusers
             | StatementKind::AddIdentity(_)
             | StatementKind::DropIdentity(_) => Self::Access,
             _ => Self::Schema,

@@ -112,7 +112,7 @@ impl Shared {
     /// Executes a statement.
     pub fn run(&self, statement: &Prepared, options: RequestOptions) -> Result<Answer> {
         let Some(ready) = self.ready_to_run(statement)? else {
-            return self.unbound(statement, &options).map(Answer::of);
+            return self.unbound(statement, &options);
         };
         let mut options = options;
         let values = std::mem::take(&mut options.values);
@@ -207,10 +207,15 @@ impl Shared {
     }
 
     /// Executes a statement that is not bound.
-    fn unbound(&self, statement: &Prepared, options: &RequestOptions) -> Result<QueryResult> {
+    fn unbound(&self, statement: &Prepared, options: &RequestOptions) -> Result<Answer> {
         let keyspace = statement.keyspace();
         let StatementKind::Describe(target) = &statement.statement().kind else {
-            return ddl::execute(&self.engine, keyspace, &statement.statement().kind);
+            let kind = &statement.statement().kind;
+            let (result, warnings) = ddl::execute(&self.engine, keyspace, kind)?;
+            return Ok(Answer {
+                warnings,
+                ..Answer::of(result)
+            });
         };
         let catalog = self.catalog.of(&self.engine)?;
         let facts = self.catalog.registry().node_facts();
@@ -228,7 +233,7 @@ impl Shared {
                 )?
             }
         };
-        Ok(QueryResult::Rows(rows))
+        Ok(Answer::of(QueryResult::Rows(rows)))
     }
 }
 

@@ -42,8 +42,6 @@ pub enum RoleOption {
     Password(String),
     /// `HASHED PASSWORD = '…'`.
     HashedPassword(String),
-    /// `GENERATED PASSWORD`.
-    GeneratedPassword,
     /// `LOGIN = …`.
     Login(bool),
     /// `SUPERUSER = …`.

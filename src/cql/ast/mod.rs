@@ -134,8 +134,6 @@ pub enum StatementKind {
     ListRoles(ListRoles),
     /// `LIST USERS`.
     ListUsers,
-    /// `LIST SUPERUSERS`.
-    ListSuperusers,
     AddIdentity(AddIdentity),
     DropIdentity(DropIdentity),
     Describe(Describe),

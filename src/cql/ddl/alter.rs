@@ -5,8 +5,9 @@
 
 use crate::cql::ast::{AlterTable, AlterTableAction, ColumnDefinition, Literal, Name, Property};
 use crate::cql::ddl::index::dependents;
+use crate::cql::ddl::readd;
 use crate::cql::ddl::resolve::resolve_type;
-use crate::cql::ddl::table::{check_mask, check_nested_udt};
+use crate::cql::ddl::table::{by_name, check_mask, check_nested_udt};
 use crate::cql::ddl::{Context, Decision, Part, at_name, check_changeable, event, option_values};
 use crate::cql::result::{SchemaAction, SchemaTarget};
 use crate::error::{Error, Result};
@@ -69,15 +70,21 @@ impl Context<'_> {
                     })?,
                     _ => self.engine.next_timestamp(),
                 };
-                for column in columns {
+                for (at, column) in columns.iter().enumerate() {
+                    // Twice in one statement is once.
+                    if columns
+                        .iter()
+                        .take(at)
+                        .any(|other| other.text == column.text)
+                    {
+                        continue;
+                    }
                     drop_column(table, column, *if_exists, timestamp)?;
                 }
             }
             // Cassandra reads IF EXISTS here and then wants the column all the same.
             AlterTableAction::Rename { renames, .. } => {
-                for (from, to) in renames {
-                    rename_column(table, from, to)?;
-                }
+                rename_columns(table, renames)?;
             }
             AlterTableAction::Type { .. } => {
                 return Err(Error::invalid(
@@ -110,7 +117,7 @@ fn add_columns(
     columns: &[ColumnDefinition],
     if_not_exists: bool,
 ) -> Result<()> {
-    let counters = table.is_counter();
+    let counters = counts(table);
     for definition in columns {
         let name = &definition.name;
         let place = |error: Error| error.at(name.position.line, name.position.column);
@@ -132,7 +139,7 @@ fn add_columns(
         }
         check_nested_udt(&ty, Some(&name.text)).map_err(place)?;
         let id = column_number(table, definition, &ty).map_err(place)?;
-        if counters != (ty == Type::Counter) && has_values(table) {
+        if counters != (ty == Type::Counter) {
             let (kind, of) = match counters {
                 true => ("non counter", "a counter table"),
                 false => ("counter", "a non counter table"),
@@ -158,7 +165,7 @@ fn add_columns(
             false => &mut table.regulars,
         };
         columns.push(column);
-        columns.sort_by(|a, b| a.name.cmp(&b.name));
+        columns.sort_by(|a, b| by_name(&a.name, &b.name));
     }
     if table.columns().count() > COLUMNS_MAX {
         return Err(Error::invalid(format!(
@@ -169,9 +176,13 @@ fn add_columns(
     Ok(())
 }
 
-/// Whether the table has columns outside of its key, so that it is settled whether they count.
-fn has_values(table: &Table) -> bool {
-    !table.statics.is_empty() || !table.regulars.is_empty()
+/// Whether the table is one of counters, by the columns that it has or once had.
+fn counts(table: &Table) -> bool {
+    if !table.statics.is_empty() || !table.regulars.is_empty() {
+        return table.is_counter();
+    }
+    let mut dropped = table.dropped.values();
+    dropped.any(|dropped| dropped.column.ty == Type::Counter)
 }
 
 /// The number of a column to add: its old one, if it was there before.
@@ -183,7 +194,7 @@ fn column_number(table: &mut Table, definition: &ColumnDefinition, ty: &Type) ->
         return Ok(id);
     };
     let before = &dropped.column;
-    if before.ty != *ty {
+    if !readd::reads(ty, &before.ty) {
         return Err(Error::invalid(format!(
             "Cannot re-add previously dropped column '{name}' of type {ty}, incompatible with \
              previous type {}",
@@ -242,49 +253,79 @@ fn drop_column(table: &mut Table, name: &Name, if_exists: bool, timestamp: i64) 
     // What an earlier drop hides stays hidden.
     let earlier = table.dropped.get(&name.text);
     let earlier = earlier.map_or(i64::MIN, |dropped| dropped.dropped_at_micros);
+    let ty = readd::without_user_types(&column.ty);
     table.dropped.insert(
         name.text.clone(),
         DroppedColumn {
-            column,
+            column: Column { ty, ..column },
             dropped_at_micros: timestamp.max(earlier),
         },
     );
     Ok(())
 }
 
-fn rename_column(table: &mut Table, from: &Name, to: &Name) -> Result<()> {
-    let place = |error: Error| error.at(from.position.line, from.position.column);
+/// Renames columns of the key, all at once: what a column is called after the statement doesn't
+/// matter to its other parts.
+fn rename_columns(table: &mut Table, renames: &[(Name, Name)]) -> Result<()> {
+    let mut chosen: Vec<(ColumnId, &Name)> = Vec::new();
+    for (from, to) in renames {
+        let place = |error: Error| error.at(from.position.line, from.position.column);
+        let id = renamed_column(table, from, to).map_err(place)?;
+        chosen.retain(|(other, _)| *other != id);
+        chosen.push((id, to));
+    }
+    for (at, (_, to)) in chosen.iter().enumerate() {
+        if let Some((id, _)) = chosen
+            .iter()
+            .take(at)
+            .find(|(_, name)| name.text == to.text)
+        {
+            let other = table.column_by_id(*id).map_or("", |column| &column.name);
+            return Err(Error::invalid(format!(
+                "Cannot rename column {other} to {to} in table '{}'; another column with that \
+                 name already exists",
+                table.full_name()
+            )));
+        }
+    }
+    let keys = table.partition_key.iter_mut().chain(&mut table.clustering);
+    for column in keys {
+        if let Some((_, to)) = chosen.iter().find(|(id, _)| *id == column.id) {
+            column.name.clone_from(&to.text);
+        }
+    }
+    Ok(())
+}
+
+/// The column of the key that `from` names, if it may be called `to`.
+fn renamed_column(table: &Table, from: &Name, to: &Name) -> Result<ColumnId> {
     let full_name = table.full_name();
     let Some(column) = table.column(&from.text) else {
-        return Err(place(Error::invalid(format!(
+        return Err(Error::invalid(format!(
             "Undefined column name {from} in table {full_name}"
-        ))));
+        )));
     };
     let (id, indexes) = (column.id, dependents(table, column));
     if !matches!(
         column.kind,
         ColumnKind::PartitionKey | ColumnKind::Clustering
     ) {
-        return Err(place(Error::invalid(format!(
+        return Err(Error::invalid(format!(
             "Cannot rename non PRIMARY KEY column {from}"
-        ))));
+        )));
     }
     if table.column(&to.text).is_some() {
-        return Err(place(Error::invalid(format!(
+        return Err(Error::invalid(format!(
             "Cannot rename column {from} to {to} in table '{full_name}'; another column with that \
              name already exists"
-        ))));
+        )));
     }
     if let Some(indexes) = indexes {
-        return Err(place(Error::invalid(format!(
+        return Err(Error::invalid(format!(
             "Can't rename column {from} because it has dependent secondary indexes ({indexes})"
-        ))));
+        )));
     }
-    let keys = table.partition_key.iter_mut().chain(&mut table.clustering);
-    for column in keys.filter(|column| column.id == id) {
-        column.name.clone_from(&to.text);
-    }
-    Ok(())
+    Ok(id)
 }
 
 fn alter_options(table: &mut Table, properties: &[Property]) -> Result<()> {
@@ -292,8 +333,7 @@ fn alter_options(table: &mut Table, properties: &[Property]) -> Result<()> {
     if values.iter().any(|(name, _)| *name == "id") {
         return Err(Error::config("Cannot alter table id."));
     }
-    let values = values.iter().map(|(name, value)| (*name, value));
-    let options = table.options.clone().with(values)?;
+    let options = table.options.clone().altered(&values)?;
     if table.is_counter() && options.default_time_to_live_seconds > 0 {
         return Err(Error::invalid(
             "Cannot set default_time_to_live on a table with counters",

@@ -7,7 +7,7 @@ use crate::cql::ddl::{
 };
 use crate::cql::result::{SchemaAction, SchemaEvent, SchemaTarget};
 use crate::error::{Error, Result};
-use crate::schema::{Catalog, OptionValue, SchemaChange, replication};
+use crate::schema::{Catalog, OptionValue, SchemaChange, replication, replication_warnings};
 use std::collections::BTreeMap;
 
 /// What WITH says of a keyspace.
@@ -17,7 +17,7 @@ struct Settings {
     durable_writes: Option<bool>,
 }
 
-fn settings(keyspace: &str, properties: &[Property]) -> Result<Settings> {
+fn settings(properties: &[Property]) -> Result<Settings> {
     let mut settings = Settings::default();
     for (name, value) in option_values(properties) {
         let again = match name {
@@ -31,9 +31,7 @@ fn settings(keyspace: &str, properties: &[Property]) -> Result<Settings> {
             )));
         }
         match value {
-            OptionValue::Map(map) if name == "replication" => {
-                settings.replication = Some(replication(keyspace, &map)?);
-            }
+            OptionValue::Map(map) if name == "replication" => settings.replication = Some(map),
             OptionValue::Text(_) if name == "replication" => {
                 return Err(Error::syntax(
                     "Invalid value for property 'replication'. It should be a map.",
@@ -67,16 +65,21 @@ impl Context<'_> {
             });
         }
         check_name("Keyspace", "", name)?;
-        let settings = settings(name, &create.properties)?;
+        let settings = settings(&create.properties)?;
+        let replication = match &settings.replication {
+            Some(given) => Some(replication(name, given, None)?),
+            None => None,
+        };
         if catalog.keyspaces.contains_key(name) {
             if create.if_not_exists {
                 return Ok(None);
             }
             return Err(already_there(name));
         }
-        let Some(replication) = settings.replication else {
+        let Some(replication) = replication else {
             return Err(Error::invalid("Missing mandatory option 'replication'"));
         };
+        self.warn(replication_warnings(name, None, &replication));
         let change = SchemaChange::PutKeyspace {
             name: name.clone(),
             replication,
@@ -95,19 +98,27 @@ impl Context<'_> {
     ) -> Result<Decision> {
         let name = &alter.name.text;
         check_changeable(name, "ALTER", Part::Keyspace)?;
-        let settings = settings(name, &alter.properties)?;
+        let settings = settings(&alter.properties)?;
         let Some(keyspace) = catalog.keyspaces.get(name) else {
             if alter.if_exists {
                 return Ok(None);
             }
             return Err(Error::invalid(format!("Keyspace '{name}' doesn't exist")));
         };
+        let before = &keyspace.replication;
+        let after = match settings.replication {
+            Some(given) if !given.is_empty() => replication(name, &given, Some(before))?,
+            _ => before.clone(),
+        };
+        self.warn(replication_warnings(name, Some(before), &after));
+        let durable_writes = settings.durable_writes.unwrap_or(keyspace.durable_writes);
+        if after == *before && durable_writes == keyspace.durable_writes {
+            return Ok(None);
+        }
         let change = SchemaChange::PutKeyspace {
             name: name.clone(),
-            replication: settings
-                .replication
-                .unwrap_or_else(|| keyspace.replication.clone()),
-            durable_writes: settings.durable_writes.unwrap_or(keyspace.durable_writes),
+            replication: after,
+            durable_writes,
         };
         Ok(Some((
             vec![change],

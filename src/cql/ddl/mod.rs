@@ -11,12 +11,16 @@
 //! | [`table`] | CREATE and DROP TABLE |
 //! | `alter` | ALTER TABLE |
 //! | `index` | CREATE and DROP INDEX |
+//! | `readd` | what a column may be that is added again |
 //! | `types` | CREATE, ALTER and DROP TYPE |
+//! | `absent` | views, functions, triggers, roles: refused, since there are none |
 //! | [`resolve`] | types as written, looked up and checked |
 
+mod absent;
 mod alter;
 mod index;
 mod keyspace;
+mod readd;
 pub mod resolve;
 pub mod table;
 mod types;
@@ -30,6 +34,7 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::limits::{NAME_LENGTH_MAX, TABLE_NAME_LENGTH_MAX};
 use crate::schema::{Catalog, Keyspace, OptionValue, SchemaChange};
 use crate::storage::Engine;
+use std::cell::RefCell;
 use std::sync::Arc;
 
 /// What a statement decided: the changes, and what to tell of them; nothing where nothing changes.
@@ -55,16 +60,22 @@ struct Context<'a> {
     engine: &'a Engine,
     /// The session's keyspace.
     keyspace: Option<&'a str>,
+    /// What the client should be warned of.
+    warnings: RefCell<Vec<String>>,
 }
 
 /// Carries out a statement that changes the schema, and refuses those that are yet to come.
-/// `keyspace` is the session's.
+/// `keyspace` is the session's. Answers also what the client should be warned of.
 pub fn execute(
     engine: &Engine,
     keyspace: Option<&str>,
     statement: &StatementKind,
-) -> Result<QueryResult> {
-    let context = Context { engine, keyspace };
+) -> Result<(QueryResult, Vec<String>)> {
+    let context = Context {
+        engine,
+        keyspace,
+        warnings: RefCell::default(),
+    };
     let mut event = None;
     let mut unbuilt = None;
     engine.change_schema(|catalog| {
@@ -78,7 +89,8 @@ pub fn execute(
     if let Some((keyspace, name)) = unbuilt {
         engine.build_index(&keyspace, &name)?;
     }
-    Ok(event.map_or(QueryResult::Void, QueryResult::SchemaChange))
+    let result = event.map_or(QueryResult::Void, QueryResult::SchemaChange);
+    Ok((result, context.warnings.into_inner()))
 }
 
 /// Keyspace and name of the index that a change creates: its rows are indexed afterwards.
@@ -102,7 +114,7 @@ impl<'a> Context<'a> {
             StatementKind::CreateType(create) => self.create_type(catalog, create),
             StatementKind::AlterType(alter) => self.alter_type(catalog, alter),
             StatementKind::Drop(drop) => self.drop(catalog, drop),
-            other => Err(refusal(other)),
+            other => self.absent(catalog, other),
         }
     }
 
@@ -154,6 +166,11 @@ impl<'a> Context<'a> {
             },
             DropKind::View => missing("Materialized view"),
         }
+    }
+
+    /// Notes what the client should be warned of.
+    fn warn(&self, warnings: Vec<String>) {
+        self.warnings.borrow_mut().extend(warnings);
     }
 
     /// The keyspace that `name` is in: the one written before it, or the session's.
@@ -272,42 +289,4 @@ fn option_values(properties: &[Property]) -> Vec<(&str, OptionValue)> {
             (property.name.text.as_str(), value)
         })
         .collect()
-}
-
-/// What is said of a statement that is parsed and not carried out.
-fn refusal(statement: &StatementKind) -> Error {
-    let what = match statement {
-        StatementKind::CreateView(_) | StatementKind::AlterView(_) => {
-            return Error::invalid("Materialized views are not supported yet.");
-        }
-        StatementKind::CreateFunction(_)
-        | StatementKind::DropFunction(_)
-        | StatementKind::CreateAggregate(_)
-        | StatementKind::DropAggregate(_) => {
-            return Error::invalid("User-defined functions are not supported yet.");
-        }
-        StatementKind::CreateTrigger(trigger) => {
-            return Error::invalid(format!(
-                "Trigger class '{}' couldn't be loaded: triggers in Java are not supported",
-                trigger.class
-            ));
-        }
-        StatementKind::DropTrigger(trigger) => {
-            return Error::invalid(format!("Trigger '{}' doesn't exist", trigger.name));
-        }
-        StatementKind::CreateRole(role) if role.user => "CREATE USER",
-        StatementKind::CreateRole(_) => "CREATE ROLE",
-        StatementKind::AlterRole(_) => "ALTER ROLE",
-        StatementKind::DropRole(_) => "DROP ROLE",
-        StatementKind::Grant(_) | StatementKind::GrantRole(_) => "GRANT",
-        StatementKind::Revoke(_) | StatementKind::RevokeRole(_) => "REVOKE",
-        StatementKind::ListPermissions(_)
-        | StatementKind::ListRoles(_)
-        | StatementKind::ListUsers
-        | StatementKind::ListSuperusers => "LIST",
-        StatementKind::AddIdentity(_) => "ADD IDENTITY",
-        StatementKind::DropIdentity(_) => "DROP IDENTITY",
-        _ => "This statement",
-    };
-    Error::invalid(format!("{what} is not supported yet."))
 }

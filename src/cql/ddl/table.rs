@@ -17,6 +17,7 @@ use crate::schema::{
     TableOptions,
 };
 use crate::types::Type;
+use std::cmp::Ordering;
 use std::collections::{BTreeMap, BTreeSet};
 use uuid::Uuid;
 
@@ -24,6 +25,9 @@ impl Context<'_> {
     pub(super) fn create_table(&self, catalog: &Catalog, create: &CreateTable) -> Result<Decision> {
         let keyspace_name = self.keyspace_of(&create.name)?;
         let name = &create.name.name.text;
+        // What the text alone tells is wrong whatever there is.
+        primary_key(create)?;
+        check_once(create)?;
         check_changeable(keyspace_name, "CREATE", Part::Tables)?;
         let keyspace = keyspace_named(catalog, keyspace_name)?;
         if keyspace.tables.contains_key(name) {
@@ -125,6 +129,44 @@ pub fn define_table(
     Ok(table)
 }
 
+/// Refuses columns that are declared or ordered twice.
+fn check_once(create: &CreateTable) -> Result<()> {
+    let mut seen = BTreeSet::new();
+    for Name { text, position } in create.columns.iter().map(|column| &column.name) {
+        if !seen.insert(text) {
+            return Err(Error::invalid(format!(
+                "Duplicate column '{text}' declaration for table '{}'",
+                create.name
+            ))
+            .at(position.line, position.column));
+        }
+    }
+    let mut seen = BTreeSet::new();
+    for (name, _) in &create.clustering_order {
+        if !seen.insert(&name.text) {
+            return Err(Error::invalid(format!(
+                "Duplicate column '{name}' in CLUSTERING ORDER BY clause for table '{}'",
+                create.name
+            )));
+        }
+    }
+    Ok(())
+}
+
+/// How columns beside the key are ordered by their names: by the bytes, the first eight as a
+/// signed number. (So a letter beyond ASCII at the start comes first, as in Cassandra.)
+pub(super) fn by_name(a: &str, b: &str) -> Ordering {
+    let prefix = |name: &str| {
+        let mut bytes = [0; 8];
+        bytes
+            .iter_mut()
+            .zip(name.bytes())
+            .for_each(|(to, from)| *to = from);
+        i64::from_be_bytes(bytes)
+    };
+    prefix(a).cmp(&prefix(b)).then_with(|| a.cmp(b))
+}
+
 /// The one primary key.
 fn primary_key(create: &CreateTable) -> Result<&PrimaryKey> {
     match create.primary_keys.as_slice() {
@@ -168,7 +210,9 @@ fn add_columns(
         let mut keys = key.partition.iter().chain(&key.clustering);
         keys.any(|key| key.text == *name)
     };
-    let others = declared.keys().filter(|name| !is_key(name)).map(|name| {
+    let mut others: Vec<&String> = declared.keys().filter(|name| !is_key(name)).collect();
+    others.sort_by(|a, b| by_name(a, b));
+    let others = others.into_iter().map(|name| {
         let kind = match statics.contains(name.as_str()) {
             true => ColumnKind::Static,
             false => ColumnKind::Regular,
@@ -205,12 +249,15 @@ fn options(create: &CreateTable) -> Result<(TableOptions, Option<Uuid>)> {
     if let Some(at) = values.iter().position(|(name, _)| *name == "id") {
         let parsed = match values.remove(at).1 {
             OptionValue::Text(text) => Uuid::parse_str(&text).ok(),
-            OptionValue::Map(_) => None,
+            OptionValue::Map(_) => {
+                return Err(Error::syntax(
+                    "Invalid value for property 'id'. It should be a string",
+                ));
+            }
         };
         uuid = Some(parsed.ok_or_else(|| Error::config("Invalid table id"))?);
     }
-    let values = values.iter().map(|(name, value)| (*name, value));
-    Ok((TableOptions::default().with(values)?, uuid))
+    Ok((TableOptions::new(&values)?, uuid))
 }
 
 /// The columns by name, with their types.
@@ -228,12 +275,7 @@ fn declared_columns(create: &CreateTable, keyspace: &Keyspace) -> Result<BTreeMa
         check_mask(column.mask.is_some())?;
         let ty = resolve_type(&column.ty, keyspace)?;
         check_nested_udt(&ty, None).map_err(place)?;
-        if declared.insert(column.name.text.clone(), ty).is_some() {
-            return Err(place(Error::invalid(format!(
-                "Duplicate column '{}' declaration for table '{}'",
-                column.name, create.name
-            ))));
-        }
+        declared.insert(column.name.text.clone(), ty);
     }
     Ok(declared)
 }
@@ -241,7 +283,8 @@ fn declared_columns(create: &CreateTable, keyspace: &Keyspace) -> Result<BTreeMa
 pub(super) fn check_mask(masked: bool) -> Result<()> {
     if masked {
         return Err(Error::invalid(
-            "Cannot mask columns because dynamic data masking is not enabled.",
+            "Cannot mask columns because dynamic data masking is not enabled. You can enable it with \
+             the dynamic_data_masking_enabled property on cassandra.yaml",
         ));
     }
     Ok(())
@@ -308,15 +351,7 @@ fn check_key(
 
 fn check_clustering_order(create: &CreateTable, clustering: &[Name]) -> Result<()> {
     let order = &create.clustering_order;
-    let mut seen = BTreeSet::new();
-    for (name, _) in order {
-        if !seen.insert(&name.text) {
-            return Err(Error::invalid(format!(
-                "Duplicate column '{name}' in CLUSTERING ORDER BY clause for table '{}'",
-                create.name
-            )));
-        }
-    }
+    let seen: BTreeSet<&String> = order.iter().map(|(name, _)| &name.text).collect();
     let others: Vec<&str> = order
         .iter()
         .filter(|(name, _)| clustering.iter().all(|known| known.text != name.text))

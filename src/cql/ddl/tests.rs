@@ -13,7 +13,7 @@ fn answer(engine: &Engine, keyspace: Option<&str>, text: &str) -> String {
         Ok(statement) => statement,
         Err(error) => return format!("{:?}: {error}", error.kind),
     };
-    match execute(engine, keyspace, &statement.kind) {
+    match execute(engine, keyspace, &statement.kind).map(|(result, _)| result) {
         Ok(QueryResult::Void) => "nothing".to_owned(),
         Ok(QueryResult::SchemaChange(event)) => format!(
             "{:?} {:?} {} {}",

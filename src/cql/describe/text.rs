@@ -1,7 +1,9 @@
 //! The CREATE statements, laid out as Cassandra 5.0 lays them out.
 
 use crate::cql::virtual_tables::VIRTUAL_KEYSPACES;
-use crate::schema::{Column, ColumnKind, Index, Keyspace, Table, TableOptions};
+use crate::schema::{
+    Column, ColumnKind, DroppedColumn, Index, Keyspace, Table, TableOptions, java_double,
+};
 use crate::types::Udt;
 use crate::types::literal::hex;
 use crate::types::name::quote_identifier;
@@ -103,8 +105,8 @@ pub fn create_table(table: &Table, internals: bool) -> String {
         clustering_order(table),
         options(&table.options)
     );
-    let dropped = table.dropped.values().filter(|_| internals);
-    for dropped in dropped {
+    let dropped = in_table_of_hashes(table);
+    for dropped in dropped.into_iter().filter(|_| internals) {
         let name = quote_identifier(&dropped.column.name);
         let time = dropped.dropped_at_micros;
         let _ = write!(
@@ -120,6 +122,24 @@ pub fn create_table(table: &Table, internals: bool) -> String {
         }
     }
     text
+}
+
+/// The dropped columns in the order of Cassandra's table of hashes, which has no other.
+fn in_table_of_hashes(table: &Table) -> Vec<&DroppedColumn> {
+    let mut dropped: Vec<&DroppedColumn> = table.dropped.values().collect();
+    let mut buckets: u32 = 16;
+    while dropped.len() > buckets as usize * 3 / 4 {
+        buckets *= 2;
+    }
+    dropped.sort_by_key(|dropped| {
+        let bytes = dropped.column.name.bytes().rev();
+        let hash = bytes.fold(1_u32, |hash, byte| {
+            let signed = i32::from(byte.cast_signed()).cast_unsigned();
+            hash.wrapping_mul(31).wrapping_add(signed)
+        });
+        (hash ^ (hash >> 16)) % buckets
+    });
+    dropped
 }
 
 /// `ID = …` with an AND behind it, where internals are wanted.
@@ -159,7 +179,9 @@ fn columns(table: &Table, with_dropped: bool) -> String {
             _ => definition(column),
         })
         .collect();
-    let dropped = table.dropped.values().filter(|_| with_dropped);
+    let dropped = in_table_of_hashes(table)
+        .into_iter()
+        .filter(|_| with_dropped);
     // One that was added again is dropped and added once more by what follows.
     lines.extend(dropped.map(|dropped| definition(&dropped.column)));
     if !single {
@@ -222,7 +244,7 @@ fn options(options: &TableOptions) -> String {
         ),
         (
             "bloom_filter_fp_chance",
-            format!("{:?}", options.bloom_filter_fp_chance()),
+            java_double(options.bloom_filter_fp_chance()),
         ),
         ("caching", map(&options.caching)),
         ("cdc", options.cdc.to_string()),
@@ -230,10 +252,7 @@ fn options(options: &TableOptions) -> String {
         ("compaction", map(&options.compaction)),
         ("compression", map(&options.compression)),
         ("memtable", literal(&options.memtable)),
-        (
-            "crc_check_chance",
-            format!("{:?}", options.crc_check_chance()),
-        ),
+        ("crc_check_chance", java_double(options.crc_check_chance())),
         (
             "default_time_to_live",
             options.default_time_to_live_seconds.to_string(),

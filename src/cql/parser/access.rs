@@ -88,10 +88,6 @@ impl Parser<'_> {
     }
 
     fn role_option(&mut self) -> Result<RoleOption> {
-        if self.eat("GENERATED")? {
-            self.expect("PASSWORD")?;
-            return Ok(RoleOption::GeneratedPassword);
-        }
         if self.eat("HASHED")? {
             self.expect("PASSWORD")?;
             self.expect_symbol(Symbol::Eq)?;
@@ -134,10 +130,7 @@ impl Parser<'_> {
 
     fn set_of_strings(&mut self) -> Result<Vec<String>> {
         self.expect_symbol(Symbol::LeftBrace)?;
-        let items = match self.at_symbol(Symbol::RightBrace) {
-            true => Vec::new(),
-            false => self.comma_list(Self::string)?,
-        };
+        let items = self.comma_list(Self::string)?;
         self.expect_symbol(Symbol::RightBrace)?;
         Ok(items)
     }
@@ -296,9 +289,6 @@ impl Parser<'_> {
         if self.eat("USERS")? {
             return Ok(StatementKind::ListUsers);
         }
-        if self.eat("SUPERUSERS")? {
-            return Ok(StatementKind::ListSuperusers);
-        }
         if self.eat("ROLES")? {
             let role = match self.eat("OF")? {
                 true => Some(self.role_name()?),
@@ -311,7 +301,7 @@ impl Parser<'_> {
         }
         if self.token.kind == TokenKind::End {
             return Err(Error::syntax(format!(
-                "{} LIST wants ROLES, USERS, SUPERUSERS or permissions",
+                "{} LIST wants ROLES, USERS or permissions",
                 self.position()
             )));
         }

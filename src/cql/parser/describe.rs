@@ -51,7 +51,7 @@ impl Parser<'_> {
         }
         if self.name_follows()? {
             if self.eat("TYPE")? {
-                return Ok(DescribeTarget::Type(self.qualified_name()?));
+                return Ok(DescribeTarget::Type(self.type_name()?));
             }
             if self.eat("FUNCTION")? {
                 return self.described_function().map(DescribeTarget::Function);

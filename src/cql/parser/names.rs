@@ -4,7 +4,7 @@ use crate::cql::ast::{Name, QualifiedName};
 use crate::cql::lexer::{Symbol, Token, TokenKind, unquote};
 use crate::cql::parser::{Parser, name_of};
 use crate::error::{Error, Result};
-use crate::types::name::{is_reserved, native_type};
+use crate::types::name::is_reserved;
 
 /// What a quoted text says without its quotes.
 pub(super) fn unquoted(slice: &str, quote: char) -> String {
@@ -57,16 +57,6 @@ impl Parser<'_> {
             keyspace: Some(first),
             name: self.name()?,
         })
-    }
-
-    /// `[keyspace.]name` of a user type, which is not called like a native one unless in quotes.
-    pub(super) fn type_name(&mut self) -> Result<QualifiedName> {
-        let native = self.token.kind == TokenKind::Word && native_type(self.slice()).is_some();
-        if native && !self.peek_symbol(Symbol::Dot)? {
-            self.advance()?;
-            return Err(self.mismatched("'.'"));
-        }
-        self.qualified_name()
     }
 
     /// `(a, b, …)`.

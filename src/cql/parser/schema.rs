@@ -6,7 +6,7 @@ use crate::cql::ast::{
     DropKind, DropTrigger, IndexTarget, IndexTargetKind, Literal, Name, PrimaryKey, Property,
     PropertyValue, QualifiedName, StatementKind, TypeExpr,
 };
-use crate::cql::lexer::{Symbol, TokenKind};
+use crate::cql::lexer::Symbol;
 use crate::cql::parser::Parser;
 use crate::error::{Error, Result};
 
@@ -21,7 +21,7 @@ impl Parser<'_> {
     pub(super) fn create(&mut self) -> Result<StatementKind> {
         if self.eat("TABLE")? || self.eat("COLUMNFAMILY")? {
             self.create_table()
-        } else if self.eat("KEYSPACE")? || self.eat("SCHEMA")? {
+        } else if self.eat("KEYSPACE")? {
             self.create_keyspace()
         } else if self.eat("TYPE")? {
             self.create_type()
@@ -57,7 +57,7 @@ impl Parser<'_> {
     pub(super) fn alter(&mut self) -> Result<StatementKind> {
         if self.eat("TABLE")? || self.eat("COLUMNFAMILY")? {
             self.alter_table()
-        } else if self.eat("KEYSPACE")? || self.eat("SCHEMA")? {
+        } else if self.eat("KEYSPACE")? {
             let if_exists = self.if_exists()?;
             let name = self.name()?;
             self.expect("WITH")?;
@@ -90,7 +90,7 @@ impl Parser<'_> {
     pub(super) fn drop(&mut self) -> Result<StatementKind> {
         let kind = if self.eat("TABLE")? || self.eat("COLUMNFAMILY")? {
             DropKind::Table
-        } else if self.eat("KEYSPACE")? || self.eat("SCHEMA")? {
+        } else if self.eat("KEYSPACE")? {
             DropKind::Keyspace
         } else if self.eat("TYPE")? {
             DropKind::Type
@@ -108,6 +108,7 @@ impl Parser<'_> {
                 keyspace: None,
                 name: self.name()?,
             },
+            DropKind::Type => self.type_name()?,
             _ => self.qualified_name()?,
         };
         Ok(StatementKind::Drop(Drop {
@@ -209,7 +210,7 @@ impl Parser<'_> {
         let value = if self.eat_symbol(Symbol::LeftBrace)? {
             PropertyValue::Map(self.property_map()?)
         } else {
-            PropertyValue::Simple(self.property_text()?)
+            PropertyValue::Simple(self.property_constant()?)
         };
         Ok(Property { name, value })
     }
@@ -222,9 +223,9 @@ impl Parser<'_> {
                 self.expect_symbol(Symbol::Comma)?;
             }
             let position = self.position();
-            let key = self.property_text()?;
+            let key = self.property_constant()?;
             self.expect_symbol(Symbol::Colon)?;
-            let value = self.property_text()?;
+            let value = self.property_constant()?;
             if entries.iter().any(|(known, _)| *known == key) {
                 return Err(Error::syntax(format!(
                     "{position} Multiple definitions for property '{key}'"
@@ -236,8 +237,8 @@ impl Parser<'_> {
         Ok(entries)
     }
 
-    /// A constant, or an unreserved word, as text.
-    fn property_text(&mut self) -> Result<String> {
+    /// A constant as text.
+    fn property_constant(&mut self) -> Result<String> {
         let sign = match self.eat_symbol(Symbol::Minus)? {
             true => "-",
             false => "",
@@ -247,7 +248,6 @@ impl Parser<'_> {
         }
         match self.constant()? {
             Some(literal) => Ok(format!("{sign}{}", literal_text(&literal))),
-            None if self.token.kind == TokenKind::Word => Ok(self.name()?.text),
             None => Err(self.no_viable()),
         }
     }

@@ -1,6 +1,6 @@
 //! Types.
 
-use crate::cql::ast::{QualifiedName, TypeExpr, TypeExprKind};
+use crate::cql::ast::{Name, QualifiedName, TypeExpr, TypeExprKind};
 use crate::cql::lexer::{Symbol, TokenKind};
 use crate::cql::parser::Parser;
 use crate::error::{Error, Result};
@@ -65,10 +65,45 @@ impl Parser<'_> {
                 self.expect_symbol(Symbol::Comma)?;
                 TypeExprKind::Vector(element, self.dimensions()?)
             }
-            _ => TypeExprKind::Frozen(Box::new(self.type_expr()?)),
+            _ => self.frozen()?,
         };
         self.expect_symbol(Symbol::Gt)?;
         Ok(Some(kind))
+    }
+
+    /// What stands in `frozen<…>`: something that can be frozen.
+    fn frozen(&mut self) -> Result<TypeExprKind> {
+        let inner = self.type_expr()?;
+        if matches!(inner.kind, TypeExprKind::Native(_)) {
+            return Err(Error::syntax(format!(
+                "frozen<> is only allowed on collections, tuples, and user-defined types (got \
+                 {inner})"
+            ))
+            .at(inner.position.line, inner.position.column));
+        }
+        Ok(TypeExprKind::Frozen(Box::new(inner)))
+    }
+
+    /// `[keyspace.]name` of a user type: no native type, and none that is kept for later.
+    pub(super) fn type_name(&mut self) -> Result<QualifiedName> {
+        let is_native = |parser: &Self| {
+            parser.token.kind == TokenKind::Word && native_type(parser.slice()).is_some()
+        };
+        if is_native(self) && !self.peek_symbol(Symbol::Dot)? {
+            self.advance()?;
+            return Err(self.mismatched("'.'"));
+        }
+        let is_word = self.token.kind == TokenKind::Word;
+        let first = self.name()?;
+        if !self.eat_symbol(Symbol::Dot)? {
+            return checked(None, first, is_word);
+        }
+        if is_native(self) {
+            return Err(self.no_viable());
+        }
+        let is_word = self.token.kind == TokenKind::Word;
+        let name = self.name()?;
+        checked(Some(first), name, is_word)
     }
 
     fn dimensions(&mut self) -> Result<u64> {
@@ -91,14 +126,17 @@ impl Parser<'_> {
     }
 
     fn user_type(&mut self) -> Result<TypeExprKind> {
-        let quoted = self.token.kind == TokenKind::QuotedName;
-        let name: QualifiedName = self.qualified_name()?;
-        if !quoted && RESERVED_TYPES.contains(&name.name.text.as_str()) {
-            return Err(Error::syntax(format!(
-                "{} Invalid (reserved) user type name {}",
-                name.name.position, name.name
-            )));
-        }
-        Ok(TypeExprKind::User(name))
+        self.type_name().map(TypeExprKind::User)
     }
+}
+
+/// Refuses a name that is kept for a type to come, unless it is quoted.
+fn checked(keyspace: Option<Name>, name: Name, is_word: bool) -> Result<QualifiedName> {
+    if is_word && RESERVED_TYPES.contains(&name.text.as_str()) {
+        return Err(Error::syntax(format!(
+            "{} Invalid (reserved) user type name {name}",
+            name.position
+        )));
+    }
+    Ok(QualifiedName { keyspace, name })
 }

@@ -80,7 +80,7 @@ fn keyspace(create: &CreateKeyspace) -> Result<Keyspace> {
         let class = format!("org.apache.cassandra.locator.{LOCAL_STRATEGY}");
         given.insert("class".to_owned(), class);
     } else {
-        given = replication(&create.name.text, &given)?;
+        given = replication(&create.name.text, &given, None)?;
     }
     Ok(Keyspace {
         name: create.name.text.clone(),
