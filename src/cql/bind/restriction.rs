@@ -9,7 +9,7 @@
 //! Whatever has to be filtered needs ALLOW FILTERING, unless one index serves all of it (see
 //! [`indexes`]). Legality and words are Cassandra's.
 
-use crate::cql::ast::{Operator, Relation};
+use crate::cql::ast::{Operator, Relation, RelationLeft};
 use crate::cql::bind::Binder;
 use crate::cql::bind::indexes;
 use crate::cql::bind::parts::{choice, clustering_parts, filters, token_filter, token_range};
@@ -101,6 +101,12 @@ impl Binder<'_> {
             {
                 let (kind, operator) = (kind.word(), relation.operator);
                 return Err(Error::invalid(format!("Cannot use {kind} with {operator}")));
+            }
+            if kind != Kind::Select && matches!(relation.left, RelationLeft::Custom(_)) {
+                return Err(Error::invalid(
+                    "Custom index expressions cannot be used in WHERE clauses for UPDATE or DELETE \
+                     statements",
+                ));
             }
             match self.relation(table, relation)? {
                 BoundRelation::Token(token) => all.add_token(token, table)?,
