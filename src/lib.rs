@@ -6,8 +6,7 @@
 //! program, `helenus` serves Cassandra's clients ([`server`]), has a shell, bulk import and export,
 //! and tools ([`commands`]). The handbook is in [`manual`].
 //!
-//! It is not a cluster: there is no replication. It has no batch SQL, no lightweight
-//! transactions and no secondary indexes yet.
+//! It is not a cluster: there is no replication. It has no batch SQL yet.
 //!
 //! # The life of an INSERT
 //!

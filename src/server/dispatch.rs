@@ -260,7 +260,10 @@ impl<'a> Run<'a> {
         let asked = Asked {
             consistency: parameters.consistency,
             class: Some(class),
-            write_type: "SIMPLE",
+            write_type: match self.statement.is_conditional() {
+                true => "CAS",
+                false => "SIMPLE",
+            },
         };
         if self.context.quick && !self.statement.is_quick() {
             return self.later(asked);

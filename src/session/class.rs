@@ -1,6 +1,6 @@
 //! Sorts of statements: for metrics, and for who decides on which thread one runs.
 
-use crate::cql::ast::StatementKind;
+use crate::cql::ast::{IfClause, StatementKind};
 use crate::cql::plan::{
     Choice, ClusteringPart, PartitionPlan, Plan, SelectPlan, TupleChoice, WritePlan,
 };
@@ -72,6 +72,17 @@ impl StatementClass {
             Self::Access => "access",
             Self::Describe => "describe",
         }
+    }
+}
+
+/// Whether a statement writes only if a condition holds.
+pub fn is_conditional(kind: &StatementKind) -> bool {
+    match kind {
+        StatementKind::Insert(insert) => insert.if_not_exists,
+        StatementKind::Update(update) => update.condition != IfClause::None,
+        StatementKind::Delete(delete) => delete.condition != IfClause::None,
+        StatementKind::Batch(batch) => batch.statements.iter().any(is_conditional),
+        _ => false,
     }
 }
 

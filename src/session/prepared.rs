@@ -35,6 +35,8 @@ struct Inner {
     keyspace: Option<String>,
     statement: Statement,
     class: StatementClass,
+    /// Whether it has a condition (IF).
+    conditional: bool,
     /// Whether clients know it by its id.
     remembered: bool,
     /// The result columns when it was prepared.
@@ -91,6 +93,7 @@ impl Prepared {
                 text_hash: token::murmur3_token(query.as_bytes()).cast_unsigned(),
                 keyspace: keyspace.map(str::to_owned),
                 class: StatementClass::of(&statement.kind),
+                conditional: class::is_conditional(&statement.kind),
                 statement,
                 remembered,
                 first_metadata_id,
@@ -117,6 +120,11 @@ impl Prepared {
     /// What sort of statement it is.
     pub fn kind(&self) -> StatementClass {
         self.inner.class
+    }
+
+    /// Whether it writes only if a condition holds.
+    pub fn is_conditional(&self) -> bool {
+        self.inner.conditional
     }
 
     /// Its bind markers, in order.
