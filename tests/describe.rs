@@ -11,14 +11,14 @@ use helenus::cql::parser::split_statements;
 use helenus::{Database, QueryResult, Session};
 use std::path::Path;
 
-/// An empty database, and a conversation with it.
-fn session() -> (Database, Session) {
+/// An empty database of a time of its own, so that ids don't meet, and a conversation with it.
+fn session(year: i64) -> (Database, Session) {
     let config = Config {
         background: false,
         seed: Some(1),
         ..Config::default()
     };
-    let clock = VirtualClock::shared(1_356_998_400_000_000);
+    let clock = VirtualClock::shared((year - 1970) * 31_556_952_000_000);
     let database = Database::in_memory(config, clock).unwrap();
     let session = database.session();
     (database, session)
@@ -48,8 +48,10 @@ fn run(session: &mut Session, keyspace: &str, script: &str) {
     for piece in split_statements(script) {
         let word = piece.text.split_whitespace().next().unwrap_or_default();
         let changes_schema = ["CREATE", "ALTER", "DROP"].contains(&word);
+        // Cassandra describes a type of this name so that it cannot be read back, and so do we.
+        let is_native = piece.text.starts_with("CREATE TYPE \"int\"");
         // Much of it is refused, and data doesn't matter here.
-        if changes_schema && !piece.text.starts_with("DROP KEYSPACE") {
+        if changes_schema && !is_native && !piece.text.starts_with("DROP KEYSPACE") {
             let _ = session.execute(piece.text, &[]);
         }
     }
@@ -70,14 +72,14 @@ fn a_described_schema_makes_itself_anew() {
         if !is_schema || path.extension().is_none_or(|extension| extension != "cql") {
             continue;
         }
-        let (_database, mut first) = session();
+        let (_database, mut first) = session(2013);
         run(&mut first, &stem, &std::fs::read_to_string(&path).unwrap());
         let text = described(&mut first);
         tables += text
             .iter()
             .filter(|text| text.starts_with("CREATE TABLE"))
             .count();
-        let (_database, mut second) = session();
+        let (_database, mut second) = session(2014);
         for statements in &text {
             for piece in split_statements(statements) {
                 let answer = second.execute(piece.text, &[]);
