@@ -283,8 +283,8 @@ fn declared_columns(create: &CreateTable, keyspace: &Keyspace) -> Result<BTreeMa
 pub(super) fn check_mask(masked: bool) -> Result<()> {
     if masked {
         return Err(Error::invalid(
-            "Cannot mask columns because dynamic data masking is not enabled. You can enable it with \
-             the dynamic_data_masking_enabled property on cassandra.yaml",
+            "Cannot mask columns because dynamic data masking is not enabled. You can enable it \
+             with the dynamic_data_masking_enabled property on cassandra.yaml",
         ));
     }
     Ok(())
