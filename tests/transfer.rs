@@ -433,6 +433,29 @@ fn later_rows_win_column_by_column() {
 }
 
 #[test]
+fn a_table_with_indexes_takes_rows_as_statements_write_them() {
+    let case = Case::new(&[
+        "CREATE TABLE ks.t (k int, c int, v text, w text, l list<int>, PRIMARY KEY (k, c))",
+        "CREATE INDEX by_v ON ks.t (v)",
+        "CREATE INDEX by_l ON ks.t (l)",
+    ]);
+    let mut text =
+        "k,c,v,w,l\n1,1,zzz,first,\"[1, 2, 3]\"\n1,1,aaa,,\"[9]\"\n1,1,bbb,,\n".to_owned();
+    for number in 2..300 {
+        text.push_str(&format!("{number},1,x,,\n"));
+    }
+    let options = case.options("t", vec![case.file("input.csv", text)]);
+    import(&case.database, options).unwrap();
+    assert_eq!(
+        case.shown("SELECT * FROM ks.t WHERE k = 1"),
+        ["1,1,[9],bbb,first"]
+    );
+    assert_eq!(case.shown("SELECT count(*) FROM ks.t"), ["299"]);
+    let differences = case.database.engine().check_indexes().unwrap();
+    assert!(differences.is_empty(), "{}", differences.join("\n"));
+}
+
+#[test]
 fn little_memory_gives_the_same_rows() {
     let case = Case::new(&[
         "CREATE TABLE ks.a (k int, c int, s text static, v text, PRIMARY KEY (k, c))",

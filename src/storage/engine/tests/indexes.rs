@@ -8,7 +8,6 @@ use crate::schema::{DroppedColumn, Index, IndexPart};
 use crate::storage::blocking::resident;
 use crate::storage::disk::simulated::SimulatedDisk;
 use crate::storage::index::{Place, entry_key};
-use crate::storage::row::RangeDeletion;
 
 /// A row whose clustering can be read back.
 fn row(name: u8) -> Row {

@@ -12,7 +12,9 @@ use crate::schema::{Column, ColumnId, ColumnKind, SchemaChange, Table, TableId, 
 use crate::storage::cell::{Cell, Deletion, Liveness};
 use crate::storage::mutation::{Mutation, PartitionUpdate};
 use crate::storage::read::{PartitionBound, Partitions, Projection, ReadCommand, ReadItem, Slice};
-use crate::storage::row::{ColumnData, PartitionKey, Row, RowColumn, RowDeletion};
+use crate::storage::row::{
+    ColumnData, PartitionKey, PathCell, RangeDeletion, Row, RowColumn, RowDeletion,
+};
 use crate::types::Type;
 use bytes::Bytes;
 use std::collections::BTreeMap;
@@ -334,4 +336,55 @@ fn dropped_columns_stay_hidden() {
         update(1, vec![with_cell(row(b'a'), 4, text(7, "again"))]),
     );
     assert_eq!(all(), "[1] a 3=v 4=again");
+}
+
+#[test]
+fn a_projection_sees_what_a_newer_deletion_of_a_collection_hides() {
+    let (engine, _) = engine();
+    let mut collections = table();
+    collections.regulars[1].ty = Type::List {
+        element: Arc::new(Type::Text),
+        frozen: false,
+    };
+    let change = SchemaChange::PutTable(Box::new(collections));
+    engine.change_schema(|_| Ok(vec![change])).unwrap();
+    let collection = |deleted_at: i64, cells: Vec<PathCell>| {
+        let mut row = row(b'a');
+        let deletion = Deletion {
+            timestamp: deleted_at,
+            deleted_at_seconds: 1_000,
+        };
+        row.columns.push(RowColumn {
+            id: ColumnId(4),
+            data: ColumnData::Complex { deletion, cells },
+        });
+        row
+    };
+    let element = PathCell {
+        path: Bytes::from_static(b"e"),
+        original: None,
+        cell: text(25, "element"),
+    };
+    let mut marked = collection(30, Vec::new());
+    marked.liveness.timestamp = 10;
+    write(&engine, update(1, vec![collection(1, vec![element])]));
+    engine.flush(None).unwrap();
+    write(&engine, update(1, vec![marked]));
+    let mut deleted = update(1, vec![]);
+    deleted.ranges.push(RangeDeletion {
+        start: Slice::all().start,
+        end: Slice::all().end,
+        deletion: Deletion {
+            timestamp: 20,
+            deleted_at_seconds: 1_000,
+        },
+    });
+    write(&engine, deleted);
+    // The marker is deleted, the element by the other deletion: in the memtable, and in a file.
+    for _ in 0..2 {
+        let projected = command(Projection::Columns(vec![ColumnId(3)]), 1_000);
+        assert_eq!(show(&engine, projected), "");
+        assert_eq!(show(&engine, command(Projection::All, 1_000)), "");
+        engine.flush(None).unwrap();
+    }
 }
