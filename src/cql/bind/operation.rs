@@ -131,23 +131,7 @@ impl Binder<'_> {
                 Ok(Operation::Append(term))
             }
             AssignmentKind::Subtract(value) => {
-                if column.ty == Type::Counter {
-                    return Ok(Operation::Count(self.count(value, &receiver)?, true));
-                }
-                check_collection(column, assignment)?;
-                let keys = match &column.ty {
-                    Type::Map { key, .. } => Some(Type::Set {
-                        element: Arc::clone(key),
-                        frozen: false,
-                    }),
-                    _ => None,
-                };
-                let receiver = receiver.of_type(keys.as_ref().unwrap_or(&column.ty));
-                let term = self.term(value, &receiver).map_err(|error| match keys {
-                    Some(_) => no_part_of_map("substraction", "set", value),
-                    None => error,
-                })?;
-                Ok(Operation::Discard(term))
+                self.subtraction(column, assignment, value, &receiver)
             }
             AssignmentKind::Prepend(value) => {
                 let term = self.term(value, &receiver)?;
@@ -186,6 +170,33 @@ impl Binder<'_> {
                 Ok(Operation::SetField(number, term))
             }
         }
+    }
+
+    /// `column = column - value`.
+    fn subtraction(
+        &mut self,
+        column: &ColumnRef,
+        assignment: &Assignment,
+        value: &Expr,
+        receiver: &Receiver<'_>,
+    ) -> Result<Operation> {
+        if column.ty == Type::Counter {
+            return Ok(Operation::Count(self.count(value, receiver)?, true));
+        }
+        check_collection(column, assignment)?;
+        let keys = match &column.ty {
+            Type::Map { key, .. } => Some(Type::Set {
+                element: Arc::clone(key),
+                frozen: false,
+            }),
+            _ => None,
+        };
+        let receiver = receiver.of_type(keys.as_ref().unwrap_or(&column.ty));
+        let term = self.term(value, &receiver).map_err(|error| match keys {
+            Some(_) => no_part_of_map("substraction", "set", value),
+            None => error,
+        })?;
+        Ok(Operation::Discard(term))
     }
 
     /// By how much a counter is raised or lowered.
