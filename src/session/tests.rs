@@ -1,5 +1,6 @@
 //! Sessions: keyspaces, prepared statements, values, interrupts.
 
+mod altered_types;
 mod paging;
 mod requests;
 
