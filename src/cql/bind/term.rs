@@ -365,7 +365,13 @@ impl Binder<'_> {
                 (_, Some(argument)) => self.fit(argument, ty),
             },
         };
-        functions::scalar(&call.name.name.text, &arguments, receiver)
+        let name = call.name.name.text.as_str();
+        functions::scalar(name, &arguments, receiver).map_err(|error| {
+            match error == functions::unknown(name) {
+                true => Error::invalid(format!("Unknown function {name} called")),
+                false => error,
+            }
+        })
     }
 
     /// The type of a term that can be known without a receiver.

@@ -1,6 +1,8 @@
 //! INSERT, UPDATE, DELETE and BATCH.
 
-use crate::cql::ast::{Delete, Expr, Insert, InsertSource, Name, Update, Using};
+use crate::cql::ast::{
+    Assignment, AssignmentKind, Delete, Expr, Insert, InsertSource, Name, Update, Using,
+};
 use crate::cql::bind::condition;
 use crate::cql::bind::relation::{Demand, Restriction};
 use crate::cql::bind::restriction::{Kind, Restrictions};
@@ -36,12 +38,29 @@ fn reads(operation: &ColumnOperation) -> bool {
 }
 
 /// Whether two operations on one column cannot stand in one statement.
-fn are_incompatible(old: &Operation, new: &Operation) -> bool {
+fn are_incompatible(old: &AssignmentKind, new: &AssignmentKind) -> bool {
     match (old, new) {
-        (Operation::Set(_), _) | (_, Operation::Set(_)) => true,
-        (Operation::SetField(one, _), Operation::SetField(other, _)) => one == other,
+        (AssignmentKind::Set(_), _) | (_, AssignmentKind::Set(_)) => true,
+        (AssignmentKind::SetField(one, _), AssignmentKind::SetField(other, _)) => {
+            one.text == other.text
+        }
         _ => false,
     }
+}
+
+/// Refuses assignments that cannot stand beside each other, whatever the table is.
+fn check_assignments(assignments: &[Assignment]) -> Result<()> {
+    for (at, new) in assignments.iter().enumerate() {
+        let clash = assignments.iter().take(at).any(|old| {
+            old.column.text == new.column.text && are_incompatible(&old.kind, &new.kind)
+        });
+        if clash {
+            let column = &new.column;
+            let message = format!("Multiple incompatible setting of column {column}");
+            return Err(placed(Error::syntax(message), column.position));
+        }
+    }
+    Ok(())
 }
 
 impl Binder<'_> {
@@ -104,24 +123,12 @@ impl Binder<'_> {
     }
 
     pub(super) fn update(&mut self, update: &Update) -> Result<WritePlan> {
+        check_assignments(&update.assignments)?;
         let table = self.table_to_write(&update.table)?;
         let condition = self.condition(&table, &update.condition)?;
         let mut operations: Vec<ColumnOperation> = Vec::with_capacity(update.assignments.len());
         for assignment in &update.assignments {
-            let new = self.assignment(&table, assignment, condition.is_some())?;
-            let clash = operations.iter().any(|old| {
-                old.column.id == new.column.id && are_incompatible(&old.operation, &new.operation)
-            });
-            if clash {
-                return Err(placed(
-                    Error::syntax(format!(
-                        "Multiple incompatible setting of column {}",
-                        new.column.name
-                    )),
-                    assignment.column.position,
-                ));
-            }
-            operations.push(new);
+            operations.push(self.assignment(&table, assignment, condition.is_some())?);
         }
         let restrictions = self.restrictions(&table, &update.relations, Kind::Update, false)?;
         let statics_only = operations.iter().all(is_static);

@@ -243,7 +243,8 @@ pub fn negate(operand: &Type) -> Result<Scalar> {
     arithmetic::negation(operand)
 }
 
-fn unknown(name: &str) -> Error {
+/// What is said of a function that is not there.
+pub fn unknown(name: &str) -> Error {
     Error::invalid(format!("Unknown function '{name}'"))
 }
 
