@@ -226,6 +226,12 @@ impl Context<'_> {
             return names.map(|name| Candidate::Name(name.clone())).collect();
         }
         let makes = first.is("CREATE");
+        if self.is_after(&["INDEX"]) && !makes {
+            return self.indexes();
+        }
+        if makes && last.is("ON") && self.words.iter().any(|word| word.is("INDEX")) {
+            return self.tables_and_keyspaces();
+        }
         let table_words = ["FROM", "INTO", "UPDATE", "TRUNCATE", "COPY", "TABLE"];
         if self.is_after(&table_words) && !(makes && last.is("TABLE")) {
             let copies = first.is("COPY") && last.is("FROM");
@@ -239,10 +245,13 @@ impl Context<'_> {
     }
 
     fn by_statement(&self, first: &Piece<'_>, last: &Piece<'_>) -> Vec<Candidate> {
-        let things = ["KEYSPACE", "TABLE", "TYPE"];
+        let things = vec!["KEYSPACE", "TABLE", "TYPE"];
         let is = |word: &str| first.is(word);
-        if self.words.len() == 1 && (is("CREATE") || is("ALTER") || is("DROP")) {
-            return keywords(things.to_vec());
+        if self.words.len() == 1 && (is("CREATE") || is("DROP")) {
+            return keywords([things, vec!["INDEX"]].concat());
+        }
+        if self.words.len() == 1 && is("ALTER") {
+            return keywords(things);
         }
         if self.words.len() == 1 && is("INSERT") {
             return keywords(vec!["INTO"]);
@@ -251,6 +260,7 @@ impl Context<'_> {
             let mut offered = self.tables_and_keyspaces();
             offered.extend(keywords(vec![
                 "CLUSTER",
+                "INDEX",
                 "KEYSPACE",
                 "KEYSPACES",
                 "SCHEMA",
@@ -364,6 +374,20 @@ impl Context<'_> {
                 .map(Candidate::Keyspace),
         );
         offered
+    }
+
+    /// The indexes of the session's keyspace.
+    fn indexes(&self) -> Vec<Candidate> {
+        let keyspace = self
+            .keyspace
+            .and_then(|name| self.catalog.keyspaces.get(name));
+        let tables = keyspace
+            .into_iter()
+            .flat_map(|keyspace| keyspace.tables.values());
+        let indexes = tables.flat_map(|table| &table.indexes);
+        indexes
+            .map(|index| Candidate::Name(index.name.clone()))
+            .collect()
     }
 
     fn types(&self) -> impl Iterator<Item = Candidate> {

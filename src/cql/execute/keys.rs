@@ -160,7 +160,9 @@ pub fn token_bounds(
         let token = <[u8; 8]>::try_from(&*bytes).map_err(|_| invalid())?;
         Ok(Some((i64::from_be_bytes(token), *inclusive)))
     };
-    let (lower, upper) = (side(lower)?, side(upper)?);
+    let lower = side(lower)?;
+    // As in Cassandra, the lowest token as an upper bound means the end of the ring.
+    let upper = side(upper)?.filter(|(token, _)| *token != i64::MIN);
     if let (Some((low, low_in)), Some((high, high_in))) = (lower, upper)
         && (low > high || (low == high && !(low_in && high_in)))
     {
@@ -172,8 +174,7 @@ pub fn token_bounds(
         Some((token, false)) => PartitionBound::AfterToken(token),
     };
     let end = match upper {
-        // As in Cassandra, the lowest token as an upper bound means the end of the ring.
-        None | Some((i64::MIN, _)) => PartitionBound::Open,
+        None => PartitionBound::Open,
         Some((token, true)) => PartitionBound::AfterToken(token),
         Some((token, false)) => PartitionBound::BeforeToken(token),
     };

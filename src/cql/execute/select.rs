@@ -9,6 +9,7 @@
 //! Rows as they come and groups can be read in pages. Aggregates over everything are one row, and
 //! rows of several partitions in one order cannot be paged.
 
+use crate::cql::ast::Operator;
 use crate::cql::execute::aggregate::Groups;
 use crate::cql::execute::columnar::{self, Columnar};
 use crate::cql::execute::encode::encode_row;
@@ -97,18 +98,22 @@ fn warning(plan: &SelectPlan) -> Option<&'static str> {
     if plan.aggregates.is_empty() && plan.group.is_none() {
         return None;
     }
+    const MANY: &str = "Aggregation query used on multiple partition keys (IN restriction)";
     match &plan.partition {
-        PartitionPlan::Keys(choices) if is_in(choices) => {
-            Some("Aggregation query used on multiple partition keys (IN restriction)")
-        }
+        PartitionPlan::Keys(choices) if is_in(choices) => Some(MANY),
         PartitionPlan::Keys(_) | PartitionPlan::Tokens { .. } => None,
         PartitionPlan::All => {
             let key = |column: &ColumnRef| column.kind == ColumnKind::PartitionKey;
-            let mut filtered = plan.partition_filters.iter().flat_map(|it| it.columns());
-            match filtered.any(key) {
-                true => None,
-                false => Some("Aggregation query used without partition key"),
+            let mut keys = plan
+                .partition_filters
+                .iter()
+                .filter(|filter| filter.columns().iter().any(key))
+                .peekable();
+            if keys.peek().is_none() {
+                return Some("Aggregation query used without partition key");
             }
+            keys.any(|filter| filter.operator == Operator::In)
+                .then_some(MANY)
         }
     }
 }
