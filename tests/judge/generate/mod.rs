@@ -123,13 +123,34 @@ pub fn comparable(answer: &str, is_loose: bool) -> String {
     out
 }
 
-/// Whether the answers are the same, as far as they should be. Where Cassandra answers that it
-/// failed by itself, any refusal will do.
+/// What the table of differences knows, with words of their answer and of ours.
+const EXPLAINED: &[(&str, &str, &str)] = &[
+    ("server-errors", "Internal: ", ": "),
+    ("arithmetic-in-descending", "Invalid: Ambiguous '", ""),
+    (
+        "slice-of-null",
+        " rows)",
+        "Invalid: Invalid null value in condition for column",
+    ),
+    (
+        "type-in-clustering-key",
+        "UPDATED TYPE",
+        "as the type is being used in clustering key",
+    ),
+    ("tuple-of-a-number", "", "constant (2013-01-01) for"),
+];
+
+/// Whether a difference is one that the manual explains.
+pub fn is_explained(ours: &str, theirs: &str) -> bool {
+    let fits = |(_, of_theirs, of_ours): &&(&str, &str, &str)| {
+        theirs.contains(of_theirs) && ours.contains(of_ours)
+    };
+    EXPLAINED.iter().any(|it| fits(&it))
+}
+
+/// Whether the answers are the same, as far as they should be.
 pub fn agree(ours: &str, theirs: &str, is_loose: bool) -> bool {
-    if theirs.starts_with("Internal: ") && is_refusal(ours) {
-        return true;
-    }
-    comparable(ours, is_loose) == comparable(theirs, is_loose)
+    is_explained(ours, theirs) || comparable(ours, is_loose) == comparable(theirs, is_loose)
 }
 
 /// A world under way.
@@ -264,9 +285,15 @@ impl Run<'_> {
             let so_far = self.differences.entry(made.table).or_default();
             *so_far += 1;
             // Refused by both in other words changes nothing.
-            let apart = is_refusal(&ours) != refused || !made.is_read && !refused;
-            if apart && !made.is_read || *so_far >= TABLE_DIFFERENCES_MAX {
+            if !made.is_read && !refused || *so_far >= TABLE_DIFFERENCES_MAX && !is_refusal(&ours) {
                 self.world.tables[made.table].is_dead = true;
+            }
+        }
+        if !made.is_read && is_refusal(&ours) != refused {
+            // Explained or not: what one side took the other did not.
+            self.world.tables[made.table].is_dead = true;
+            if matches!(made.change, Change::AddField(..) | Change::RenameField(..)) {
+                self.world.tables.iter_mut().for_each(|it| it.is_dead = true);
             }
         }
         if theirs.is_none() && made.is_read {
