@@ -48,7 +48,7 @@ impl Kind {
 }
 
 /// The relations of a WHERE clause, merged by column.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub struct Restrictions {
     /// Of partition-key columns, by position.
     pub partition: Vec<Restriction>,

@@ -24,15 +24,24 @@ impl Binder<'_> {
         let table = self.table(&select.table)?;
         let is_virtual = virtual_tables::is_virtual(&table);
         let allow_filtering = select.allow_filtering || virtual_tables::filters_freely(&table);
-        let mut selection = Selection::new(&table);
-        let (mut columns, mut selected) = self.selected(&mut selection, select)?;
-        if select.json {
-            (columns, selected) = as_json(&table, &columns, selected);
+        // Names first, then what is restricted, then what is computed: of several errors the same
+        // one is told as in Cassandra.
+        for selector in &select.selectors {
+            check_columns(&table, &selector.expr)?;
+        }
+        for by in &select.order_by {
+            column(&table, &by.column)?;
         }
         let restrictions = {
             let relations = &select.relations;
             self.restrictions(&table, relations, Kind::Select, allow_filtering)?
         };
+        let found = restrictions.clone().for_select(&table, allow_filtering)?;
+        let mut selection = Selection::new(&table);
+        let (mut columns, mut selected) = self.selected(&mut selection, select)?;
+        if select.json {
+            (columns, selected) = as_json(&table, &columns, selected);
+        }
         check_statics(&selection, select, &restrictions)?;
         if select.distinct {
             check_distinct(&selection, select, &restrictions)?;
@@ -41,15 +50,11 @@ impl Binder<'_> {
         check_aggregates(&selection, select)?;
         let static_only_rows = !restrictions.has_clustering() && !restrictions.has_regular();
         let columns_by_eq = equal_columns(&restrictions);
-        let found = restrictions.for_select(&table, allow_filtering)?;
         let fixed = Fixed {
             columns: columns_by_eq,
             keys_in: has_in(&found.partition),
             ranged: !matches!(found.partition, PartitionPlan::Keys(_)),
         };
-        for by in &select.order_by {
-            column(&table, &by.column)?;
-        }
         if found.uses_index && !select.order_by.is_empty() {
             return Err(Error::invalid(
                 "ORDER BY with 2ndary indexes is not supported, except for ANN queries.",
@@ -262,6 +267,33 @@ fn has_in(partition: &PartitionPlan) -> bool {
     }
 }
 
+/// Every column that an expression names is there.
+fn check_columns(table: &Table, expr: &Expr) -> Result<()> {
+    let all = |parts: &[&Expr]| parts.iter().try_for_each(|it| check_columns(table, it));
+    match &expr.kind {
+        ExprKind::Column(name) => column(table, name).map(|_| ()),
+        ExprKind::List(parts) | ExprKind::Set(parts) | ExprKind::Tuple(parts) => {
+            parts.iter().try_for_each(|it| check_columns(table, it))
+        }
+        ExprKind::Map(pairs) => pairs.iter().try_for_each(|(k, v)| all(&[k, v])),
+        ExprKind::Udt(fields) => fields.iter().try_for_each(|(_, it)| all(&[it])),
+        ExprKind::Function(call) => {
+            let arguments = &call.arguments;
+            arguments.iter().try_for_each(|it| check_columns(table, it))
+        }
+        ExprKind::CellInfo(_, of)
+        | ExprKind::Cast(of, _)
+        | ExprKind::TypeHint(_, of)
+        | ExprKind::Field(of, _)
+        | ExprKind::Slice(of, ..)
+        | ExprKind::Negate(of) => all(&[of]),
+        ExprKind::Element(left, right) | ExprKind::Arithmetic(_, left, right) => {
+            all(&[left, right])
+        }
+        ExprKind::Literal(_) | ExprKind::Marker(_) | ExprKind::CountRows => Ok(()),
+    }
+}
+
 fn check_statics(
     selection: &Selection<'_>,
     select: &Select,
@@ -290,6 +322,11 @@ fn check_distinct(
     restrictions: &Restrictions,
 ) -> Result<()> {
     let table: &Table = selection.table;
+    if select.per_partition_limit.is_some() {
+        return Err(Error::invalid(
+            "PER PARTITION LIMIT is not allowed with SELECT DISTINCT queries",
+        ));
+    }
     if restrictions.has_clustering() || restrictions.has_regular() {
         return Err(Error::invalid(
             "SELECT DISTINCT with WHERE clause only supports restriction by partition key and/or \
@@ -314,11 +351,6 @@ fn check_distinct(
                 key.name
             )));
         }
-    }
-    if select.per_partition_limit.is_some() {
-        return Err(Error::invalid(
-            "PER PARTITION LIMIT is not allowed with SELECT DISTINCT queries",
-        ));
     }
     Ok(())
 }

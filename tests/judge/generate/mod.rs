@@ -126,6 +126,11 @@ pub fn comparable(answer: &str, is_loose: bool) -> String {
 /// What the table of differences knows, with words of their answer and of ours.
 const EXPLAINED: &[(&str, &str, &str)] = &[
     ("server-errors", "Internal: ", ": "),
+    (
+        "paging-state-of-groups",
+        "Protocol: Invalid value for the paging state",
+        "rows)",
+    ),
     ("arithmetic-in-descending", "Invalid: Ambiguous '", ""),
     (
         "slice-of-null",
@@ -293,7 +298,10 @@ impl Run<'_> {
             // Explained or not: what one side took the other did not.
             self.world.tables[made.table].is_dead = true;
             if matches!(made.change, Change::AddField(..) | Change::RenameField(..)) {
-                self.world.tables.iter_mut().for_each(|it| it.is_dead = true);
+                self.world
+                    .tables
+                    .iter_mut()
+                    .for_each(|it| it.is_dead = true);
             }
         }
         if theirs.is_none() && made.is_read {
