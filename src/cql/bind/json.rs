@@ -8,11 +8,12 @@ use crate::cql::bind::selector::{Selection, Typed, is_typed};
 use crate::cql::bind::{Binder, Receiver, show};
 use crate::cql::functions::Scalar;
 use crate::cql::json::{self, Columns, JsonInsert};
-use crate::cql::plan::{ColumnOperation, ColumnRef, Operation, Selected, Slot, Term};
+use crate::cql::plan::{ColumnOperation, ColumnRef, Operation, Selected, Term};
 use crate::cql::result::ColumnSpec;
 use crate::error::{Error, Result};
 use crate::schema::{ColumnKind, Table};
 use crate::types::Type;
+use bytes::Bytes;
 use std::sync::Arc;
 
 /// The name of SELECT JSON's column, and of INSERT JSON's marker.
@@ -176,19 +177,18 @@ impl Binder<'_> {
 }
 
 /// The term of a value that is known; none where the column stays as it is.
-fn constant(value: Slot, column: &ColumnRef) -> Result<Option<Term>> {
+fn constant(value: Option<Option<Bytes>>, column: &ColumnRef) -> Result<Option<Term>> {
     let is_key = matches!(
         column.kind,
         ColumnKind::PartitionKey | ColumnKind::Clustering
     );
     match value {
-        Slot::Bytes(bytes) => Ok(Some(Term::Constant(Some(bytes)))),
-        Slot::Null => Ok(Some(Term::Constant(None))),
-        Slot::Unset if is_key => Err(Error::invalid(format!(
+        Some(value) => Ok(Some(Term::Constant(value))),
+        None if is_key => Err(Error::invalid(format!(
             "Invalid unset value for column {}",
             column.name
         ))),
-        Slot::Unset => Ok(None),
+        None => Ok(None),
     }
 }
 

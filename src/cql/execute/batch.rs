@@ -6,6 +6,7 @@
 
 use crate::cql::ast::BatchKind;
 use crate::cql::evaluate::Context;
+use crate::cql::execute::json;
 use crate::cql::execute::write::{self, Writer};
 use crate::cql::execute::{Execution, Outcome, conditional};
 use crate::cql::plan::{BatchPlan, Term};
@@ -50,8 +51,8 @@ pub fn execute(
     let mut filled = Vec::with_capacity(statements.len());
     for (plan, values) in statements {
         let mut values = Cow::Borrowed(*values);
-        if let Some(json) = &plan.json {
-            json.expand(values.to_mut())?;
+        if let Some(insert) = &plan.json {
+            json::fill(insert, values.to_mut())?;
         }
         filled.push((*plan, values));
     }

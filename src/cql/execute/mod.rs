@@ -4,6 +4,7 @@
 //! |---|---|
 //! | `keys` | values → partition keys and slices of clusterings |
 //! | `cells` | operations → cells |
+//! | `json` | the columns of INSERT JSON |
 //! | `write` | INSERT, UPDATE, DELETE → one mutation |
 //! | [`batch`] | BATCH → one mutation, and what is said of large ones |
 //! | `conditional`, `condition` | writes with IF |
@@ -28,6 +29,7 @@ mod filter;
 mod indexable;
 mod indexed;
 mod items;
+mod json;
 mod keys;
 mod levels;
 pub mod paging;
@@ -141,8 +143,8 @@ pub fn execute(engine: &Engine, plan: &Plan, mut execution: Execution) -> Result
             select::execute(engine, plan, execution)
         }
         Plan::Write(plan) => {
-            if let Some(json) = &plan.json {
-                json.expand(&mut execution.values)?;
+            if let Some(insert) = &plan.json {
+                json::fill(insert, &mut execution.values)?;
             }
             if plan.condition.is_some() {
                 let statements = [(plan, execution.values.as_slice())];

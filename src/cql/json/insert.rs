@@ -6,7 +6,6 @@
 
 use crate::cql::json::value::{Entries, Json};
 use crate::cql::json::{Mismatch, decode, parse_object};
-use crate::cql::plan::Slot;
 use crate::error::{Error, Result};
 use crate::types::Type;
 use bytes::Bytes;
@@ -21,23 +20,23 @@ pub struct Columns {
 }
 
 impl Columns {
-    /// The value of each column.
-    pub fn values(&self, text: &str) -> Result<Vec<Slot>> {
+    /// The value of each column: none where it is not set, an inner none where it is null.
+    pub fn values(&self, text: &str) -> Result<Vec<Option<Option<Bytes>>>> {
         let object = parse_object(text).map_err(|malformed| {
             Error::invalid(format!(
                 "Could not decode JSON string as a map: {}. (String was: {text})",
                 malformed.full()
             ))
         })?;
-        let object = object.ok_or_else(null)?;
+        let object = object.ok_or_else(null_row)?;
         let mut entries = Entries::identifiers(object);
         let mut values = Vec::with_capacity(self.columns.len());
         for (name, ty) in &self.columns {
             values.push(match entries.remove(name) {
-                None if self.default_unset => Slot::Unset,
-                None | Some(Json::Null) => Slot::Null,
+                None if self.default_unset => None,
+                None | Some(Json::Null) => Some(None),
                 Some(json) => match decode(ty, &json) {
-                    Ok(bytes) => Slot::Bytes(Bytes::from(bytes)),
+                    Ok(bytes) => Some(Some(Bytes::from(bytes))),
                     Err(Mismatch::Refused(error)) => return Err(error),
                     Err(Mismatch::Value(message)) => {
                         return Err(Error::invalid(format!(
@@ -56,7 +55,8 @@ impl Columns {
     }
 }
 
-fn null() -> Error {
+/// What is said of a row that is null.
+pub fn null_row() -> Error {
     Error::invalid("Got null for INSERT JSON values")
 }
 
@@ -69,20 +69,4 @@ pub struct JsonInsert {
     pub markers: usize,
     /// The columns.
     pub columns: Columns,
-}
-
-impl JsonInsert {
-    /// Appends the columns' values to those of the markers.
-    pub fn expand(&self, values: &mut Vec<Slot>) -> Result<()> {
-        let text = match values.get(self.marker) {
-            Some(Slot::Bytes(bytes)) => bytes.clone(),
-            Some(Slot::Null) => return Err(null()),
-            Some(Slot::Unset) | None => Bytes::new(),
-        };
-        let text = str::from_utf8(&text).map_err(|_| Error::invalid("Invalid UTF-8 bytes"))?;
-        let columns = self.columns.values(text)?;
-        values.truncate(self.markers);
-        values.extend(columns);
-        Ok(())
-    }
 }

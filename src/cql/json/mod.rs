@@ -37,7 +37,7 @@ mod tests;
 pub use decode::{Mismatch, decode};
 pub use fail::Malformed;
 pub use function::{from_json, row_as_json, to_json};
-pub use insert::{Columns, JsonInsert};
+pub use insert::{Columns, JsonInsert, null_row};
 pub use parse::{parse, parse_object};
 pub use print::print;
 pub use value::Json;

@@ -1,3 +1,5 @@
+//! JSON's tests: values of every type there and back, words, bounds, and texts of chance.
+
 use super::*;
 use crate::limits::{JSON_NESTING_MAX, JSON_VALUES_MAX};
 use crate::random::Random;
@@ -135,7 +137,8 @@ fn refused_values() {
         (
             Type::Timestamp,
             "5",
-            "Expected a long or a datestring representation of a timestamp value, but got a Integer: 5",
+            "Expected a long or a datestring representation of a timestamp value, but got a \
+            Integer: 5",
         ),
         (
             Type::Text,
@@ -169,11 +172,13 @@ fn broken_text_says_where() {
         ("", "No content to map due to end-of-input"),
         (
             "tru",
-            "Unrecognized token 'tru': was expecting (JSON String, Number, Array, Object or token 'null', 'true' or 'false')\n at [Source: (String)\"tru\"; line: 1, column: 4]",
+            "Unrecognized token 'tru': was expecting (JSON String, Number, Array, Object or \
+            token 'null', 'true' or 'false')\n at [Source: (String)\"tru\"; line: 1, column: 4]",
         ),
         (
             "[1\n, 2\r\n  x",
-            "Unexpected character ('x' (code 120)): was expecting comma to separate Array entries\n at [Source: (String)\"[1\n, 2\r\n  x\"; line: 3, column: 4]",
+            "Unexpected character ('x' (code 120)): was expecting comma to separate Array \
+            entries\n at [Source: (String)\"[1\n, 2\r\n  x\"; line: 3, column: 4]",
         ),
         (
             "{\"é😀\": 😀}",
@@ -181,7 +186,8 @@ fn broken_text_says_where() {
         ),
         (
             "[\u{1}]",
-            "Illegal character ((CTRL-CHAR, code 1)): only regular white space (\\r, \\n, \\t) is allowed between tokens\n at [Source: (String)\"[\\u0001]\"; line: 1, column: 3]",
+            "Illegal character ((CTRL-CHAR, code 1)): only regular white space (\\r, \\n, \\t) \
+            is allowed between tokens\n at [Source: (String)\"[\\u0001]\"; line: 1, column: 3]",
         ),
     ] {
         let found = parse(text).unwrap_err().message;
