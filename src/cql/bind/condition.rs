@@ -1,6 +1,8 @@
 //! `IF …` of INSERT, UPDATE and DELETE.
 
-use crate::cql::ast::{Condition as Written, IfClause, Name, Operator, RelationRight, TargetPart};
+use crate::cql::ast::{
+    Condition as Written, IfClause, Name, Operator, RelationRight, TargetPart, Using,
+};
 use crate::cql::bind::relation::{contained, list_of};
 use crate::cql::bind::{Binder, Receiver, column, placed};
 use crate::cql::plan::{
@@ -17,8 +19,13 @@ impl Binder<'_> {
         &mut self,
         table: &Table,
         clause: &IfClause,
+        using: &Using,
     ) -> Result<Option<Box<Condition>>> {
         let condition = match clause {
+            // Before anything is said of the conditions themselves.
+            IfClause::Conditions(_) if using.timestamp.is_some() => {
+                return Err(custom_timestamp());
+            }
             IfClause::None => return Ok(None),
             IfClause::Exists => Condition::Exists,
             IfClause::Conditions(written) => {

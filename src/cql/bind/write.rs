@@ -125,7 +125,7 @@ impl Binder<'_> {
     pub(super) fn update(&mut self, update: &Update) -> Result<WritePlan> {
         check_assignments(&update.assignments)?;
         let table = self.table_to_write(&update.table)?;
-        let condition = self.condition(&table, &update.condition)?;
+        let condition = self.condition(&table, &update.condition, &update.using)?;
         let mut operations: Vec<ColumnOperation> = Vec::with_capacity(update.assignments.len());
         for assignment in &update.assignments {
             operations.push(self.assignment(&table, assignment, condition.is_some())?);
@@ -143,7 +143,7 @@ impl Binder<'_> {
 
     pub(super) fn delete(&mut self, delete: &Delete) -> Result<WritePlan> {
         let table = self.table_to_write(&delete.table)?;
-        let condition = self.condition(&table, &delete.condition)?;
+        let condition = self.condition(&table, &delete.condition, &delete.using)?;
         let mut operations = Vec::with_capacity(delete.targets.len());
         for target in &delete.targets {
             operations.push(self.deletion(&table, target)?);
