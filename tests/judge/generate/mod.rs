@@ -142,6 +142,7 @@ const EXPLAINED: &[(&str, &str, &str)] = &[
         "UPDATED TYPE",
         "as the type is being used in clustering key",
     ),
+    ("hex-for-tinyint", "", "of type tinyint"),
     ("tuple-of-a-number", "", "constant (2013-01-01) for"),
 ];
 
