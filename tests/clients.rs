@@ -18,8 +18,8 @@ use scylla::client::session_builder::SessionBuilder;
 use scylla::client::{Compression, PoolSize};
 use scylla::errors::{DbError, ExecutionError, RequestAttemptError};
 use scylla::response::{PagingState, PagingStateResponse};
-use scylla::statement::Statement;
 use scylla::statement::batch::{Batch, BatchType};
+use scylla::statement::{SerialConsistency, Statement};
 use scylla::value::{Counter, CqlValue, MaybeUnset, Row};
 use served::Served;
 use std::env::var;
@@ -180,6 +180,30 @@ async fn batches(session: &Session) {
     )
     .await;
     assert_eq!(written, [Some(CqlValue::BigInt(77))]);
+}
+
+async fn conditional(session: &Session) {
+    run(
+        session,
+        "CREATE TABLE accounts (id int PRIMARY KEY, owner text, credit int)",
+    )
+    .await;
+    let int = |n| Some(CqlValue::Int(n));
+    let text = |t: &str| Some(CqlValue::Text(t.to_owned()));
+    let applied = |yes| Some(CqlValue::Boolean(yes));
+    let insert = "INSERT INTO accounts (id, owner, credit) VALUES (1, 'ann', 10) IF NOT EXISTS";
+    assert_eq!(one(session, insert).await[0], applied(true));
+    let stood = one(session, insert).await;
+    assert_eq!(stood, [applied(false), int(1), int(10), text("ann")]);
+    let mut update = Statement::from("UPDATE accounts SET credit = ? WHERE id = 1 IF credit = ?");
+    update.set_serial_consistency(Some(SerialConsistency::LocalSerial));
+    let update = session.prepare(update).await.unwrap();
+    for (expected, credit) in [(false, 9), (true, 10)] {
+        let answer = session.execute_unpaged(&update, (11, credit)).await;
+        let answer = answer.unwrap().into_rows_result().unwrap();
+        let row = answer.first_row::<Row>().unwrap();
+        assert_eq!(row.columns[0], applied(expected), "{:?}", row.columns);
+    }
 }
 
 /// One page: its rows, and where the next one begins.
@@ -379,6 +403,7 @@ async fn conformance(address: &str, log: &Log) {
     step("schema", schema(session)).await;
     step("types", all_types(session)).await;
     step("batches", batches(session)).await;
+    step("conditional", conditional(session)).await;
     step("paging", paging(session)).await;
     step("routing", routing(session)).await;
     step("errors", errors(session)).await;

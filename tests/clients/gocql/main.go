@@ -254,6 +254,33 @@ func batches() {
 	equal(count, 0, "written with a clock of long ago, it has expired")
 }
 
+func conditional() {
+	exec1("CREATE TABLE accounts (id int PRIMARY KEY, owner text, credit int)")
+	insert := "INSERT INTO accounts (id, owner, credit) VALUES (?, ?, ?) IF NOT EXISTS"
+	var id, credit int
+	var owner string
+	applied, err := session.Query(insert, 1, "ann", 10).ScanCAS(&id, &credit, &owner)
+	check(err)
+	equal(applied, true)
+	applied, err = session.Query(insert, 1, "bob", 20).ScanCAS(&id, &credit, &owner)
+	check(err)
+	equal([]any{applied, id, credit, owner}, []any{false, 1, 10, "ann"})
+	update := "UPDATE accounts SET credit = ? WHERE id = ? IF credit = ?"
+	seen := map[string]any{}
+	applied, err = session.Query(update, 11, 1, 9).SerialConsistency(gocql.LocalSerial).MapScanCAS(seen)
+	check(err)
+	equal([]any{applied, seen["credit"]}, []any{false, 10})
+	applied, err = session.Query(update, 11, 1, 10).ScanCAS(&credit)
+	check(err)
+	equal(applied, true)
+	batch := session.Batch(gocql.LoggedBatch).Query(update, 12, 1, 11).
+		Query("UPDATE accounts SET owner = ? WHERE id = ? IF owner = ?", "eve", 1, "ann")
+	applied, iter, err := batch.ExecCAS()
+	check(err)
+	equal(applied, true)
+	check(iter.Close())
+}
+
 const readParts = "SELECT part, at FROM rows_of WHERE part IN (1000, 1001, 1002, 1003, 1004)"
 
 func paging() {
@@ -488,6 +515,7 @@ func main() {
 	step("scalars", scalars)
 	step("nested", nested)
 	step("batches", batches)
+	step("conditional", conditional)
 	step("paging", paging)
 	step("concurrent", concurrent)
 	step("errors", errorsTold)

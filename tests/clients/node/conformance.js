@@ -222,6 +222,21 @@ async function batches() {
   assert.strictEqual(written.w.toNumber(), 77);
 }
 
+async function conditional() {
+  await client.execute('CREATE TABLE accounts (id int PRIMARY KEY, owner text, credit int)');
+  const insert = 'INSERT INTO accounts (id, owner, credit) VALUES (?, ?, ?) IF NOT EXISTS';
+  assert.ok((await client.execute(insert, [1, 'ann', 10], prepared)).wasApplied());
+  const refused = await client.execute(insert, [1, 'bob', 20], prepared);
+  assert.ok(!refused.wasApplied());
+  assert.deepStrictEqual([refused.first().credit, refused.first().owner], [10, 'ann']);
+  const update = 'UPDATE accounts SET credit = ? WHERE id = ? IF credit = ?';
+  const serialConsistency = types.consistencies.localSerial;
+  const late = await client.execute(update, [11, 1, 9], { prepare: true, serialConsistency });
+  assert.deepStrictEqual([late.wasApplied(), late.first().credit], [false, 10]);
+  const batch = [{ query: update, params: [11, 1, 10] }];
+  assert.ok((await client.batch(batch, { prepare: true })).wasApplied());
+}
+
 const PARTS = [1000, 1001, 1002, 1003, 1004];
 const READ_PARTS = `SELECT part, at, text FROM rows_of WHERE part IN (${PARTS})`;
 
@@ -377,7 +392,7 @@ async function leave() {
 }
 
 async function main() {
-  const steps = { connected, schema, scalars, nested, batches, paging, concurrent, routing, errorsTold,
+  const steps = { connected, schema, scalars, nested, batches, conditional, paging, concurrent, routing, errorsTold,
     warningsAndTraces, preparedAgain, schemaEvents, versions };
   if (RESTART) steps.restart = restart;
   steps.leave = leave;

@@ -304,6 +304,117 @@ def batches():
     fails(InvalidRequest, lambda: session.execute(mixed), "counter")
 
 
+@step
+def conditional_writes():
+    session.execute("CREATE TABLE accounts (id int, part int, owner text, credit int, "
+                    "tags map<text, int>, PRIMARY KEY (id, part))")
+    write = "INSERT INTO accounts (id, part, owner, credit) VALUES (?, ?, ?, ?) IF NOT EXISTS"
+    insert = session.prepare(write)
+    result = session.execute(insert, (1, 1, "ann", 10))
+    equal((result.was_applied, result.column_names), (True, ["[applied]"]))
+    result = session.execute(insert, (1, 1, "bob", 20))
+    equal(result.was_applied, False)
+    equal(result.column_names, ["[applied]", "id", "part", "credit", "owner", "tags"])
+    equal(result.one(), (False, 1, 1, 10, "ann", None))
+    update = session.prepare("UPDATE accounts SET credit = ? WHERE id = 1 AND part = 1 "
+                             "IF credit = ? AND owner IN (?, ?)")
+    result = session.execute(update, (11, 9, "ann", "bob"))
+    equal((result.was_applied, result.one()), (False, (False, 10, "ann")))
+    equal(session.execute(update, (11, 10, "ann", "bob")).was_applied, True)
+    for serial in (ConsistencyLevel.SERIAL, ConsistencyLevel.LOCAL_SERIAL):
+        session.execute(SimpleStatement("UPDATE accounts SET tags['x'] = 1 WHERE id = 1 "
+                                        "AND part = 1 IF EXISTS",
+                                        serial_consistency_level=serial))
+        read = SimpleStatement("SELECT credit, tags FROM accounts WHERE id = 1",
+                               consistency_level=serial)
+        equal(session.execute(read).one(), (11, {"x": 1}))
+    fails(InvalidRequest, lambda: session.execute(SimpleStatement(
+        "INSERT INTO accounts (id, part) VALUES (5, 5)",
+        consistency_level=ConsistencyLevel.SERIAL)), "serializable writes")
+    result = session.execute("DELETE FROM accounts WHERE id = 7 AND part = 7 IF EXISTS")
+    equal((result.was_applied, result.one()), (False, (False,)))
+    batch = BatchStatement()
+    batch.add(insert, (1, 2, "eve", 1))
+    batch.add(update, (12, 11, "ann", "x"))
+    equal(session.execute(batch).was_applied, True)
+    result = session.execute(batch)
+    equal(result.was_applied, False)
+    equal(sorted(row[2] for row in [*result]), [1, 2], "the rows that stood in the way")
+    batch.add(insert, (2, 2, "far", 1))
+    fails(InvalidRequest, lambda: session.execute(batch), "span multiple partitions")
+
+
+@step
+def conditional_writes_at_once():
+    session.execute("CREATE TABLE contended (id int PRIMARY KEY, n int)")
+    session.execute("INSERT INTO contended (id, n) VALUES (1, 0)")
+    raise_it = session.prepare("UPDATE contended SET n = ? WHERE id = 1 IF n = ?")
+
+    def work():
+        seen = 0
+        for _ in range(20):
+            while True:
+                result = session.execute(raise_it, (seen + 1, seen))
+                if result.was_applied:
+                    break
+                seen = result.one()[1]
+
+    threads = [threading.Thread(target=work) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    equal(session.execute("SELECT n FROM contended").one(), (80,))
+
+
+@step
+def json_rows():
+    session.execute("""INSERT INTO rows_of JSON '{"part": 40, "at": 1, "text": "a \\"b\\""}'""")
+    insert = session.prepare("INSERT INTO rows_of JSON ? DEFAULT UNSET")
+    session.execute(insert, ('{"part": 40, "at": 2}',))
+    result = session.execute("SELECT JSON at, text FROM rows_of WHERE part = 40")
+    equal(result.column_names, ["[json]"])
+    equal([row[0] for row in result],
+          ['{"at": 1, "text": "a \\"b\\""}', '{"at": 2, "text": null}'])
+    read = session.prepare("SELECT to_json(at) FROM rows_of WHERE part = from_json(?)")
+    equal([row[0] for row in session.execute(read, ("40",))], ["1", "2"])
+    fails(InvalidRequest, lambda: session.execute("INSERT INTO rows_of JSON '{\"part\": \"x\"}'"),
+          "part")
+
+
+@step
+def indexes():
+    session.execute("CREATE TABLE indexed (id int, at int, colour text, sizes set<int>, "
+                    "PRIMARY KEY (id, at))")
+    insert = session.prepare("INSERT INTO indexed (id, at, colour, sizes) VALUES (?, ?, ?, ?)")
+    colours = ("red", "green", "blue")
+    for n in range(60):
+        session.execute(insert, (n % 6, n, colours[n % 3], {n, n + 1}))
+    session.execute("CREATE INDEX ON indexed (colour)")
+    session.execute("CREATE INDEX by_size ON indexed (values(sizes))")
+    eventually(lambda: cluster.metadata.keyspaces[KEYSPACE].tables["indexed"].indexes.keys()
+               == {"indexed_colour_idx", "by_size"}, "the indexes are known")
+    known = cluster.metadata.keyspaces[KEYSPACE].tables["indexed"].indexes["by_size"]
+    equal((known.kind, known.index_options), ("COMPOSITES", {"target": "values(sizes)"}))
+    read = session.prepare("SELECT at FROM indexed WHERE colour = ?")
+
+    def red():
+        read.fetch_size = 7
+        return len(list(session.execute(read, ("red",)))) == 20
+
+    eventually(red, "the index is built")
+    eventually(lambda: sorted(row[0] for row in session.execute(
+        "SELECT at FROM indexed WHERE sizes CONTAINS 7")) == [6, 7], "the set's index is built")
+    session.execute("UPDATE indexed SET colour = 'black', sizes = sizes - {7} "
+                    "WHERE id = 0 AND at = 6")
+    equal(len(list(session.execute(read, ("red",)))), 19)
+    equal([row[0] for row in session.execute("SELECT at FROM indexed WHERE sizes CONTAINS 7")], [7])
+    session.execute("DROP INDEX by_size")
+    fails(InvalidRequest,
+          lambda: session.execute("SELECT at FROM indexed WHERE sizes CONTAINS 7"),
+          "ALLOW FILTERING")
+
+
 def fill_pages():
     insert = session.prepare("INSERT INTO rows_of (part, at, text) VALUES (?, ?, ?)")
     rows = [(part, at, "row %d" % at) for part in range(1000, 1010) for at in range(23)]

@@ -285,6 +285,24 @@ public final class Conformance {
     that(one("SELECT text FROM rows_of WHERE part = 22") == null, "expired by its own clock");
   }
 
+  static void conditional() {
+    session.execute("CREATE TABLE accounts (id int PRIMARY KEY, owner text, credit int)");
+    PreparedStatement insert = session.prepare(
+        "INSERT INTO accounts (id, owner, credit) VALUES (?, ?, ?) IF NOT EXISTS");
+    equal(session.execute(insert.bind(1, "ann", 10)).wasApplied(), true);
+    ResultSet refused = session.execute(insert.bind(1, "bob", 20));
+    equal(refused.wasApplied(), false);
+    Row stood = refused.one();
+    equal(stood.getBoolean("[applied]"), false);
+    equal(stood.getInt("credit") + stood.getString("owner"), "10ann");
+    PreparedStatement update =
+        session.prepare("UPDATE accounts SET credit = ? WHERE id = ? IF credit = ?");
+    equal(session.execute(update.bind(11, 1, 9)).one().getInt("credit"), 10);
+    equal(session.execute(update.bind(11, 1, 10)).wasApplied(), true);
+    equal(session.execute(BatchStatement.newInstance(
+        BatchType.LOGGED, update.bind(12, 1, 11))).wasApplied(), true);
+  }
+
   static int rest(ResultSet page) {
     int count = 0;
     for (Row row : page) {
@@ -494,6 +512,7 @@ public final class Conformance {
     step("scalars", Conformance::scalars);
     step("nested", Conformance::nested);
     step("batches", Conformance::batches);
+    step("conditional", Conformance::conditional);
     step("paging", Conformance::paging);
     step("concurrent", Conformance::concurrent);
     step("routing", Conformance::routing);
