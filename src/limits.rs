@@ -40,7 +40,7 @@ pub const VALUE_BYTES_MAX: usize = 256 << 20;
 pub const MUTATION_BYTES_MAX: usize = 16 << 20;
 
 /// How many combinations of keys one SELECT may name by `IN`.
-pub const IN_COMBINATIONS_MAX: usize = 10_000;
+pub const IN_COMBINATIONS_MAX: usize = 262_144;
 
 /// The largest TTL, in seconds: twenty years, as Cassandra's `Attributes.MAX_TTL`.
 pub const TTL_SECONDS_MAX: i32 = 20 * 365 * 24 * 60 * 60;

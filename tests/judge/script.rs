@@ -4,12 +4,15 @@
 //!
 //! | directive | meaning |
 //! |---|---|
-//! | `BIND (a, b)` | the next statement is prepared and executed with these values: literals of the markers' types, `null`, `unset`, or bytes as they are (`raw 0x00`) |
+//! | `BIND (a, b)` | the next statement is prepared and executed with these values |
 //! | `PAGE n` | the next statement's rows are read in pages of n |
 //! | `TIMESTAMP n` | the next statement comes with this default timestamp |
 //! | `CONSISTENCY x`, `SERIAL CONSISTENCY x` | what is asked for from here on |
 //! | `WAIT n` | time moves by n seconds |
 //! | `DIFFERS slug` | the next statement is answered differently here; the manual says why |
+//!
+//! A value of BIND is a literal of its marker's type, `null`, `unset`, or bytes as they are
+//! (`raw 0x00`).
 
 use crate::judge::side::{Ask, Side};
 use helenus::cql::parser::split_statements;

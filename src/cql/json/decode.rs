@@ -108,16 +108,19 @@ pub fn decode(ty: &Type, json: &Json) -> Decoded {
         | Type::Map { .. }
         | Type::Tuple(_)
         | Type::Udt { .. }
-        | Type::Vector { .. } => match json {
-            Json::String(held) => {
-                let inner = parse(held).map_err(|malformed| {
-                    Mismatch::Value(format!("Error decoding JSON string: {}", malformed.message))
-                })?;
-                compound(ty, &inner)
-            }
-            json => compound(ty, json),
-        },
+        | Type::Vector { .. } => held(ty, json),
     }
+}
+
+/// A value of several parts: as it is, or as text that holds JSON.
+fn held(ty: &Type, json: &Json) -> Decoded {
+    let Json::String(held) = json else {
+        return compound(ty, json);
+    };
+    let inner = parse(held).map_err(|malformed| {
+        Mismatch::Value(format!("Error decoding JSON string: {}", malformed.message))
+    })?;
+    compound(ty, &inner)
 }
 
 fn word(ty: &Type, word: &str) -> Decoded {

