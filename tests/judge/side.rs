@@ -111,6 +111,8 @@ impl Side {
     pub fn finish(mut self) {
         match self.server.take() {
             Some(server) => {
+                // A server that stops waits for its clients to go.
+                drop(self.client);
                 let _ = server.stop();
             }
             None => {
