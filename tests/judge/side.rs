@@ -2,7 +2,7 @@
 
 use crate::judge::{START_SECONDS, show};
 use helenus::client::{Answer, Client, ClientOptions};
-use helenus::clock::{SharedClock, VirtualClock};
+use helenus::clock::{SharedClock, SystemClock, VirtualClock};
 use helenus::config::{CommitlogSync, Config};
 use helenus::protocol::Consistency;
 use helenus::protocol::primitive::Value;
@@ -18,6 +18,9 @@ use std::time::Duration;
 
 /// No result has more pages: one that has goes round in circles.
 const PAGES_MAX: usize = 20_000;
+
+/// How long a small table's index may take to be built.
+const INDEX_BUILD: Duration = Duration::from_millis(250);
 
 /// How a statement is asked besides its text.
 #[derive(Clone, Debug, Default)]
@@ -159,7 +162,13 @@ impl Side {
     /// What a statement answers, as text.
     pub fn answer(&mut self, statement: &str, ask: &Ask) -> String {
         let answer = match self.ask(statement, ask) {
-            Ok(answers) => show::answers(&answers),
+            Ok(answers) => {
+                // Cassandra builds an index behind the answer to its statement.
+                if self.clock.is_none() && statement.starts_with("CREATE") {
+                    self.let_build(&answers);
+                }
+                show::answers(&answers)
+            }
             Err(error) => show::error(&error),
         };
         if self.client.is_broken() {
@@ -168,6 +177,16 @@ impl Side {
             self.must(&format!("USE {name}"));
         }
         answer
+    }
+
+    fn let_build(&self, answers: &[Answer]) {
+        let is_index = |answer: &Answer| match &answer.result {
+            ResultBody::SchemaChange(change) => change.change == Change::Updated,
+            _ => false,
+        };
+        if answers.iter().any(is_index) {
+            SystemClock::shared().sleep(INDEX_BUILD);
+        }
     }
 
     fn ask(&mut self, statement: &str, ask: &Ask) -> Result<Vec<Answer>> {
