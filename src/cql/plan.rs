@@ -311,13 +311,14 @@ pub enum Selected {
     PathInfo(CellInfo, ColumnRef, Term),
     /// The same of the elements of a multi-cell set or map between these ends.
     SliceInfo(CellInfo, ColumnRef, Box<(Option<Term>, Option<Term>)>),
-    /// `e[key]` of a value of this type.
-    Element(Type, Box<Selected>, Term),
-    /// `e[from..to]` of a value of this type.
-    Slice(Type, Box<Selected>, Option<Term>, Option<Term>),
+    /// `e[key]` of a value of this type; at last `e`, as messages show it.
+    Element(Type, Box<Selected>, Term, Arc<str>),
+    /// `e[from..to]` of a value of this type; at last `e`, as messages show it.
+    Slice(Type, Box<Selected>, Option<Term>, Option<Term>, Arc<str>),
     /// `e.field` by number.
     Field(usize, Box<Selected>),
-    /// A list, set, map, tuple or vector literal of selected values, of this type.
+    /// A literal of selected values, of this type: of a map, keys and values take turns; of a
+    /// user type, there is one for each field.
     Literal(Type, Vec<Selected>),
     /// A function.
     Call(Arc<Scalar>, Vec<Selected>),

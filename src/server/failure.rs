@@ -79,12 +79,7 @@ impl Failure {
                 None => ErrorBody::Invalid,
             },
             ErrorKind::Unauthorized => ErrorBody::Unauthorized,
-            // Which function it was stands in the message.
-            ErrorKind::FunctionFailure => ErrorBody::FunctionFailure {
-                keyspace: "system".to_owned(),
-                function: String::new(),
-                arguments: Vec::new(),
-            },
+            ErrorKind::FunctionFailure => failed_operation(&error.message),
             ErrorKind::Unprepared => match id {
                 Some(id) => ErrorBody::Unprepared { id: id.clone() },
                 None => ErrorBody::Server,
@@ -172,4 +167,25 @@ pub fn is_write(class: StatementClass) -> bool {
             | StatementClass::Delete
             | StatementClass::Batch
     )
+}
+
+/// Which function failed: only operators do, and they say so, `the operation 'int / int' failed`.
+fn failed_operation(message: &str) -> ErrorBody {
+    let operation = message.split('\'').nth(1).unwrap_or_default();
+    let mut words = operation.split(' ');
+    let (Some(left), Some(sign), Some(right)) = (words.next(), words.next(), words.next()) else {
+        return ErrorBody::Invalid;
+    };
+    let function = match sign {
+        "+" => "_add",
+        "-" => "_subtract",
+        "*" => "_multiply",
+        "/" => "_divide",
+        _ => "_modulo",
+    };
+    ErrorBody::FunctionFailure {
+        keyspace: "system".to_owned(),
+        function: function.to_owned(),
+        arguments: vec![left.to_owned(), right.to_owned()],
+    }
 }

@@ -27,6 +27,7 @@ pub(crate) mod arbitrary;
 pub mod codec;
 pub mod collection;
 pub mod compare;
+pub mod java;
 pub mod key;
 pub mod literal;
 pub mod name;

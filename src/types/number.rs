@@ -198,55 +198,6 @@ pub fn float_text(value: f32) -> String {
     }
 }
 
-/// A double as Java's `Double.toString` writes it.
-pub fn java_double_text(value: f64) -> String {
-    if !value.is_finite() {
-        return double_text(value);
-    }
-    let shortest = format!("{value:e}");
-    let shortest = match value.is_subnormal() && !shortest.contains('.') {
-        // Of the tiniest numbers Java gives two digits where one would do.
-        true => format!("{value:.1e}"),
-        false => shortest,
-    };
-    java_text(value.abs(), value.is_sign_negative(), &shortest)
-}
-
-/// A float as Java's `Float.toString` writes it.
-pub fn java_float_text(value: f32) -> String {
-    if !value.is_finite() {
-        return float_text(value);
-    }
-    let shortest = format!("{value:e}");
-    let shortest = match value.is_subnormal() && !shortest.contains('.') {
-        true => format!("{value:.1e}"),
-        false => shortest,
-    };
-    java_text(f64::from(value.abs()), value.is_sign_negative(), &shortest)
-}
-
-/// Java's text from the shortest digits with an exponent (`-1.5e-7`): plain from 0.001 up to
-/// 10,000,000, always with a digit behind the point.
-fn java_text(size: f64, negative: bool, shortest: &str) -> String {
-    let (mantissa, exponent) = shortest.split_once('e').unwrap_or((shortest, "0"));
-    let digits: String = mantissa.chars().filter(char::is_ascii_digit).collect();
-    let exponent: i32 = exponent.parse().unwrap_or(0);
-    let sign = if negative { "-" } else { "" };
-    if size != 0.0 && !(1e-3..1e7).contains(&size) {
-        let (first, rest) = digits.split_at(1);
-        let rest = if rest.is_empty() { "0" } else { rest };
-        return format!("{sign}{first}.{rest}E{exponent}");
-    }
-    if exponent < 0 {
-        let zeros = "0".repeat(exponent.unsigned_abs() as usize - 1);
-        return format!("{sign}0.{zeros}{digits}");
-    }
-    let whole = exponent as usize + 1;
-    let padded = format!("{digits:0<width$}", width = whole + 1);
-    let (whole, fraction) = padded.split_at(whole);
-    format!("{sign}{whole}.{fraction}")
-}
-
 /// Whether text is a floating-point number as CQL has them (Rust's own parser takes more words).
 pub fn is_float_text(text: &str) -> bool {
     let word = text.strip_prefix(['+', '-']).unwrap_or(text);

@@ -19,6 +19,8 @@ pub struct TypeExpr {
 pub enum TypeExprKind {
     /// A native type.
     Native(Type),
+    /// `text` by its other name.
+    Varchar,
     /// `'java.class.name'`.
     Custom(String),
     /// `list<…>`.
@@ -65,6 +67,7 @@ impl fmt::Display for TypeExpr {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match &self.kind {
             TypeExprKind::Native(ty) => write!(f, "{ty}"),
+            TypeExprKind::Varchar => f.write_str("varchar"),
             TypeExprKind::Custom(class) => write!(f, "'{class}'"),
             TypeExprKind::List(element) => write!(f, "list<{element}>"),
             TypeExprKind::Set(element) => write!(f, "set<{element}>"),

@@ -1,61 +1,32 @@
-//! WRITETIME, MAXWRITETIME and TTL: of columns, and of their parts.
+//! `writetime`, `maxwritetime` and `ttl`: of a column, an element, a slice or a field of it.
 //!
-//! | of | answer |
-//! |---|---|
-//! | a plain or frozen column, or a part of a frozen one | one value |
-//! | a multi-cell column | a list with the value of each element, or of each field of the type |
-//! | an element or a field of it | its value |
-//! | a slice of it | a list with the values of the elements within |
-//!
-//! The newest of several is one value in any case.
+//! What a frozen value, or a part of one, was written with is what its one cell was written with.
 
 use crate::cql::ast::{CellInfo, Expr, ExprKind, Name};
-use crate::cql::bind::selector::{Selection, Typed, column_name, no_elements, no_field, part_name};
+use crate::cql::bind::node::info_type;
+use crate::cql::bind::selector::{Selection, Typed, no_field, part_name};
 use crate::cql::bind::{Binder, Receiver, show};
 use crate::cql::plan::{ColumnRef, Selected, Term};
 use crate::error::{Error, Result};
 use crate::schema::ColumnKind;
 use crate::types::Type;
-use std::sync::Arc;
-
-/// The column, or which part of it.
-enum Part {
-    Whole,
-    Path(Term),
-    Slice(Option<Term>, Option<Term>),
-}
-
-fn no_cell_info(info: CellInfo, of: &Expr) -> Error {
-    Error::invalid(format!(
-        "Cannot use selection function {} on {}",
-        show::cell_info(info),
-        show::expr(of)
-    ))
-}
-
-/// The column that is meant, and the rest of what is said of it.
-fn column_of(of: &Expr) -> Option<&Name> {
-    match &of.kind {
-        ExprKind::Column(name) => Some(name),
-        ExprKind::Element(inner, _) | ExprKind::Slice(inner, ..) | ExprKind::Field(inner, _) => {
-            match &inner.kind {
-                ExprKind::Column(name) => Some(name),
-                _ => None,
-            }
-        }
-        _ => None,
-    }
-}
+use bytes::Bytes;
 
 impl Binder<'_> {
-    /// `writetime(of)` and its like.
+    /// What is told about the cells of `of`.
     pub(super) fn cell_info(
         &mut self,
         selection: &mut Selection<'_>,
         info: CellInfo,
         of: &Expr,
     ) -> Result<Typed> {
-        let name = column_of(of).ok_or_else(|| no_cell_info(info, of))?;
+        let (name, part) = outermost(of, None).ok_or_else(|| {
+            Error::invalid(format!(
+                "Cannot use selection function {} on {}",
+                show::cell_info(info),
+                show::expr(of)
+            ))
+        })?;
         let column = selection.column(name)?;
         if matches!(
             column.kind,
@@ -66,70 +37,58 @@ impl Binder<'_> {
                 show::cell_info(info)
             )));
         }
-        let single = match info {
-            CellInfo::Ttl => Type::Int,
-            CellInfo::WriteTime | CellInfo::MaxWriteTime => Type::BigInt,
+        // Its parts are bound for what is wrong with them.
+        let node = self.node(selection.table, of)?;
+        self.bound(selection, &node, None)?;
+        let Some(part) = part.filter(|_| column.ty.is_multi_cell()) else {
+            let ty = info_type(info, column.ty.is_multi_cell());
+            return Ok((Selected::CellInfo(info, column), ty));
         };
-        let several = match info {
-            CellInfo::MaxWriteTime => single.clone(),
-            _ => Type::List {
-                element: Arc::new(single.clone()),
-                frozen: true,
-            },
+        let key_ty = match &column.ty {
+            Type::Map { key: ty, .. } | Type::Set { element: ty, .. } => Type::clone(ty),
+            _ => Type::Blob,
         };
-        let part = self.info_part(selection, &column, of)?;
-        if !column.ty.is_multi_cell() {
-            return Ok((Selected::CellInfo(info, column), single));
+        let key_name = part_name(&column.ty, &column.name);
+        let receiver = Receiver::new(selection.table, &key_name, &key_ty);
+        if let ExprKind::Slice(_, from, to) = &part.kind {
+            let mut end =
+                |e: &Option<Box<Expr>>| e.as_deref().map(|e| self.term(e, &receiver)).transpose();
+            let (from, to) = (end(from)?, end(to)?);
+            let selected = Selected::SliceInfo(info, column, Box::new((from, to)));
+            return Ok((selected, info_type(info, true)));
         }
-        Ok(match part {
-            Part::Whole => (Selected::CellInfo(info, column), several),
-            Part::Path(path) => (Selected::PathInfo(info, column, path), single),
-            Part::Slice(from, to) => {
-                let ends = Box::new((from, to));
-                (Selected::SliceInfo(info, column, ends), several)
-            }
-        })
+        let path = match &part.kind {
+            ExprKind::Element(_, key) => self.term(key, &receiver)?,
+            ExprKind::Field(_, field) => field_path(&column, field)?,
+            _ => return Err(Error::internal("no part of a column")),
+        };
+        Ok((
+            Selected::PathInfo(info, column, path),
+            info_type(info, false),
+        ))
     }
+}
 
-    fn info_part(
-        &mut self,
-        selection: &Selection<'_>,
-        column: &ColumnRef,
-        of: &Expr,
-    ) -> Result<Part> {
-        let ty = &column.ty;
-        let key_ty = |what: &str| match ty {
-            Type::Map { key: ty, .. } | Type::Set { element: ty, .. } => Ok(Type::clone(ty)),
-            _ => Err(no_elements(what, &column.name, ty)),
-        };
-        match &of.kind {
-            ExprKind::Element(inner, key) => {
-                let (key_ty, name) = (key_ty("Element")?, part_name(ty, inner));
-                let receiver = Receiver::new(selection.table, &name, &key_ty);
-                Ok(Part::Path(self.term(key, &receiver)?))
-            }
-            ExprKind::Slice(inner, from, to) => {
-                let (key_ty, name) = (key_ty("Slice")?, part_name(ty, inner));
-                let receiver = Receiver::new(selection.table, &name, &key_ty);
-                let from = from.as_deref().map(|e| self.term(e, &receiver));
-                let from = from.transpose()?;
-                let to = to.as_deref().map(|e| self.term(e, &receiver));
-                Ok(Part::Slice(from, to.transpose()?))
-            }
-            ExprKind::Field(inner, field) => {
-                let Type::Udt { udt, .. } = ty else {
-                    return Err(Error::invalid(format!(
-                        "Invalid field selection: {} of type {ty} is not a user type",
-                        column_name(inner)
-                    )));
-                };
-                let at = udt.fields.iter().position(|(name, _)| *name == field.text);
-                let number = at.and_then(|at| u16::try_from(at).ok());
-                let number = number.ok_or_else(|| no_field(&column.name, ty, field))?;
-                let path = bytes::Bytes::copy_from_slice(&number.to_be_bytes());
-                Ok(Part::Path(Term::Constant(Some(path))))
-            }
-            _ => Ok(Part::Whole),
+/// The column that is looked into, and the part of it that is nearest to it.
+fn outermost<'e>(of: &'e Expr, part: Option<&'e Expr>) -> Option<(&'e Name, Option<&'e Expr>)> {
+    match &of.kind {
+        ExprKind::Column(name) => Some((name, part)),
+        ExprKind::Element(inner, _) | ExprKind::Slice(inner, ..) | ExprKind::Field(inner, _) => {
+            outermost(inner, Some(of))
         }
+        _ => None,
     }
+}
+
+/// The path of a field's cell: its number.
+fn field_path(column: &ColumnRef, field: &Name) -> Result<Term> {
+    let at = match &column.ty {
+        Type::Udt { udt, .. } => udt.fields.iter().position(|(name, _)| *name == field.text),
+        _ => None,
+    };
+    let number = at.and_then(|at| u16::try_from(at).ok());
+    let number = number.ok_or_else(|| no_field(&column.name, &column.ty, field))?;
+    Ok(Term::Constant(Some(Bytes::copy_from_slice(
+        &number.to_be_bytes(),
+    ))))
 }

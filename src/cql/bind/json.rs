@@ -4,7 +4,6 @@ use crate::cql::ast::{Expr, ExprKind, FunctionCall, Literal};
 use crate::cql::bind::literal::preferred_type;
 use crate::cql::bind::relation::{Demand, Restriction};
 use crate::cql::bind::restriction::Restrictions;
-use crate::cql::bind::selector::{Selection, Typed, is_typed};
 use crate::cql::bind::{Binder, Receiver, show};
 use crate::cql::functions::Scalar;
 use crate::cql::json::{self, Columns, JsonInsert};
@@ -25,6 +24,23 @@ fn is_to_json(call: &FunctionCall) -> bool {
 
 fn is_from_json(call: &FunctionCall) -> bool {
     matches!(call.name.name.text.as_str(), "from_json" | "fromjson")
+}
+
+/// `to_json` among selectors, of an argument of this type; none where the call is of another
+/// function.
+pub(super) fn selected_to_json(call: &FunctionCall, ty: Option<&Type>) -> Result<Option<Scalar>> {
+    if is_from_json(call) {
+        return Err(Error::invalid(format!(
+            "{}() cannot be used in the selection clause of a SELECT statement",
+            call.name.name
+        )));
+    }
+    if !is_to_json(call) {
+        return Ok(None);
+    }
+    let argument = only_argument(call, "any")?;
+    let ty = ty.ok_or_else(|| unknown_type(call, argument))?;
+    Ok(Some(json::to_json(&call.name.name.text, ty.clone())))
 }
 
 /// The only argument of a call.
@@ -82,37 +98,6 @@ impl Binder<'_> {
         }
         let ty = receiver.ok_or_else(|| unknown_type(call, argument))?;
         Ok(Some(json::from_json(name, ty.clone())))
-    }
-
-    /// `to_json` among selectors; none where the call is of another function.
-    pub(super) fn selected_to_json(
-        &mut self,
-        selection: &mut Selection<'_>,
-        call: &FunctionCall,
-    ) -> Result<Option<Typed>> {
-        if is_from_json(call) {
-            return Err(Error::invalid(format!(
-                "{}() cannot be used in the selection clause of a SELECT statement",
-                call.name.name
-            )));
-        }
-        if !is_to_json(call) {
-            return Ok(None);
-        }
-        let argument = only_argument(call, "any")?;
-        let wanted = match is_typed(argument) {
-            true => None,
-            false => preferred_type(argument),
-        };
-        if matches!(
-            (&wanted, &argument.kind),
-            (None, ExprKind::Marker(_) | ExprKind::Literal(_))
-        ) {
-            return Err(unknown_type(call, argument));
-        }
-        let (selected, ty) = self.selector(selection, argument, wanted.as_ref())?;
-        let function = Arc::new(json::to_json(&call.name.name.text, ty));
-        Ok(Some((Selected::Call(function, vec![selected]), Type::Text)))
     }
 
     /// What INSERT JSON does to the columns; where the text is a marker, also how its columns are

@@ -8,7 +8,9 @@
 
 use crate::cql::ast::{Expr, ExprKind, Literal};
 use crate::cql::bind::show;
+use crate::cql::functions::{Fit, assignable};
 use crate::error::{Error, Result};
+use crate::types::number::Decimal;
 use crate::types::{Type, text};
 use bytes::Bytes;
 
@@ -97,45 +99,60 @@ pub fn stands_for(hinted: &Type, wanted: &Type) -> bool {
         }
         (Type::Counter, Type::BigInt) | (Type::BigInt, Type::Counter) => hinted == wanted,
         (Type::Int, Type::Date) | (Type::BigInt, Type::Time) => true,
-        _ => hinted == wanted || is_value_compatible(hinted, wanted),
+        _ => {
+            hinted == wanted
+                || (same_type(hinted, wanted) && !matches!(hinted, Type::Udt { .. }))
+                || (!same_type(hinted, wanted) && assignable(hinted, wanted) != Fit::No)
+        }
     }
 }
 
-/// Whether values of `given` may be taken as `wanted` without a change of bytes.
-pub fn is_value_compatible(given: &Type, wanted: &Type) -> bool {
-    matches!(
-        (given, wanted),
-        (Type::Ascii, Type::Text)
-            | (Type::TimeUuid, Type::Uuid)
-            | (_, Type::Blob)
-            | (Type::BigInt, Type::Timestamp)
-            | (Type::Timestamp, Type::BigInt)
-            | (Type::Counter, Type::BigInt)
-            | (Type::BigInt, Type::Counter)
-            | (Type::Int | Type::BigInt, Type::VarInt)
-    )
+/// How well a literal may stand for a value of `ty`.
+pub fn literal_fit(literal: &Literal, ty: &Type) -> Fit {
+    match literal_preferred(literal) {
+        Some(preferred) if preferred == *ty => Fit::Exact,
+        None if *ty == Type::Counter => Fit::No,
+        _ if literal_fits(literal, ty) => Fit::Weak,
+        _ => Fit::No,
+    }
 }
 
 /// The type that a literal has where nothing says which.
 pub fn preferred_type(expr: &Expr) -> Option<Type> {
     match &expr.kind {
-        ExprKind::Literal(Literal::String(_)) => Some(Type::Text),
-        ExprKind::Literal(Literal::Integer(text)) => Some(if text.parse::<i32>().is_ok() {
-            Type::Int
-        } else if text.parse::<i64>().is_ok() {
-            Type::BigInt
-        } else {
-            Type::VarInt
-        }),
-        ExprKind::Literal(Literal::Float(_)) => Some(Type::Double),
-        ExprKind::Literal(Literal::Boolean(_)) => Some(Type::Boolean),
-        ExprKind::Literal(Literal::Uuid(id)) => Some(match id.get_version_num() {
-            1 => Type::TimeUuid,
-            _ => Type::Uuid,
-        }),
-        ExprKind::Literal(Literal::Hex(_)) => Some(Type::Blob),
-        ExprKind::Literal(Literal::Duration(_)) => Some(Type::Duration),
-        ExprKind::Negate(inner) => preferred_type(inner),
+        ExprKind::Literal(literal) => literal_preferred(literal),
         _ => None,
+    }
+}
+
+fn literal_preferred(literal: &Literal) -> Option<Type> {
+    Some(match literal {
+        Literal::Null => return None,
+        Literal::String(text) if text.is_ascii() => Type::Ascii,
+        Literal::String(_) => Type::Text,
+        Literal::Integer(text) if text.parse::<i32>().is_ok() => Type::Int,
+        Literal::Integer(text) if text.parse::<i64>().is_ok() => Type::BigInt,
+        Literal::Integer(_) => Type::VarInt,
+        Literal::Float(text) => fraction_type(text),
+        Literal::Boolean(_) => Type::Boolean,
+        Literal::Uuid(id) if id.get_version_num() == 1 => Type::TimeUuid,
+        Literal::Uuid(_) => Type::Uuid,
+        Literal::Hex(_) => Type::Blob,
+        Literal::Duration(_) => Type::Duration,
+    })
+}
+
+/// A fraction is a double where that keeps its value, else a decimal.
+fn fraction_type(text: &str) -> Type {
+    let same = || {
+        let value: f64 = text.parse().ok()?;
+        let kept = Decimal::parse(&format!("{value:e}"))?;
+        let exact = Decimal::parse(text)?;
+        Some(kept.compare(&exact).is_eq())
+    };
+    match text.parse::<f64>() {
+        Ok(value) if !value.is_finite() => Type::Double,
+        _ if same().unwrap_or(true) => Type::Double,
+        _ => Type::Decimal,
     }
 }

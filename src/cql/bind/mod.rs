@@ -3,23 +3,25 @@
 //!
 //! | file | binds |
 //! |---|---|
-//! | `term` | literals, markers and functions, to the type that is wanted |
+//! | `term`, `call` | literals, markers and functions, to the type that is wanted |
 //! | `literal` | what literals mean, and which types stand for each other |
 //! | `relation` | the relations of WHERE, one by one |
 //! | `restriction` | their legality together: which become keys, which slices, which filters |
 //! | `write`, `batch` | INSERT, UPDATE, DELETE, BATCH |
 //! | `operation` | what SET and DELETE do to a column |
 //! | `condition` | IF |
-//! | `select`, `selector` | SELECT |
+//! | `select`, `node`, `selector`, `cell_info`, `group` | SELECT |
 //! | `json` | what of them speaks JSON |
 
 mod batch;
+mod call;
 mod cell_info;
-mod computed;
 mod condition;
+mod group;
 mod indexes;
 mod json;
 mod literal;
+mod node;
 mod operation;
 mod parts;
 mod relation;
@@ -263,6 +265,8 @@ impl Binder<'_> {
             arguments: self.partition_types.clone(),
             returns: Type::BigInt,
             pure: true,
+            monotonic: false,
+            overloaded: false,
             body: Arc::new(|arguments, _| {
                 let Some(values) = arguments.iter().copied().collect::<Option<Vec<_>>>() else {
                     return Ok(None);

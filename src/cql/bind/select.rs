@@ -3,8 +3,8 @@
 use crate::cql::ast::{Expr, ExprKind, OrderKind, Select};
 use crate::cql::bind::json::as_json;
 use crate::cql::bind::restriction::{Kind, Restrictions, needs_filtering};
-use crate::cql::bind::selector::{Selection, column_name};
-use crate::cql::bind::{Binder, column, placed};
+use crate::cql::bind::selector::Selection;
+use crate::cql::bind::{Binder, Receiver, column, placed};
 use crate::cql::plan::{Choice, ColumnRef, PartitionPlan, SelectPlan, Selected};
 use crate::cql::result::ColumnSpec;
 use crate::cql::virtual_tables;
@@ -55,11 +55,15 @@ impl Binder<'_> {
             keys_in: has_in(&found.partition),
             ranged: !matches!(found.partition, PartitionPlan::Keys(_)),
         };
+        if select.distinct {
+            check_keys(&selection, fixed.ranged)?;
+        }
         if found.uses_index && !select.order_by.is_empty() {
             return Err(Error::invalid(
                 "ORDER BY with 2ndary indexes is not supported, except for ANN queries.",
             ));
         }
+        self.check_ann(&table, select)?;
         let (reversed, order) = order(&table, select, &fixed)?;
         if found.filtering && !allow_filtering {
             return Err(needs_filtering());
@@ -72,6 +76,9 @@ impl Binder<'_> {
             select.per_partition_limit.as_ref(),
         )?;
         let merge_order = if fixed.keys_in { order } else { Vec::new() };
+        if let (true, Some(column)) = (select.distinct, merge_order.first()) {
+            return Err(not_distinct(&column.name));
+        }
         for filter in found.partition_filters.iter().chain(&found.row_filters) {
             filter
                 .columns()
@@ -108,6 +115,17 @@ impl Binder<'_> {
         })
     }
 
+    /// ANN OF needs a vector that the column could be compared with.
+    fn check_ann(&mut self, table: &Table, select: &Select) -> Result<()> {
+        for by in &select.order_by {
+            if let OrderKind::AnnOf(vector) = &by.order {
+                let column = column(table, &by.column)?;
+                self.term(vector, &Receiver::new(table, &column.name, &column.ty))?;
+            }
+        }
+        Ok(())
+    }
+
     fn selected(
         &mut self,
         selection: &mut Selection<'_>,
@@ -131,86 +149,15 @@ impl Binder<'_> {
             }
         }
         for selector in &select.selectors {
-            let (bound, ty) = self.selector(selection, &selector.expr, None)?;
+            let (bound, ty) = self.selector(selection, &selector.expr)?;
             let name = match &selector.alias {
                 Some(alias) => alias.text.clone(),
-                None => column_name(&selector.expr),
+                None => self.result_name(table, &selector.expr)?,
             };
             columns.push(spec(name, ty));
             selected.push(bound);
         }
         Ok((columns, selected))
-    }
-
-    /// GROUP BY: the key's columns in order, the last perhaps within a function.
-    fn group_keys(
-        &mut self,
-        selection: &mut Selection<'_>,
-        select: &Select,
-        restrictions: &Restrictions,
-    ) -> Result<Option<Vec<Selected>>> {
-        if select.group_by.is_empty() {
-            return Ok(None);
-        }
-        let table = selection.table;
-        let equal = equal_columns(restrictions);
-        let mut key = table.partition_key.iter().chain(&table.clustering);
-        let mut keys = Vec::new();
-        let mut last_position = 0;
-        for expr in &select.group_by {
-            let name = group_column(expr).ok_or_else(|| {
-                Error::invalid("Group by currently only supports columns and functions of them")
-            })?;
-            let found = column(table, name)?;
-            if !matches!(
-                found.kind,
-                ColumnKind::PartitionKey | ColumnKind::Clustering
-            ) {
-                return Err(placed(
-                    Error::invalid(format!(
-                        "Group by is currently only supported on the columns of the PRIMARY KEY, \
-                         got {name}"
-                    )),
-                    name.position,
-                ));
-            }
-            loop {
-                match key.next() {
-                    Some(next) if next.id == found.id => break,
-                    Some(next) if equal.contains(&next.id) => {}
-                    _ => {
-                        return Err(placed(
-                            Error::invalid(
-                                "Group by currently only support groups of columns following \
-                                 their declared order in the PRIMARY KEY",
-                            ),
-                            name.position,
-                        ));
-                    }
-                }
-            }
-            if select.distinct && found.kind == ColumnKind::Clustering {
-                return Err(Error::invalid(
-                    "Grouping on clustering columns is not allowed for SELECT DISTINCT queries",
-                ));
-            }
-            last_position = match found.kind {
-                ColumnKind::PartitionKey => found.position + 1,
-                _ => table.partition_key.len(),
-            };
-            keys.push(self.selector(selection, expr, None)?.0);
-        }
-        let whole = table
-            .partition_key
-            .iter()
-            .skip(last_position)
-            .all(|column| equal.contains(&column.id));
-        if !whole {
-            return Err(Error::invalid(
-                "Group by is not supported on only a part of the partition key",
-            ));
-        }
-        Ok(Some(keys))
     }
 }
 
@@ -237,17 +184,8 @@ fn check_aggregates(selection: &Selection<'_>, select: &Select) -> Result<()> {
     Ok(())
 }
 
-/// The column that an element of GROUP BY is about.
-fn group_column(expr: &Expr) -> Option<&crate::cql::ast::Name> {
-    match &expr.kind {
-        ExprKind::Column(name) => Some(name),
-        ExprKind::Function(call) => call.arguments.iter().find_map(group_column),
-        _ => None,
-    }
-}
-
 /// The columns that are restricted to one value each.
-fn equal_columns(restrictions: &Restrictions) -> Vec<ColumnId> {
+pub(super) fn equal_columns(restrictions: &Restrictions) -> Vec<ColumnId> {
     use crate::cql::bind::relation::Demand;
     restrictions
         .partition
@@ -321,7 +259,6 @@ fn check_distinct(
     select: &Select,
     restrictions: &Restrictions,
 ) -> Result<()> {
-    let table: &Table = selection.table;
     if select.per_partition_limit.is_some() {
         return Err(Error::invalid(
             "PER PARTITION LIMIT is not allowed with SELECT DISTINCT queries",
@@ -335,16 +272,16 @@ fn check_distinct(
     }
     for column in &selection.used {
         if !matches!(column.kind, ColumnKind::PartitionKey | ColumnKind::Static) {
-            return Err(Error::invalid(format!(
-                "SELECT DISTINCT queries must only request partition key columns and/or static \
-                 columns (not {})",
-                column.name
-            )));
+            return Err(not_distinct(&column.name));
         }
     }
-    let keyed = restrictions.partition.len() == table.partition_key.len()
-        && restrictions.partition.iter().all(|it| !it.is_slice());
-    for key in table.partition_key.iter().filter(|_| !keyed) {
+    Ok(())
+}
+
+/// DISTINCT over a range of partitions wants their whole keys; where the partitions are named, each
+/// comes once anyway.
+fn check_keys(selection: &Selection<'_>, ranged: bool) -> Result<()> {
+    for key in selection.table.partition_key.iter().filter(|_| ranged) {
         if !selection.used.iter().any(|column| column.id == key.id) {
             return Err(Error::invalid(format!(
                 "SELECT DISTINCT queries must request all the partition key columns (missing {})",
@@ -353,6 +290,13 @@ fn check_distinct(
         }
     }
     Ok(())
+}
+
+fn not_distinct(column: &str) -> Error {
+    Error::invalid(format!(
+        "SELECT DISTINCT queries must only request partition key columns and/or static columns \
+         (not {column})"
+    ))
 }
 
 /// ORDER BY: whether it reverses the clustering order, and its columns with their direction.
@@ -368,7 +312,24 @@ fn order(table: &Table, select: &Select, fixed: &Fixed) -> Result<(bool, Vec<Col
     let mut at = 0;
     let mut reversed = None;
     let mut columns = Vec::with_capacity(select.order_by.len());
-    for by in &select.order_by {
+    let last = |name: &str| {
+        select
+            .order_by
+            .iter()
+            .rposition(|by| by.column.text == name)
+    };
+    for (number, named) in select.order_by.iter().enumerate() {
+        // A column that is named again stands where it was named first, as it was named last.
+        if select
+            .order_by
+            .iter()
+            .take(number)
+            .any(|by| by.column.text == named.column.text)
+        {
+            continue;
+        }
+        let by = last(&named.column.text).and_then(|at| select.order_by.get(at));
+        let by = by.unwrap_or(named);
         let found = column(table, &by.column)?;
         let descending = match by.order {
             OrderKind::Ascending => false,

@@ -1,7 +1,12 @@
 //! What SELECT answers: each selector bound to a computation, with its type and its name.
+//!
+//! A selector is prepared first (see [`node`](crate::cql::bind::node)), then bound. Expressions
+//! nest, so each form is bound by a function of its own: small frames, that a thread's stack holds
+//! as many of as the limits allow.
 
-use crate::cql::ast::{Expr, ExprKind, FunctionCall, Name};
-use crate::cql::bind::literal::{preferred_type, same_type};
+use crate::cql::ast::{Expr, ExprKind, Literal, Name, TypeExpr};
+use crate::cql::bind::literal::same_type;
+use crate::cql::bind::node::{Call, Node, check_nesting};
 use crate::cql::bind::{Binder, Receiver, column, placed, show};
 use crate::cql::functions::{self, Aggregate, Arguments, Fit};
 use crate::cql::plan::{AggregatePlan, ColumnRef, Selected};
@@ -18,8 +23,6 @@ pub struct Selection<'t> {
     pub used: Vec<ColumnRef>,
     /// The aggregates that are used.
     pub aggregates: Vec<AggregatePlan>,
-    /// Whether an aggregate's arguments are being bound.
-    in_aggregate: bool,
 }
 
 /// A bound selector.
@@ -32,7 +35,6 @@ impl<'t> Selection<'t> {
             table,
             used: Vec::new(),
             aggregates: Vec::new(),
-            in_aggregate: false,
         }
     }
 
@@ -43,6 +45,7 @@ impl<'t> Selection<'t> {
         }
     }
 
+    /// The column called `name`, which is used.
     pub(super) fn column(&mut self, name: &Name) -> Result<ColumnRef> {
         let found = ColumnRef::from(column(self.table, name)?);
         self.use_column(&found);
@@ -50,367 +53,407 @@ impl<'t> Selection<'t> {
     }
 }
 
-/// The name of a selector's column in the result.
-pub fn column_name(expr: &Expr) -> String {
+/// The name of a selector's column in the result; `keyspace` is the table's.
+pub fn column_name(expr: &Expr, keyspace: &str) -> String {
+    let name = |of: &Expr| column_name(of, keyspace);
     let list = |arguments: &[Expr]| {
-        let names: Vec<String> = arguments.iter().map(column_name).collect();
+        let names: Vec<String> = arguments.iter().map(name).collect();
         names.join(", ")
     };
     match &expr.kind {
         ExprKind::Function(call) => {
-            format!("system.{}({})", call.name.name, list(&call.arguments))
+            let name = call.name.name.text.as_str();
+            if let ("count", [argument]) = (name, call.arguments.as_slice())
+                && is_constant(argument)
+            {
+                return "count".to_owned();
+            }
+            format!("system.{name}({})", list(&call.arguments))
         }
         ExprKind::CountRows => "count".to_owned(),
-        ExprKind::CellInfo(info, of) => format!("{}({})", show::cell_info(*info), column_name(of)),
-        ExprKind::Cast(of, ty) => format!("cast({} as {})", column_name(of), ty),
-        ExprKind::Element(of, key) => format!("{}[{}]", column_name(of), show::expr(key)),
-        ExprKind::Field(of, field) => format!("{}.{field}", column_name(of)),
-        ExprKind::Negate(of) => format!("-{}", column_name(of)),
-        ExprKind::Arithmetic(op, left, right) => format!(
-            "{} {} {}",
-            column_name(left),
-            show::sign(*op),
-            column_name(right)
-        ),
-        ExprKind::TypeHint(ty, of) => format!("({}){}", ty, column_name(of)),
+        ExprKind::CellInfo(info, of) => format!("{}({})", show::cell_info(*info), name(of)),
+        ExprKind::Cast(of, ty) => format!("cast({} as {})", name(of), ty),
+        ExprKind::Element(of, key) => format!("{}[{}]", name(of), show::term(key)),
+        ExprKind::Field(of, field) => format!("{}.{field}", name(of)),
+        ExprKind::Negate(of) => format!("-{}", name(of)),
+        ExprKind::Arithmetic(op, left, right) => {
+            format!("{} {} {}", name(left), show::sign(*op), name(right))
+        }
+        ExprKind::TypeHint(ty, of) => format!("({}){}", ty.in_keyspace(keyspace), name(of)),
+        ExprKind::Slice(of, from, to) => {
+            let end = |e: &Option<Box<Expr>>| e.as_deref().map(show::term).unwrap_or_default();
+            format!("{}[{}..{}]", name(of), end(from), end(to))
+        }
+        ExprKind::List(items) => format!("[{}]", list(items)),
+        ExprKind::Set(items) => format!("{{{}}}", list(items)),
+        ExprKind::Tuple(items) => format!("({})", list(items)),
+        ExprKind::Map(entries) => {
+            let entry = |(key, value): &(Expr, Expr)| format!("{}: {}", name(key), name(value));
+            let shown: Vec<String> = entries.iter().map(entry).collect();
+            format!("{{{}}}", shown.join(", "))
+        }
+        ExprKind::Udt(fields) => {
+            let field = |(field, value): &(Name, Expr)| format!("{field}: {}", name(value));
+            let shown: Vec<String> = fields.iter().map(field).collect();
+            format!("{{{}}}", shown.join(", "))
+        }
         _ => show::expr(expr),
     }
 }
 
+/// Whether an argument of `count` is a constant: that counts rows.
+pub(super) fn is_constant(argument: &Expr) -> bool {
+    matches!(&argument.kind, ExprKind::Literal(it) if *it != Literal::Null)
+}
+
+/// An aggregate among the arguments of another.
+pub(super) fn aggregates_nested() -> Error {
+    Error::invalid("aggregate functions cannot be used as arguments of aggregate functions")
+}
+
 impl Binder<'_> {
-    /// Binds a selector; `wanted` is the type it should have where it has none of its own.
-    pub(super) fn selector(
-        &mut self,
-        selection: &mut Selection<'_>,
-        expr: &Expr,
-        wanted: Option<&Type>,
-    ) -> Result<Typed> {
-        self.selector_unplaced(selection, expr, wanted)
-            .map_err(|error| placed(error, expr.position))
+    /// Binds a selector.
+    pub(super) fn selector(&mut self, selection: &mut Selection<'_>, expr: &Expr) -> Result<Typed> {
+        let node = self.node(selection.table, expr)?;
+        check_nesting(&node, false)?;
+        self.bound(selection, &node, None)
     }
 
-    fn selector_unplaced(
+    /// The name of a selector's column: a cast that changes nothing is not there.
+    pub(super) fn result_name(&self, table: &Table, expr: &Expr) -> Result<String> {
+        if let ExprKind::Cast(of, ty) = &expr.kind {
+            let from = self.node(table, of)?.exact;
+            let to = self.resolve_type(ty)?;
+            return Ok(match from {
+                Some(from) if from == to => self.result_name(table, of)?,
+                _ => format!("cast({} as {ty})", self.result_name(table, of)?),
+            });
+        }
+        Ok(column_name(expr, &table.keyspace))
+    }
+
+    /// Binds what was prepared; `wanted` is the type it should have where it has none of its own.
+    pub(super) fn bound(
         &mut self,
         selection: &mut Selection<'_>,
-        expr: &Expr,
+        node: &Node<'_>,
         wanted: Option<&Type>,
     ) -> Result<Typed> {
-        match &expr.kind {
+        self.bound_unplaced(selection, node, wanted)
+            .map_err(|error| placed(error, node.expr.position))
+    }
+
+    fn bound_unplaced(
+        &mut self,
+        selection: &mut Selection<'_>,
+        node: &Node<'_>,
+        wanted: Option<&Type>,
+    ) -> Result<Typed> {
+        if let Some(call) = &node.call {
+            return self.bound_call(selection, node, call);
+        }
+        match &node.expr.kind {
             ExprKind::Column(name) => {
                 let column = selection.column(name)?;
                 let ty = column.ty.clone();
                 Ok((Selected::Column(column), ty))
             }
-            ExprKind::Function(call) => self.selected_call(selection, call, wanted),
-            ExprKind::CountRows => {
-                let at = self.aggregate_number(selection, None, Vec::new())?;
-                Ok((Selected::Aggregate(at), Type::BigInt))
-            }
             ExprKind::CellInfo(info, of) => self.cell_info(selection, *info, of),
-            ExprKind::Cast(of, ty) => self.cast(selection, of, ty),
-            ExprKind::TypeHint(ty, inner) => self.hinted(selection, expr, ty, inner),
-            ExprKind::Element(of, key) => self.element(selection, of, key),
+            ExprKind::Cast(_, written) => self.cast(selection, node, written),
+            ExprKind::TypeHint(..) => self.hinted(selection, node),
+            ExprKind::Element(of, key) => self.element(selection, node, of, key),
             ExprKind::Slice(of, from, to) => {
-                self.slice(selection, of, from.as_deref(), to.as_deref())
+                self.slice(selection, node, of, (from.as_deref(), to.as_deref()))
             }
-            ExprKind::Field(of, field) => self.field(selection, of, field),
-            ExprKind::Negate(inner) => self.negated(selection, inner, wanted),
-            ExprKind::Arithmetic(op, left, right) => {
-                self.operation(selection, *op, (left, right), wanted)
+            ExprKind::Field(of, field) => self.field(selection, node, of, field),
+            ExprKind::Literal(_) | ExprKind::Marker(_) => {
+                let ty = wanted.ok_or_else(|| untyped(selection, node.expr))?;
+                let term = self.term(
+                    node.expr,
+                    &Receiver::new(selection.table, "[selection]", ty),
+                )?;
+                Ok((Selected::Term(term), ty.clone()))
             }
-            ExprKind::Tuple(items)
-                if items.len() == 1 && !matches!(wanted, Some(Type::Tuple(_))) =>
-            {
-                match items.first() {
-                    Some(inner) => self.selector(selection, inner, wanted),
-                    None => Err(Error::internal("an empty tuple")),
-                }
-            }
-            ExprKind::List(_) | ExprKind::Set(_) | ExprKind::Tuple(_) | ExprKind::Map(_)
-                if wanted.is_none() || contains_column(expr) =>
-            {
-                self.literal_of_columns(selection, expr)
-            }
-            _ => self.selected_term(selection.table, expr, wanted),
+            _ => self.literal(selection, node, wanted),
         }
     }
 
-    /// A literal or marker, which needs a type from outside.
-    fn selected_term(
+    fn first(
         &mut self,
-        table: &Table,
-        expr: &Expr,
+        selection: &mut Selection<'_>,
+        node: &Node<'_>,
         wanted: Option<&Type>,
     ) -> Result<Typed> {
-        let Some(ty) = wanted else {
-            return Err(Error::invalid(format!(
-                "Cannot infer type for term {} in selection clause (try using a cast to force a \
-                 type)",
-                show::expr(expr)
-            )));
-        };
-        let term = self.term(expr, &Receiver::new(table, "[selection]", ty))?;
-        Ok((Selected::Term(term), ty.clone()))
-    }
-
-    fn aggregate_number(
-        &mut self,
-        selection: &mut Selection<'_>,
-        function: Option<Aggregate>,
-        arguments: Vec<Selected>,
-    ) -> Result<usize> {
-        if selection.in_aggregate {
-            return Err(Error::invalid(
-                "aggregate functions cannot be used as arguments of aggregate functions",
-            ));
+        match node.parts.first() {
+            Some(part) => self.bound(selection, part, wanted),
+            None => Err(Error::internal("a selector without its part")),
         }
-        selection.aggregates.push(AggregatePlan {
-            function,
-            arguments,
-        });
-        Ok(selection.aggregates.len() - 1)
     }
 
-    fn selected_call(
+    fn bound_call(
         &mut self,
         selection: &mut Selection<'_>,
-        call: &FunctionCall,
-        wanted: Option<&Type>,
+        node: &Node<'_>,
+        call: &Call,
     ) -> Result<Typed> {
-        if let Some(keyspace) = &call.name.keyspace
-            && keyspace.text != "system"
-        {
-            return Err(Error::invalid(format!(
-                "Unknown function {} called",
-                call.name
-            )));
-        }
-        let name = call.name.name.text.as_str();
-        if name == "token" && self.is_own_token(selection.table, call)? {
-            return Ok((Selected::Token, Type::BigInt));
-        }
-        if let Some(found) = self.selected_to_json(selection, call)? {
-            return Ok(found);
-        }
-        let aggregate = functions::is_aggregate(name);
-        let outer = selection.in_aggregate;
-        if aggregate && outer {
-            return Err(Error::invalid(
-                "aggregate functions cannot be used as arguments of aggregate functions",
-            ));
-        }
-        selection.in_aggregate |= aggregate;
-        let mut bound: Vec<Option<Typed>> = Vec::with_capacity(call.arguments.len());
-        for argument in &call.arguments {
-            bound.push(match is_typed(argument) {
-                true => Some(self.selector(selection, argument, None)?),
-                false => None,
-            });
-        }
-        let types: Vec<Option<Type>> = bound
-            .iter()
-            .map(|typed| typed.as_ref().map(|(_, ty)| ty.clone()))
-            .collect();
-        let arguments = Arguments {
-            types: &types,
-            fits: &|at, ty| match (types.get(at), call.arguments.get(at)) {
-                (Some(Some(known)), _) if same_type(known, ty) => Fit::Exact,
-                (Some(Some(known)), _) if widens(known, ty) => Fit::Weak,
-                (Some(None), Some(argument)) => self.fit(argument, ty),
-                _ => Fit::No,
-            },
+        let parameters = match call {
+            Call::Scalar(function) => function.arguments.as_slice(),
+            Call::Aggregate(Some(function)) => function.arguments.as_slice(),
+            Call::Aggregate(None) | Call::OwnToken => &[],
         };
-        if aggregate {
-            let function = functions::aggregate(name, &arguments)?;
-            let parameters = function.arguments.clone();
-            let selected = self.arguments(selection, call, bound, &parameters)?;
-            selection.in_aggregate = outer;
-            let returns = function.returns.clone();
-            let at = self.aggregate_number(selection, Some(function), selected)?;
-            return Ok((Selected::Aggregate(at), returns));
+        let mut arguments = Vec::with_capacity(node.parts.len());
+        for (at, part) in node.parts.iter().enumerate() {
+            arguments.push(self.bound(selection, part, parameters.get(at))?.0);
         }
-        let function = if name == "token" {
-            self.token_function(call)?
-        } else {
-            functions::scalar(name, &arguments, wanted)?
-        };
-        let parameters = function.arguments.clone();
-        let selected = self.arguments(selection, call, bound, &parameters)?;
-        let returns = function.returns.clone();
-        Ok((Selected::Call(Arc::new(function), selected), returns))
+        Ok(match call {
+            Call::Scalar(function) => {
+                let returns = function.returns.clone();
+                (Selected::Call(Arc::clone(function), arguments), returns)
+            }
+            Call::Aggregate(function) => {
+                let returns = function
+                    .as_ref()
+                    .map_or(Type::BigInt, |it| it.returns.clone());
+                (aggregate(selection, function.clone(), arguments), returns)
+            }
+            Call::OwnToken => (Selected::Token, Type::BigInt),
+        })
     }
 
-    fn arguments(
+    /// `CAST(of AS ty)`.
+    fn cast(
         &mut self,
         selection: &mut Selection<'_>,
-        call: &FunctionCall,
-        bound: Vec<Option<Typed>>,
-        parameters: &[Type],
-    ) -> Result<Vec<Selected>> {
-        let mut selected = Vec::with_capacity(bound.len());
-        for (at, (typed, argument)) in bound.into_iter().zip(&call.arguments).enumerate() {
-            selected.push(match typed {
-                Some((bound, _)) => bound,
-                None => self.selector(selection, argument, parameters.get(at))?.0,
-            });
+        node: &Node<'_>,
+        written: &TypeExpr,
+    ) -> Result<Typed> {
+        let to = self.resolve_type(written)?;
+        let (inner, from) = self.first(selection, node, None)?;
+        if same_type(&from, &to) {
+            return Ok((inner, to));
         }
-        Ok(selected)
+        let cannot = || {
+            let first = selection
+                .used
+                .first()
+                .map_or("", |column| column.name.as_str());
+            Error::invalid(format!("{first} cannot be cast to {written}"))
+        };
+        if written.to_string() == "varchar" {
+            return Err(cannot());
+        }
+        let given = Arguments {
+            types: &[Some(from)],
+            fits: &|_, ty| node.parts.first().map_or(Fit::No, |part| part.fit(ty)),
+            shown: &|_| String::new(),
+        };
+        let function = functions::cast(&to, &given)?.ok_or_else(cannot)?;
+        Ok((Selected::Call(Arc::new(function), vec![inner]), to))
     }
 
-    /// Whether a call of `token` names the partition key's columns, in order.
-    fn is_own_token(&self, table: &Table, call: &FunctionCall) -> Result<bool> {
-        let mut names = Vec::new();
-        for argument in &call.arguments {
-            match &argument.kind {
-                ExprKind::Column(name) => {
-                    column(table, name)?;
-                    names.push(name.text.as_str());
-                }
-                _ => return Ok(false),
-            }
+    /// `(ty) inner`.
+    fn hinted(&mut self, selection: &mut Selection<'_>, node: &Node<'_>) -> Result<Typed> {
+        let ty = node
+            .exact
+            .clone()
+            .ok_or_else(|| untyped(selection, node.expr))?;
+        if node.parts.iter().any(|part| part.fit(&ty) == Fit::No) {
+            let shown = column_name(node.expr, &selection.table.keyspace);
+            return Err(Error::invalid(format!(
+                "Cannot assign value {shown} to {shown} of type {}",
+                ty.freeze()
+            )));
         }
-        Ok(table
-            .partition_key
-            .iter()
-            .map(|column| column.name.as_str())
-            .eq(names))
+        let (selected, _) = self.first(selection, node, Some(&ty))?;
+        Ok((selected, ty))
     }
 
-    fn element(&mut self, selection: &mut Selection<'_>, of: &Expr, key: &Expr) -> Result<Typed> {
-        let (inner, ty) = self.selector(selection, of, None)?;
+    fn element(
+        &mut self,
+        selection: &mut Selection<'_>,
+        node: &Node<'_>,
+        of: &Expr,
+        key: &Expr,
+    ) -> Result<Typed> {
+        let (inner, ty) = self.first(selection, node, None)?;
+        let shown = column_name(of, &selection.table.keyspace);
         let (key_ty, value_ty) = match &ty {
             Type::Map { key, value, .. } => (Type::clone(key), Type::clone(value)),
             Type::Set { element, .. } => (Type::clone(element), Type::clone(element)),
-            _ => return Err(no_elements("Element", &column_name(of), &ty)),
+            Type::List { .. } => return Err(no_parts("Element", &shown)),
+            _ => {
+                return Err(Error::invalid(format!(
+                    "Invalid element selection: {shown} is of type {ty} is not a collection"
+                )));
+            }
         };
-        let name = part_name(&ty, of);
+        let name = part_name(&ty, &shown);
         let term = self.term(key, &Receiver::new(selection.table, &name, &key_ty))?;
-        Ok((Selected::Element(ty, Box::new(inner), term), value_ty))
+        let selected = Selected::Element(ty, Box::new(inner), term, shown.into());
+        Ok((selected, value_ty))
     }
 
     fn slice(
         &mut self,
         selection: &mut Selection<'_>,
+        node: &Node<'_>,
         of: &Expr,
-        from: Option<&Expr>,
-        to: Option<&Expr>,
+        (from, to): (Option<&Expr>, Option<&Expr>),
     ) -> Result<Typed> {
-        let (inner, ty) = self.selector(selection, of, None)?;
+        let (inner, ty) = self.first(selection, node, None)?;
+        let shown = column_name(of, &selection.table.keyspace);
         let key_ty = match &ty {
             Type::Map { key, .. } => Type::clone(key),
             Type::Set { element, .. } => Type::clone(element),
-            _ => return Err(no_elements("Slice", &column_name(of), &ty)),
+            Type::List { .. } => return Err(no_parts("Slice", &shown)),
+            _ => {
+                return Err(Error::invalid(format!(
+                    "Invalid slice selection: {shown} of type {ty} is not a collection"
+                )));
+            }
         };
-        let name = part_name(&ty, of);
+        let name = part_name(&ty, &shown);
         let receiver = Receiver::new(selection.table, &name, &key_ty);
         let from = from.map(|e| self.term(e, &receiver)).transpose()?;
         let to = to.map(|e| self.term(e, &receiver)).transpose()?;
-        let selected = Selected::Slice(ty.clone(), Box::new(inner), from, to);
+        let selected = Selected::Slice(ty.clone(), Box::new(inner), from, to, shown.into());
         Ok((selected, ty))
     }
 
-    fn field(&mut self, selection: &mut Selection<'_>, of: &Expr, field: &Name) -> Result<Typed> {
-        let (inner, ty) = self.selector(selection, of, None)?;
+    fn field(
+        &mut self,
+        selection: &mut Selection<'_>,
+        node: &Node<'_>,
+        of: &Expr,
+        field: &Name,
+    ) -> Result<Typed> {
+        let (inner, ty) = self.first(selection, node, None)?;
         let Type::Udt { udt, .. } = &ty else {
             return Err(Error::invalid(format!(
                 "Invalid field selection: {} of type {ty} is not a user type",
-                column_name(of)
+                column_name(of, &selection.table.keyspace)
             )));
         };
-        let found = udt
-            .fields
-            .iter()
-            .enumerate()
-            .find(|(_, (name, _))| *name == field.text);
-        match found {
+        let mut fields = udt.fields.iter().enumerate();
+        match fields.find(|(_, (name, _))| *name == field.text) {
             Some((at, (_, field_ty))) => {
                 Ok((Selected::Field(at, Box::new(inner)), field_ty.clone()))
             }
-            None => Err(no_field(&column_name(of), &ty, field)),
+            None => Err(no_field(
+                &column_name(of, &selection.table.keyspace),
+                &ty,
+                field,
+            )),
         }
     }
 
-    /// A collection or tuple of selectors, whose type follows from its parts.
-    fn literal_of_columns(&mut self, selection: &mut Selection<'_>, expr: &Expr) -> Result<Typed> {
-        let (ExprKind::List(items) | ExprKind::Set(items) | ExprKind::Tuple(items)) = &expr.kind
-        else {
-            return self.selected_term(selection.table, expr, None);
-        };
-        let is_tuple = matches!(expr.kind, ExprKind::Tuple(_));
-        let mut parts = Vec::with_capacity(items.len());
-        let mut types = Vec::with_capacity(items.len());
-        for item in items {
-            let known: Option<Type> = if is_tuple {
-                None
-            } else {
-                types.first().cloned()
-            };
-            let wanted = match is_typed(item) {
-                true => None,
-                false => known.or_else(|| preferred_type(item)),
-            };
-            let (part, ty) = self.selector(selection, item, wanted.as_ref())?;
-            parts.push(part);
-            types.push(ty.freeze());
+    /// A collection, tuple or user type of selectors, or something in parentheses.
+    fn literal(
+        &mut self,
+        selection: &mut Selection<'_>,
+        node: &Node<'_>,
+        wanted: Option<&Type>,
+    ) -> Result<Typed> {
+        let ty = node.exact.as_ref().or(wanted);
+        let ty = ty.ok_or_else(|| untyped(selection, node.expr))?.clone();
+        if let (ExprKind::Tuple(_), [inner]) = (&node.expr.kind, node.parts.as_slice())
+            && !matches!(ty, Type::Tuple(_))
+        {
+            return self.bound(selection, inner, Some(&ty));
         }
-        let ty = match (&expr.kind, types.first()) {
-            (ExprKind::Tuple(_), _) => Type::Tuple(types.into()),
-            (_, None) => return self.selected_term(selection.table, expr, None),
-            (ExprKind::List(_), Some(element)) => Type::List {
-                element: Arc::new(element.clone()),
-                frozen: true,
-            },
-            (_, Some(element)) => Type::Set {
-                element: Arc::new(element.clone()),
-                frozen: true,
-            },
-        };
+        let types = part_types(selection, node, &ty)?;
+        let mut parts = Vec::with_capacity(node.parts.len());
+        if let (ExprKind::Udt(fields), Type::Map { .. }) = (&node.expr.kind, &ty) {
+            for ((name, _), part) in fields.iter().zip(&node.parts) {
+                parts.push(Selected::Column(selection.column(name)?));
+                parts.push(self.bound(selection, part, types.last())?.0);
+            }
+            return Ok((Selected::Literal(ty.clone(), parts), ty));
+        }
+        for (at, part) in node.parts.iter().enumerate() {
+            let wanted = types.get(at % types.len().max(1));
+            parts.push(self.bound(selection, part, wanted)?.0);
+        }
+        if let (ExprKind::Udt(fields), Type::Udt { udt, .. }) = (&node.expr.kind, &ty) {
+            // In the type's order; fields that were left out are null.
+            let mut given: Vec<Option<Selected>> = parts.into_iter().map(Some).collect();
+            let places = udt.fields.iter().map(|(field, _)| {
+                let at = fields.iter().position(|(name, _)| name.text == *field)?;
+                given.get_mut(at)?.take()
+            });
+            let null = || Selected::Term(crate::cql::plan::Term::Constant(None));
+            parts = places.map(|part| part.unwrap_or_else(null)).collect();
+        }
         Ok((Selected::Literal(ty.clone(), parts), ty))
     }
 }
 
-/// Whether an expression has a type of its own, without being told.
-pub(super) fn is_typed(expr: &Expr) -> bool {
-    match &expr.kind {
-        ExprKind::Literal(_) | ExprKind::Marker(_) => false,
-        ExprKind::Negate(inner) => is_typed(inner),
-        ExprKind::Tuple(items) | ExprKind::List(items) | ExprKind::Set(items) => {
-            !items.is_empty() && items.iter().all(is_typed)
+/// What the parts of a literal of type `ty` are, in turn.
+fn part_types(selection: &Selection<'_>, node: &Node<'_>, ty: &Type) -> Result<Vec<Type>> {
+    let shown = || column_name(node.expr, &selection.table.keyspace);
+    Ok(match (&node.expr.kind, ty) {
+        (
+            ExprKind::List(items),
+            Type::Vector {
+                element,
+                dimensions,
+            },
+        ) => {
+            if usize::from(*dimensions) != items.len() {
+                return Err(Error::invalid(format!(
+                    "Unable to create a vector selector of type {ty} from {} elements",
+                    items.len()
+                )));
+            }
+            vec![Type::clone(element)]
         }
-        ExprKind::Map(_) | ExprKind::Udt(_) => false,
-        _ => true,
-    }
-}
-
-fn contains_column(expr: &Expr) -> bool {
-    match &expr.kind {
-        ExprKind::Tuple(items) | ExprKind::List(items) | ExprKind::Set(items) => {
-            items.iter().any(contains_column)
+        (ExprKind::List(_), Type::List { element, .. })
+        | (ExprKind::Set(_), Type::Set { element, .. }) => vec![Type::clone(element)],
+        (ExprKind::Set(items), Type::Map { .. }) if items.is_empty() => Vec::new(),
+        (ExprKind::Map(_) | ExprKind::Udt(_), Type::Map { key, value, .. }) => {
+            vec![Type::clone(key), Type::clone(value)]
         }
-        ExprKind::Literal(_) | ExprKind::Marker(_) | ExprKind::Map(_) | ExprKind::Udt(_) => false,
-        _ => true,
-    }
-}
-
-/// Whether a value of one type may stand where the other is wanted, without a change of bytes.
-fn widens(known: &Type, wanted: &Type) -> bool {
-    matches!(
-        (known, wanted),
-        (Type::Ascii, Type::Text) | (Type::TimeUuid, Type::Uuid) | (Type::Counter, Type::BigInt)
-    )
-}
-
-/// What is said of a thing that has no elements to select.
-pub(super) fn no_elements(what: &str, name: &str, ty: &Type) -> Error {
-    Error::invalid(match ty {
-        Type::List { .. } => {
-            format!("{what} selection is only allowed on sets and maps, but {name} is a list")
+        (ExprKind::Tuple(_), Type::Tuple(types)) => types.to_vec(),
+        (ExprKind::Udt(fields), Type::Udt { udt, .. }) => {
+            let types = fields.iter().map(|(name, _)| {
+                let found = udt.fields.iter().find(|(field, _)| *field == name.text);
+                found.map(|(_, ty)| ty.clone()).ok_or_else(|| {
+                    Error::invalid(format!(
+                        "Unknown field '{name}' in value of user defined type {}",
+                        udt.name
+                    ))
+                })
+            });
+            types.collect::<Result<_>>()?
         }
-        ty if what == "Slice" => {
-            format!("Invalid slice selection: {name} of type {ty} is not a collection")
-        }
-        ty => format!("Invalid element selection: {name} is of type {ty} is not a collection"),
+        _ => return Err(Error::invalid(format!("{} is not of type {ty}", shown()))),
     })
+}
+
+fn aggregate(
+    selection: &mut Selection<'_>,
+    function: Option<Aggregate>,
+    arguments: Vec<Selected>,
+) -> Selected {
+    selection.aggregates.push(AggregatePlan {
+        function,
+        arguments,
+    });
+    Selected::Aggregate(selection.aggregates.len() - 1)
+}
+
+fn untyped(selection: &Selection<'_>, expr: &Expr) -> Error {
+    Error::invalid(format!(
+        "Cannot infer type for term {} in selection clause (try using a cast to force a type)",
+        column_name(expr, &selection.table.keyspace)
+    ))
+}
+
+/// Of a list no parts are selected.
+fn no_parts(what: &str, shown: &str) -> Error {
+    Error::invalid(format!(
+        "{what} selection is only allowed on sets and maps, but {shown} is a list"
+    ))
 }
 
 pub(super) fn no_field(column: &str, ty: &Type, field: &Name) -> Error {
@@ -418,9 +461,9 @@ pub(super) fn no_field(column: &str, ty: &Type, field: &Name) -> Error {
 }
 
 /// What a key of a map, or an element of a set, is called.
-pub(super) fn part_name(ty: &Type, of: &Expr) -> String {
+pub(super) fn part_name(ty: &Type, shown: &str) -> String {
     match ty {
-        Type::Map { .. } => format!("key({})", column_name(of)),
-        _ => format!("value({})", column_name(of)),
+        Type::Map { .. } => format!("key({shown})"),
+        _ => format!("value({shown})"),
     }
 }

@@ -77,6 +77,20 @@ pub fn expr(e: &Expr) -> String {
     }
 }
 
+/// A term, as the name of a column shows it: operators are functions, texts stand as they are.
+pub fn term(e: &Expr) -> String {
+    match &e.kind {
+        ExprKind::Literal(Literal::String(text)) => format!("'{text}'"),
+        ExprKind::Arithmetic(op, left, right) => {
+            let name = format!("{op:?}").to_lowercase();
+            format!("system.\"_{name}\"({}, {})", term(left), term(right))
+        }
+        ExprKind::Negate(inner) => format!("system.\"_negate\"({})", term(inner)),
+        ExprKind::Function(call) => format!("{}({})", call.name, join(&call.arguments, term)),
+        _ => expr(e),
+    }
+}
+
 fn names(names: &[Name]) -> String {
     join(names, |name| name.text.clone())
 }

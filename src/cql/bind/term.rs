@@ -2,14 +2,14 @@
 //!
 //! What is constant is encoded here, once; a collection of constants becomes one constant.
 
-use crate::cql::ast::{Expr, ExprKind, FunctionCall, Literal};
+use crate::cql::ast::{Expr, ExprKind, Literal};
+use crate::cql::bind::call::{check_operation, check_result, fit_of};
 use crate::cql::bind::literal::{
-    encode_literal, is_value_compatible, literal_fits, literal_kind, literal_text, preferred_type,
-    same_type, stands_for,
+    encode_literal, literal_fit, literal_fits, literal_kind, literal_text, stands_for,
 };
 use crate::cql::bind::{Binder, Receiver, show};
 use crate::cql::evaluate;
-use crate::cql::functions::{self, Arguments, Fit, Scalar};
+use crate::cql::functions::Fit;
 use crate::cql::plan::Term;
 use crate::cql::result::ColumnSpec;
 use crate::error::{Error, Result};
@@ -98,6 +98,7 @@ impl Binder<'_> {
                 }
             },
             ExprKind::Function(call) => self.call(call, receiver)?,
+            ExprKind::Cast(inner, to) => self.cast_term(inner, to, receiver)?,
             ExprKind::TypeHint(hint, inner) => {
                 let hinted = self.resolve_type(hint)?;
                 if self.fit(inner, &hinted) == Fit::No {
@@ -118,16 +119,16 @@ impl Binder<'_> {
                 self.term(inner, receiver)?
             }
             ExprKind::Negate(inner) => {
-                let function = functions::negate(ty)?;
-                let argument = self.term(inner, receiver)?;
+                let function = self.negation(inner, Some(ty))?;
+                check_result(&function, receiver)?;
+                let argument = self.operand(inner, &function, 0, receiver)?;
                 Term::Call(Arc::new(function), vec![argument])
             }
             ExprKind::Arithmetic(op, left, right) => {
-                let (left_ty, right_ty) = self.operand_types(left, right, ty)?;
-                let function = functions::arithmetic(*op, &left_ty, &right_ty)?;
-                check_result(&function, receiver)?;
-                let left = self.term(left, &receiver.of_type(&left_ty))?;
-                let right = self.term(right, &receiver.of_type(&right_ty))?;
+                let function = self.operation(*op, left, right, Some(ty))?;
+                check_operation(*op, &function, receiver)?;
+                let left = self.operand(left, &function, 0, receiver)?;
+                let right = self.operand(right, &function, 1, receiver)?;
                 Term::Call(Arc::new(function), vec![left, right])
             }
             _ => {
@@ -323,70 +324,6 @@ impl Binder<'_> {
         Ok(Term::Tuple(terms))
     }
 
-    fn call(&mut self, call: &FunctionCall, receiver: &Receiver<'_>) -> Result<Term> {
-        let function = self.resolve_call(call, Some(receiver.ty))?;
-        check_result(&function, receiver)?;
-        let mut arguments = Vec::with_capacity(call.arguments.len());
-        for (at, (argument, ty)) in call.arguments.iter().zip(&function.arguments).enumerate() {
-            let name = format!("arg{at}({})", function.name);
-            arguments.push(self.term(argument, &receiver.named(&name).of_type(ty))?);
-        }
-        Ok(Term::Call(Arc::new(function), arguments))
-    }
-
-    /// The function that a call of terms means.
-    fn resolve_call(&self, call: &FunctionCall, receiver: Option<&Type>) -> Result<Scalar> {
-        if let Some(keyspace) = &call.name.keyspace
-            && keyspace.text != "system"
-        {
-            return Err(Error::invalid(format!(
-                "Unknown function {} called",
-                call.name
-            )));
-        }
-        if call.name.name.text == "token" {
-            return self.token_function(call);
-        }
-        if let Some(function) = self.json_function(call, receiver)? {
-            return Ok(function);
-        }
-        if functions::is_aggregate(&call.name.name.text) {
-            return Err(Error::invalid(
-                "Aggregation function are not supported in the where clause",
-            ));
-        }
-        let types: Vec<Option<Type>> = call.arguments.iter().map(|e| self.known_type(e)).collect();
-        let arguments = Arguments {
-            types: &types,
-            // What is known is not looked for again: calls nest.
-            fits: &|at, ty| match (types.get(at), call.arguments.get(at)) {
-                (Some(Some(known)), _) if same_type(known, ty) => Fit::Exact,
-                (Some(Some(_)), _) | (_, None) => Fit::No,
-                (_, Some(argument)) => self.fit(argument, ty),
-            },
-        };
-        let name = call.name.name.text.as_str();
-        functions::scalar(name, &arguments, receiver).map_err(|error| {
-            match error == functions::unknown(name) {
-                true => Error::invalid(format!("Unknown function {name} called")),
-                false => error,
-            }
-        })
-    }
-
-    /// The type of a term that can be known without a receiver.
-    pub fn known_type(&self, expr: &Expr) -> Option<Type> {
-        match &expr.kind {
-            ExprKind::TypeHint(hint, _) => self.resolve_type(hint).ok(),
-            ExprKind::Function(call) => {
-                let function = self.resolve_call(call, None).ok()?;
-                Some(function.returns)
-            }
-            ExprKind::Negate(inner) => self.known_type(inner),
-            _ => None,
-        }
-    }
-
     /// How well a part of a literal fits a type. A list literal is told where it cannot stand.
     fn fit_part(&self, expr: &Expr, ty: &Type) -> Result<Fit> {
         if matches!(expr.kind, ExprKind::List(_))
@@ -406,7 +343,7 @@ impl Binder<'_> {
             weak_if(items.iter().all(|item| self.fit(item, ty) != Fit::No))
         };
         match &expr.kind {
-            ExprKind::Literal(literal) => weak_if(literal_fits(literal, ty)),
+            ExprKind::Literal(literal) => literal_fit(literal, ty),
             ExprKind::Marker(_) => Fit::Weak,
             ExprKind::List(items) => match ty {
                 Type::List { element, .. } => all(items, element),
@@ -451,57 +388,18 @@ impl Binder<'_> {
                 (_, [inner]) => self.fit(inner, ty),
                 _ => Fit::No,
             },
-            ExprKind::TypeHint(..) => match self.known_type(expr) {
-                Some(known) if known == *ty => Fit::Exact,
-                Some(known) => weak_if(stands_for(&known, ty)),
-                None => Fit::No,
+            ExprKind::TypeHint(hint, _) => match self.resolve_type(hint) {
+                Ok(hinted) if hinted == *ty => Fit::Exact,
+                Ok(hinted) => weak_if(stands_for(&hinted, ty)),
+                Err(_) => Fit::No,
             },
-            ExprKind::Function(_) => match self.known_type(expr) {
-                Some(known) if same_type(&known, ty) => Fit::Exact,
-                Some(_) => Fit::No,
-                None => Fit::Weak,
-            },
-            ExprKind::Negate(inner) => self.fit(inner, ty),
-            ExprKind::Arithmetic(..) => Fit::Weak,
+            ExprKind::Function(_)
+            | ExprKind::Cast(..)
+            | ExprKind::Negate(_)
+            | ExprKind::Arithmetic(..) => fit_of(&self.known(expr), ty),
             _ => Fit::No,
         }
     }
-
-    /// The types of an operation's sides: known ones as they are, literals as `wanted` where that
-    /// fits.
-    fn operand_types(&self, left: &Expr, right: &Expr, wanted: &Type) -> Result<(Type, Type)> {
-        let side = |expr: &Expr, other: Option<&Type>| -> Result<Type> {
-            if let Some(known) = self.known_type(expr) {
-                return Ok(known);
-            }
-            for ty in other.into_iter().chain([wanted]) {
-                if self.fit(expr, ty) != Fit::No {
-                    return Ok(ty.clone());
-                }
-            }
-            preferred_type(expr).ok_or_else(|| {
-                Error::invalid(format!(
-                    "Cannot infer type for term {} (try using a cast to force a type)",
-                    show::expr(expr)
-                ))
-            })
-        };
-        let left_ty = side(left, None)?;
-        let right_ty = side(right, Some(&left_ty))?;
-        Ok((left_ty, right_ty))
-    }
-}
-
-fn check_result(function: &Scalar, receiver: &Receiver<'_>) -> Result<()> {
-    if same_type(&function.returns, receiver.ty)
-        || is_value_compatible(&function.returns, receiver.ty)
-    {
-        return Ok(());
-    }
-    Err(Error::invalid(format!(
-        "Type error: cannot assign result of function {} (type {}) to {} (type {})",
-        function.name, function.returns, receiver.name, receiver.ty
-    )))
 }
 
 /// Makes one constant of a term all of whose parts are constant.

@@ -53,6 +53,7 @@ fn resolve(expr: &TypeExpr, keyspace: &Keyspace, frozen: bool) -> Result<Type> {
     };
     Ok(match &expr.kind {
         TypeExprKind::Native(ty) => ty.clone(),
+        TypeExprKind::Varchar => Type::Text,
         TypeExprKind::Custom(class) => custom(class)?,
         TypeExprKind::List(element) => Type::List {
             element: inner(element)?,

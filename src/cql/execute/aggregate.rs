@@ -105,12 +105,15 @@ pub struct Groups {
     place: Option<Place>,
     first_needed: bool,
     ended: bool,
+    /// What the group that was handed out last is ordered by, where groups are.
+    order: Vec<Option<Bytes>>,
 }
 
 impl Groups {
     /// Groups of the rows of `scan`, which starts behind `place`.
     pub fn new(scan: Scan, progress: Progress, place: Option<Place>) -> Self {
-        let first_needed = scan.plan.selected.iter().any(needs_row);
+        let first_needed =
+            !scan.plan.merge_order.is_empty() || scan.plan.selected.iter().any(needs_row);
         Self {
             scan,
             progress,
@@ -120,7 +123,13 @@ impl Groups {
             place: None,
             first_needed,
             ended: false,
+            order: Vec::new(),
         }
+    }
+
+    /// What the group that was handed out last is ordered by.
+    pub fn order(&mut self) -> Vec<Option<Bytes>> {
+        std::mem::take(&mut self.order)
     }
 
     /// Begins a group in the present partition; answers whether it may have one more.
@@ -213,6 +222,9 @@ impl Groups {
         for selected in &self.scan.plan.selected {
             values.push(view.select(selected, &aggregates, &context)?);
         }
+        for column in &self.scan.plan.merge_order {
+            self.order.push(view.value(column)?);
+        }
         self.progress.count();
         Ok(Some(values))
     }
@@ -291,7 +303,7 @@ fn needs_row(selected: &Selected) -> bool {
     match selected {
         Selected::Term(_) | Selected::Aggregate(_) => false,
         Selected::Call(_, parts) | Selected::Literal(_, parts) => parts.iter().any(needs_row),
-        Selected::Element(_, of, _) | Selected::Field(_, of) | Selected::Slice(_, of, ..) => {
+        Selected::Element(_, of, ..) | Selected::Field(_, of) | Selected::Slice(_, of, ..) => {
             needs_row(of)
         }
         _ => true,

@@ -52,7 +52,10 @@ fn rows(engine: &Engine, plan: &Arc<SelectPlan>, execution: Execution) -> Result
     let limit = limit(plan.limit.as_ref(), &execution.context())?;
     let pages = plan.group.is_some() || !aggregated;
     let page = execution.page.clone().filter(|_| pages);
-    let (progress, place) = Progress::new(plan, page, limit)?;
+    // Groups of several partitions in one order are counted once they are in it.
+    let sorted_groups = plan.group.is_some() && !plan.merge_order.is_empty();
+    let counted = if sorted_groups { u64::MAX } else { limit };
+    let (progress, place) = Progress::new(plan, page, counted)?;
     let size = progress.page.as_ref().map(|page| page.size);
     if plan.group.is_some() || aggregated {
         let groups = Groups::new(
@@ -60,6 +63,9 @@ fn rows(engine: &Engine, plan: &Arc<SelectPlan>, execution: Execution) -> Result
             progress,
             place,
         );
+        if sorted_groups {
+            return Ok(Rows::from_vec(columns, in_one_order(plan, groups, limit)?));
+        }
         return Ok(Rows::new(columns, Box::new(groups)).paged(size));
     }
     let scan = Scan::new(engine, plan, execution, place)?;
@@ -181,10 +187,26 @@ fn sorted(mut scan: Scan, limit: u64) -> Result<Vec<RowValues>> {
             .collect();
         rows.push((keys?, scan.results()?));
     }
+    Ok(first_in_order(&plan, rows, limit))
+}
+
+/// Groups of several partitions in one order.
+fn in_one_order(plan: &SelectPlan, mut groups: Groups, limit: u64) -> Result<Vec<RowValues>> {
+    let mut rows: Vec<(Vec<Option<Bytes>>, RowValues)> = Vec::new();
+    while let Some(row) = groups.next()? {
+        rows.push((groups.order(), row));
+    }
+    Ok(first_in_order(plan, rows, limit))
+}
+
+fn first_in_order(
+    plan: &SelectPlan,
+    mut rows: Vec<(Vec<Option<Bytes>>, RowValues)>,
+    limit: u64,
+) -> Vec<RowValues> {
     rows.sort_by(|(a, _), (b, _)| in_order(&plan.merge_order, a, b));
-    let limit = usize::try_from(limit).unwrap_or(usize::MAX);
-    rows.truncate(limit);
-    Ok(rows.into_iter().map(|(_, row)| row).collect())
+    rows.truncate(usize::try_from(limit).unwrap_or(usize::MAX));
+    rows.into_iter().map(|(_, row)| row).collect()
 }
 
 fn in_order(columns: &[ColumnRef], a: &[Option<Bytes>], b: &[Option<Bytes>]) -> Ordering {

@@ -1,9 +1,9 @@
 //! A row as a SELECT sees it, and what its selectors make of it.
 
 use crate::cql::ast::CellInfo;
-use crate::cql::evaluate::{Context, optional};
+use crate::cql::evaluate::{Context, optional, term};
 use crate::cql::execute::cells::path_value;
-use crate::cql::plan::{ColumnRef, Selected, Term};
+use crate::cql::plan::{ColumnRef, Selected, Slot, Term};
 use crate::error::{Error, Result};
 use crate::schema::{ColumnKind, Table};
 use crate::source::collection_value;
@@ -191,32 +191,29 @@ impl RowView<'_> {
                 };
                 self.path_info(*info, column, &path)
             }
-            Selected::SliceInfo(info, column, ends) => {
-                let end = |term: &Option<Term>| match term {
-                    Some(term) => optional(term, context),
-                    None => Ok(None),
-                };
-                self.slice_info(*info, column, &end(&ends.0)?, &end(&ends.1)?)
+            Selected::SliceInfo(info, column, bounds) => {
+                let (from, to) = ends(bounds.0.as_ref(), bounds.1.as_ref(), &column.name, context)?;
+                self.slice_info(*info, column, &from, &to)
             }
-            Selected::Element(ty, of, at) => {
-                let (value, at) = (
-                    self.select(of, aggregates, context)?,
-                    optional(at, context)?,
-                );
-                match (value, at) {
-                    (Some(value), Some(at)) => element(ty, &value, &at),
-                    _ => Ok(None),
+            Selected::Element(ty, of, at, shown) => {
+                let value = self.select(of, aggregates, context)?;
+                let at = match term(at, context)? {
+                    Slot::Bytes(at) => at,
+                    Slot::Null => return Err(no_place("null", "element", shown)),
+                    Slot::Unset => return Err(no_place("unset", "element", shown)),
+                };
+                match value {
+                    Some(value) => element(ty, &value, &at),
+                    None => Ok(None),
                 }
             }
-            Selected::Slice(ty, of, from, to) => {
-                let Some(value) = self.select(of, aggregates, context)? else {
-                    return Ok(None);
-                };
-                let end = |term: &Option<Term>| match term {
-                    Some(term) => optional(term, context),
+            Selected::Slice(ty, of, from, to, shown) => {
+                let value = self.select(of, aggregates, context)?;
+                let (from, to) = ends(from.as_ref(), to.as_ref(), shown, context)?;
+                match value {
+                    Some(value) => slice(ty, &value, from.as_deref(), to.as_deref()),
                     None => Ok(None),
-                };
-                slice(ty, &value, end(from)?.as_deref(), end(to)?.as_deref()).map(Some)
+                }
             }
             Selected::Field(at, of) => match self.select(of, aggregates, context)? {
                 Some(value) => {
@@ -366,36 +363,84 @@ fn element(ty: &Type, value: &Bytes, at: &[u8]) -> Result<Option<Bytes>> {
     Ok(found.map(|found| value.slice_ref(found)))
 }
 
-/// `value[from..to]` of a set or map, both ends included.
-fn slice(ty: &Type, value: &[u8], from: Option<&[u8]>, to: Option<&[u8]>) -> Result<Bytes> {
-    let within = |ty: &Type, at: &[u8]| {
-        from.is_none_or(|from| ty.compare(at, from) != Ordering::Less)
-            && to.is_none_or(|to| ty.compare(at, to) != Ordering::Greater)
+fn no_place(value: &str, what: &str, shown: &str) -> Error {
+    Error::invalid(format!(
+        "Invalid {value} value for {what} selection on {shown}"
+    ))
+}
+
+/// The ends of a slice; one that is not set is open.
+type Ends = (Option<Bytes>, Option<Bytes>);
+
+fn ends(
+    from: Option<&Term>,
+    to: Option<&Term>,
+    shown: &str,
+    context: &Context<'_>,
+) -> Result<Ends> {
+    let end = |of: Option<&Term>| match of.map(|of| term(of, context)).transpose()? {
+        Some(Slot::Bytes(bytes)) => Ok(Some(bytes)),
+        Some(Slot::Null) => Err(no_place("null", "slice", shown)),
+        Some(Slot::Unset) | None => Ok(None),
     };
+    Ok((end(from)?, end(to)?))
+}
+
+fn is_within(ty: &Type, at: &[u8], from: Option<&[u8]>, to: Option<&[u8]>) -> bool {
+    from.is_none_or(|from| ty.compare(at, from) != Ordering::Less)
+        && to.is_none_or(|to| ty.compare(at, to) != Ordering::Greater)
+}
+
+/// `value[from..to]` of a set or map, both ends included. A slice of nothing is nothing, unless the
+/// value is frozen.
+fn slice(ty: &Type, value: &[u8], from: Option<&[u8]>, to: Option<&[u8]>) -> Result<Option<Bytes>> {
+    let within = |ty: &Type, at: &[u8]| is_within(ty, at, from, to);
     let packed = match ty {
         Type::Map { key, .. } => {
             let mut entries = collection::entries(value)?;
             entries.retain(|(k, _)| within(key, k));
+            if entries.is_empty() && ty.is_multi_cell() {
+                return Ok(None);
+            }
             collection::pack_entries(&entries)
         }
         Type::Set { element, .. } => {
             let mut elements = collection::elements(value)?;
             elements.retain(|e| within(element, e));
+            if elements.is_empty() && ty.is_multi_cell() {
+                return Ok(None);
+            }
             collection::pack_elements(&elements)
         }
         _ => return Err(Error::internal("a slice of a type that has none")),
     };
-    Ok(Bytes::from(packed))
+    Ok(Some(Bytes::from(packed)))
 }
 
-/// A collection or tuple of these values.
+/// A collection, tuple or user type of these values.
 fn literal(ty: &Type, parts: Vec<Option<Bytes>>) -> Result<Option<Bytes>> {
-    if let Type::Tuple(_) = ty {
+    if let Type::Tuple(_) | Type::Udt { .. } = ty {
         return Ok(Some(Bytes::from(collection::pack_fields(&parts))));
+    }
+    if let Type::Vector { element, .. } = ty {
+        let parts: Option<Vec<Bytes>> = parts.into_iter().collect();
+        let parts = parts.ok_or_else(|| Error::invalid("null is not supported inside vectors"))?;
+        let packed = collection::pack_vector(element, &parts);
+        return Ok(Some(Bytes::from(packed)));
     }
     let parts: Option<Vec<Bytes>> = parts.into_iter().collect();
     let mut parts =
         parts.ok_or_else(|| Error::invalid("null is not supported inside collections"))?;
+    if let Type::Map { key, .. } = ty {
+        let mut entries: Vec<(Bytes, Bytes)> = Vec::with_capacity(parts.len() / 2);
+        let mut parts = parts.into_iter();
+        while let (Some(k), Some(v)) = (parts.next(), parts.next()) {
+            entries.retain(|(known, _)| key.compare(known, &k).is_ne());
+            entries.push((k, v));
+        }
+        entries.sort_by(|(a, _), (b, _)| key.compare(a, b));
+        return Ok(Some(Bytes::from(collection::pack_entries(&entries))));
+    }
     if let Type::Set { element, .. } = ty {
         parts.sort_by(|a, b| element.compare(a, b));
         parts.dedup();

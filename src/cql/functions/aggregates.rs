@@ -8,11 +8,9 @@
 
 use crate::cql::functions::decimal::{self, Rounding};
 use crate::cql::functions::number::{NUMERIC, Number};
-use crate::cql::functions::resolve::{Signature, choose};
-use crate::cql::functions::{
-    Accumulator, Aggregate, ArgumentBytes, Arguments, MakeAccumulator, unknown,
-};
-use crate::error::Result;
+use crate::cql::functions::resolve::{Signature, choose, inferred};
+use crate::cql::functions::{Accumulator, Aggregate, ArgumentBytes, Arguments, MakeAccumulator};
+use crate::error::{Error, Result};
 use crate::types::Type;
 use crate::types::number::Decimal;
 use bytes::Bytes;
@@ -20,10 +18,10 @@ use num_bigint::BigInt;
 use std::cmp::Ordering;
 use std::sync::Arc;
 
-/// The aggregate function `name` over these arguments.
-pub(super) fn find(name: &str, given: &Arguments<'_>) -> Result<Aggregate> {
+/// The aggregate function called `written` over these arguments.
+pub(super) fn find(written: &str, given: &Arguments<'_>) -> Result<Aggregate> {
+    let name = written.strip_prefix("system.").unwrap_or(written);
     let full_name = format!("system.{name}");
-    let wanted = given.types.first().cloned().flatten();
     let of = |argument: Type, returns: Type, start: MakeAccumulator| Aggregate {
         name: full_name.clone(),
         arguments: vec![argument],
@@ -31,27 +29,28 @@ pub(super) fn find(name: &str, given: &Arguments<'_>) -> Result<Aggregate> {
         start,
     };
     match name {
-        "count" | "min" | "max" => {
-            let argument = wanted.unwrap_or(Type::Int);
-            let returns = if name == "count" {
-                Type::BigInt
-            } else {
-                argument.clone()
+        // Anything can be counted: it is taken as its bytes.
+        "count" => {
+            let signature = Signature::new(&[Type::Blob], Type::BigInt);
+            choose(written, &[signature], given, None)?;
+            let start: MakeAccumulator = Arc::new(|| Box::new(Count(0)));
+            Ok(of(Type::Blob, Type::BigInt, start))
+        }
+        "min" | "max" => {
+            let wanted = match name {
+                "min" => Ordering::Less,
+                _ => Ordering::Greater,
             };
-            let signature = Signature::new(std::slice::from_ref(&argument), returns.clone());
-            choose(&full_name, &[signature], given, None)?;
-            let ty = argument.clone();
-            let start: MakeAccumulator = match name {
-                "count" => Arc::new(|| Box::new(Count(0))),
-                "min" => Arc::new(move || Box::new(Extreme::new(&ty, Ordering::Less))),
-                _ => Arc::new(move || Box::new(Extreme::new(&ty, Ordering::Greater))),
-            };
-            Ok(of(argument, returns, start))
+            let mut types = inferred(written, &["any"], given, None)?;
+            let ty = types.pop().ok_or_else(|| Error::internal("no argument"))?;
+            let of_type = ty.clone();
+            let start: MakeAccumulator = Arc::new(move || Box::new(Extreme::new(&of_type, wanted)));
+            Ok(of(ty.clone(), ty, start))
         }
         "sum" | "avg" => {
             let signatures =
                 NUMERIC.map(|ty| Signature::new(std::slice::from_ref(&ty), ty.clone()));
-            let ty = NUMERIC[choose(&full_name, &signatures, given, None)?].clone();
+            let ty = NUMERIC[choose(written, &signatures, given, None)?].clone();
             let start = if name == "sum" {
                 sum_of(&ty)
             } else {
@@ -59,7 +58,7 @@ pub(super) fn find(name: &str, given: &Arguments<'_>) -> Result<Aggregate> {
             };
             Ok(of(ty.clone(), ty, start))
         }
-        _ => Err(unknown(name)),
+        _ => Err(Error::internal("no aggregate")),
     }
 }
 

@@ -7,8 +7,9 @@
 use crate::cql::ast::ArithmeticOp;
 use crate::cql::functions::number::{NUMERIC, Number};
 use crate::cql::functions::overload::{binary_body, unary_body};
+use crate::cql::functions::resolve::{Signature, assignable, choose};
 use crate::cql::functions::time::{date_bytes, date_days};
-use crate::cql::functions::{Body, Scalar, decimal};
+use crate::cql::functions::{Arguments, Body, Fit, Scalar, decimal};
 use crate::error::{Error, ErrorKind, Result};
 use crate::types::codec::decode_duration;
 use crate::types::number::Decimal;
@@ -25,33 +26,104 @@ fn symbol(op: ArithmeticOp) -> &'static str {
     }
 }
 
+/// What may stand on the sides of an operator.
+const SIDES: [Type; 14] = [
+    Type::TinyInt,
+    Type::SmallInt,
+    Type::Int,
+    Type::BigInt,
+    Type::Float,
+    Type::Double,
+    Type::VarInt,
+    Type::Decimal,
+    Type::Counter,
+    Type::Text,
+    Type::Ascii,
+    Type::Timestamp,
+    Type::Date,
+    Type::Duration,
+];
+
 /// `left op right`.
-pub(super) fn find(op: ArithmeticOp, left: &Type, right: &Type) -> Result<Scalar> {
-    let (returns, body) = operation(op, left, right).ok_or_else(|| {
-        Error::invalid(format!(
-            "the '{}' operation is not supported between {left} and {right}",
-            symbol(op)
-        ))
-    })?;
+pub(super) fn find(
+    op: ArithmeticOp,
+    sides: &Arguments<'_>,
+    receiver: Option<&Type>,
+    markers: bool,
+) -> Result<Scalar> {
+    let fits = |at: usize| -> Vec<(&Type, Fit)> {
+        let tested = SIDES.iter().map(|ty| (ty, (sides.fits)(at, ty)));
+        tested.filter(|(_, fit)| *fit != Fit::No).collect()
+    };
+    let (lefts, rights) = (fits(0), fits(1));
+    let mut weak: Vec<(&Type, &Type)> = Vec::new();
+    let mut exact = None;
+    for (left, left_fit) in &lefts {
+        for (right, right_fit) in &rights {
+            let Some(returns) = result_of(op, left, right) else {
+                continue;
+            };
+            if receiver.is_some_and(|to| assignable(&returns, to) == Fit::No) {
+                continue;
+            }
+            match (left_fit, right_fit) {
+                (Fit::Exact, Fit::Exact) => exact = Some((*left, *right)),
+                _ => weak.push((left, right)),
+            }
+        }
+    }
+    let same = |to: &Type| {
+        weak.iter()
+            .find(|(left, right)| *left == to && *right == to)
+    };
+    let wanted = receiver.filter(|_| !markers).and_then(same);
+    let (left, right) = match (exact.or(wanted.copied()), weak.as_slice()) {
+        (Some(found), _) => found,
+        (None, [found]) => *found,
+        (None, []) => {
+            return Err(Error::invalid(format!(
+                "the '{}' operation is not supported between {} and {}",
+                symbol(op),
+                (sides.shown)(0),
+                (sides.shown)(1)
+            )));
+        }
+        (None, _) => {
+            return Err(Error::invalid(format!(
+                "Ambiguous '{}' operation with args {} and {}: use type hint to disambiguate, \
+                 example '(int) ?'",
+                symbol(op),
+                (sides.shown)(0),
+                (sides.shown)(1)
+            )));
+        }
+    };
+    let returns = result_of(op, left, right).ok_or_else(|| Error::internal("no operation"))?;
     Ok(Scalar {
         name: format!("system._{}", format!("{op:?}").to_lowercase()),
         arguments: vec![left.clone(), right.clone()],
-        returns,
         pure: true,
-        body,
+        monotonic: false,
+        overloaded: true,
+        body: body(op, left, right, &returns),
+        returns,
     })
 }
 
 /// `-operand`.
-pub(super) fn negation(operand: &Type) -> Result<Scalar> {
-    if !NUMERIC.contains(operand) {
-        return Err(Error::invalid(format!(
-            "the negation is not supported for {operand}"
-        )));
-    }
-    let ty = operand.clone();
+pub(super) fn negation(operand: &Arguments<'_>, receiver: Option<&Type>) -> Result<Scalar> {
+    const NAME: &str = "system._negate";
+    let signatures = NUMERIC.map(|ty| Signature::new(std::slice::from_ref(&ty), ty.clone()));
+    let chosen = choose(NAME, &signatures, operand, receiver).map_err(|error| {
+        match error.message.starts_with("Ambiguous call") {
+            true => Error::invalid("Ambiguous negation: use type casts to disambiguate"),
+            false => error,
+        }
+    })?;
+    let ty = NUMERIC[chosen].clone();
+    let of = ty.clone();
     let body = unary_body(move |bytes| {
-        let Some(number) = Number::read(&ty, bytes)? else {
+        let Some(number) = Number::read(&of, bytes)? else {
             return Ok(None);
         };
         let negated = match number {
@@ -64,65 +136,70 @@ pub(super) fn negation(operand: &Type) -> Result<Scalar> {
                 scale: value.scale,
             }),
         };
-        negated.write(&ty).map(Some)
+        negated.write(&of).map(Some)
     });
     Ok(Scalar {
-        name: "system._negate".to_string(),
-        arguments: vec![operand.clone()],
-        returns: operand.clone(),
+        name: NAME.to_string(),
+        arguments: vec![ty.clone()],
+        returns: ty,
         pure: true,
+        monotonic: false,
+        overloaded: true,
         body,
     })
 }
 
-fn operation(op: ArithmeticOp, left: &Type, right: &Type) -> Option<(Type, Body)> {
-    let sign = match op {
-        ArithmeticOp::Add => 1,
-        ArithmeticOp::Subtract => -1,
-        _ => 0,
-    };
+/// The type of an operation's result; none where there is no such operation.
+fn result_of(op: ArithmeticOp, left: &Type, right: &Type) -> Option<Type> {
     match (left, right) {
+        (Type::Ascii, Type::Ascii) if op == ArithmeticOp::Add => Some(Type::Ascii),
         (Type::Ascii | Type::Text, Type::Ascii | Type::Text) if op == ArithmeticOp::Add => {
-            let both_ascii = *left == Type::Ascii && *right == Type::Ascii;
-            let returns = if both_ascii { Type::Ascii } else { Type::Text };
-            let body = binary_body(|left, right| Ok(Some([left, right].concat())));
-            Some((returns, body))
+            Some(Type::Text)
         }
-        (Type::Date, Type::Duration) if sign != 0 => Some((
-            Type::Date,
-            binary_body(move |date, duration| add_to_date(date, duration, sign)),
-        )),
-        (Type::Timestamp, Type::Duration) if sign != 0 => Some((
-            Type::Timestamp,
-            binary_body(move |time, duration| add_to_timestamp(time, duration, sign)),
-        )),
-        _ if NUMERIC.contains(left) && NUMERIC.contains(right) => {
-            let returns = result_type(left, right);
-            let (left, right, to) = (left.clone(), right.clone(), returns.clone());
-            let body = binary_body(move |left_bytes, right_bytes| {
-                let numbers = (
-                    Number::read(&left, left_bytes)?,
-                    Number::read(&right, right_bytes)?,
-                );
-                let (Some(left_number), Some(right_number)) = numbers else {
-                    return Ok(None);
-                };
-                compute(op, &left_number, &right_number, &to)
-                    .and_then(|result| result.write(&to))
-                    .map(Some)
-                    .map_err(|error| {
-                        let message = format!(
-                            "the operation '{left} {} {right}' failed: {}",
-                            symbol(op),
-                            error.message
-                        );
-                        Error::new(ErrorKind::FunctionFailure, message)
-                    })
-            });
-            Some((returns, body))
+        (Type::Date | Type::Timestamp, Type::Duration)
+            if matches!(op, ArithmeticOp::Add | ArithmeticOp::Subtract) =>
+        {
+            Some(left.clone())
         }
+        _ if NUMERIC.contains(left) && NUMERIC.contains(right) => Some(result_type(left, right)),
         _ => None,
     }
+}
+
+fn body(op: ArithmeticOp, left: &Type, right: &Type, returns: &Type) -> Body {
+    let sign = if op == ArithmeticOp::Subtract { -1 } else { 1 };
+    match returns {
+        Type::Ascii | Type::Text => binary_body(|left, right| Ok(Some([left, right].concat()))),
+        Type::Date => binary_body(move |date, duration| add_to_date(date, duration, sign)),
+        Type::Timestamp => {
+            binary_body(move |time, duration| add_to_timestamp(time, duration, sign))
+        }
+        _ => numeric_body(op, left, right, returns),
+    }
+}
+
+fn numeric_body(op: ArithmeticOp, left: &Type, right: &Type, returns: &Type) -> Body {
+    let (left, right, to) = (left.clone(), right.clone(), returns.clone());
+    binary_body(move |left_bytes, right_bytes| {
+        let numbers = (
+            Number::read(&left, left_bytes)?,
+            Number::read(&right, right_bytes)?,
+        );
+        let (Some(left_number), Some(right_number)) = numbers else {
+            return Ok(None);
+        };
+        compute(op, &left_number, &right_number, &to)
+            .and_then(|result| result.write(&to))
+            .map(Some)
+            .map_err(|error| {
+                let message = format!(
+                    "the operation '{left} {} {right}' failed: {}",
+                    symbol(op),
+                    error.message
+                );
+                Error::new(ErrorKind::FunctionFailure, message)
+            })
+    })
 }
 
 /// Bytes of a value, as the result's type is found by; those of any size count as endless.
@@ -243,21 +320,26 @@ fn signed_duration(bytes: &[u8], sign: i64) -> Result<(i64, i64, i64)> {
     ))
 }
 
+/// A duration is finer than what it is added to.
+fn imprecise(ty: &str, sign: i64, precision: &str, duration: &[u8]) -> Error {
+    let text = crate::types::text::format(&Type::Duration, duration);
+    let sign = if sign < 0 { '-' } else { '+' };
+    Error::new(
+        ErrorKind::FunctionFailure,
+        format!(
+            "the operation '{ty} {sign} duration' failed: The duration must have a {precision} \
+             precision. Was: {text}"
+        ),
+    )
+}
+
 fn add_to_date(date: &[u8], duration: &[u8], sign: i64) -> Result<Option<Vec<u8>>> {
     let Some(days) = date_days(date) else {
         return Ok(None);
     };
     let (months, more_days, nanos) = signed_duration(duration, sign)?;
     if nanos != 0 {
-        let text = crate::types::text::format(&Type::Duration, duration);
-        return Err(Error::new(
-            ErrorKind::FunctionFailure,
-            format!(
-                "the operation 'date {} duration' failed: The duration must have a day precision. \
-                 Was: {text}",
-                if sign < 0 { '-' } else { '+' }
-            ),
-        ));
+        return Err(imprecise("date", sign, "day", duration));
     }
     let days = temporal::add_months(i64::from(days), months) + more_days;
     let days = i32::try_from(days).map_err(|_| out_of_range())?;
@@ -270,6 +352,9 @@ fn add_to_timestamp(time: &[u8], duration: &[u8], sign: i64) -> Result<Option<Ve
         return Ok(None);
     };
     let (months, more_days, nanos) = signed_duration(duration, sign)?;
+    if nanos % 1_000_000 != 0 {
+        return Err(imprecise("timestamp", sign, "millisecond", duration));
+    }
     let days = temporal::add_months(millis.div_euclid(DAY_MILLIS), months) + more_days;
     let millis = days
         .checked_mul(DAY_MILLIS)

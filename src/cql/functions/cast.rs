@@ -10,34 +10,75 @@
 
 use crate::cql::functions::number::{NUMERIC, Number};
 use crate::cql::functions::overload::unary_body;
-use crate::cql::functions::time::{date_bytes, millis_of};
-use crate::cql::functions::{Body, Scalar};
-use crate::error::{Error, Result};
-use crate::types::number::{java_double_text, java_float_text};
+use crate::cql::functions::resolve::{Signature, choose};
+use crate::cql::functions::time::{day_of, millis_of};
+use crate::cql::functions::{Arguments, Body, Scalar};
+use crate::error::Result;
+use crate::types::java;
 use crate::types::{Type, text};
 
-/// The cast from a type to another.
-pub(super) fn find(from: &Type, to: &Type) -> Result<Scalar> {
-    let body =
-        body(from, to).ok_or_else(|| Error::invalid(format!("{from} cannot be cast to {to}")))?;
-    Ok(Scalar {
-        name: format!("cast_as_{to}"),
-        arguments: vec![from.clone()],
-        returns: to.clone(),
+/// The types that values can be cast from.
+const SOURCES: [Type; 19] = [
+    Type::Ascii,
+    Type::BigInt,
+    Type::Blob,
+    Type::Boolean,
+    Type::Counter,
+    Type::Date,
+    Type::Decimal,
+    Type::Double,
+    Type::Float,
+    Type::Inet,
+    Type::Int,
+    Type::SmallInt,
+    Type::Text,
+    Type::Time,
+    Type::Timestamp,
+    Type::TimeUuid,
+    Type::TinyInt,
+    Type::Uuid,
+    Type::VarInt,
+];
+
+/// The cast of a value to a type; none where there is none to that type.
+pub(super) fn find(to: &Type, of: &Arguments<'_>) -> Result<Option<Scalar>> {
+    let name = format!("system.cast_as_{to}");
+    let mut found: Vec<(Signature, Body)> = SOURCES
+        .iter()
+        .filter(|from| *from != to)
+        .filter_map(|from| {
+            let signature = Signature::new(std::slice::from_ref(from), to.clone());
+            Some((signature, body(from, to)?))
+        })
+        .collect();
+    if found.is_empty() {
+        return Ok(None);
+    }
+    let signatures: Vec<Signature> = found.iter().map(|(it, _)| it.clone()).collect();
+    let (signature, body) = found.swap_remove(choose(&name, &signatures, of, None)?);
+    Ok(Some(Scalar {
+        name,
+        arguments: signature.arguments,
+        returns: signature.returns,
         pure: true,
+        monotonic: false,
+        overloaded: true,
         body,
-    })
+    }))
 }
 
 fn body(from: &Type, to: &Type) -> Option<Body> {
     let (source, target) = (from.clone(), to.clone());
     let is_temporal = |ty: &Type| matches!(ty, Type::Timestamp | Type::Date | Type::TimeUuid);
-    if from == to {
-        return Some(unary_body(|bytes| Ok(Some(bytes.to_vec()))));
-    }
     if NUMERIC.contains(from) && NUMERIC.contains(to) && *to != Type::Counter {
         return Some(unary_body(move |bytes| {
             match Number::read(&source, bytes)? {
+                // What is whole in a decimal is cut off at 64 bits.
+                Some(number @ Number::Decimal(_)) if target == Type::VarInt => {
+                    Number::Integer(number.to_integer(64)?)
+                        .write(&target)
+                        .map(Some)
+                }
                 Some(number) => number.write(&target).map(Some),
                 None => Ok(None),
             }
@@ -51,9 +92,7 @@ fn body(from: &Type, to: &Type) -> Option<Body> {
             if target == Type::Timestamp {
                 return Ok(Some(millis.to_be_bytes().to_vec()));
             }
-            let days = i32::try_from(millis.div_euclid(86_400_000));
-            let days = days.map_err(|_| Error::invalid("the timestamp is no date"))?;
-            Ok(Some(date_bytes(days)))
+            Ok(Some(day_of(millis)))
         }));
     }
     let has_text = NUMERIC.contains(from)
@@ -62,7 +101,8 @@ fn body(from: &Type, to: &Type) -> Option<Body> {
             from,
             Type::Ascii | Type::Text | Type::Boolean | Type::Inet | Type::Time | Type::Uuid
         );
-    if !has_text || !matches!(to, Type::Text | Type::Ascii) {
+    let same = matches!((from, to), (Type::Text, Type::Ascii));
+    if !has_text || same || !matches!(to, Type::Text | Type::Ascii) {
         return None;
     }
     Some(unary_body(move |bytes| {
@@ -85,9 +125,17 @@ fn as_text(ty: &Type, bytes: &[u8]) -> Result<String> {
             }
         }
         Type::Float | Type::Double => match Number::read(ty, bytes)? {
-            Some(Number::Float(value)) => java_float_text(value),
-            Some(Number::Double(value)) => java_double_text(value),
+            Some(Number::Float(value)) => java::float_text(value),
+            Some(Number::Double(value)) => java::double_text(value),
             _ => text::format(ty, bytes),
+        },
+        Type::Inet => match <[u8; 16]>::try_from(bytes) {
+            // Java leaves no zeros out.
+            Ok(octets) => {
+                let segments = std::net::Ipv6Addr::from(octets).segments();
+                segments.map(|segment| format!("{segment:x}")).join(":")
+            }
+            Err(_) => text::format(ty, bytes),
         },
         _ => text::format(ty, bytes),
     })

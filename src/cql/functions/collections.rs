@@ -1,7 +1,9 @@
 //! Functions of collections: `map_keys`, `map_values`, and `collection_count`, `_min`, `_max`,
 //! `_sum` and `_avg`, which are the aggregates over one value's elements.
 
+use crate::cql::functions::number::NUMERIC;
 use crate::cql::functions::overload::Overload;
+use crate::cql::functions::resolve::inferred;
 use crate::cql::functions::{Arguments, Fit, aggregate};
 use crate::error::{Error, Result};
 use crate::types::{Type, collection};
@@ -21,8 +23,21 @@ pub(super) fn overloads(name: &str, given: &Arguments<'_>) -> Result<Option<Vec<
     ) {
         return Ok(None);
     }
-    let [Some(ty)] = given.types else {
-        return Err(refused(name, "a single collection", "something else"));
+    let (parameter, wanted) = match name {
+        "map_keys" | "map_values" => ("map", "a map"),
+        "collection_count" => ("collection", "a collection"),
+        "collection_min" | "collection_max" => ("numeric_set_or_list", "a set or list"),
+        _ => ("numeric_set_or_list", "a numeric set/list"),
+    };
+    let types = inferred(name, &[parameter], given, None)?;
+    let ty = types
+        .first()
+        .ok_or_else(|| Error::internal("no argument"))?;
+    let refused = || {
+        Error::invalid(format!(
+            "Function system.{name} requires {wanted} argument, but found argument {} of type {ty}",
+            (given.shown)(0)
+        ))
     };
     let overload = match (name, ty) {
         ("map_keys", Type::Map { key, .. }) => {
@@ -47,9 +62,7 @@ pub(super) fn overloads(name: &str, given: &Arguments<'_>) -> Result<Option<Vec<
                 Ok(Some(collection::pack_elements(&values)))
             })
         }
-        ("map_keys" | "map_values", _) => {
-            return Err(refused(name, "a map", &ty.to_string()));
-        }
+        ("map_keys" | "map_values", _) => return Err(refused()),
         ("collection_count", Type::Map { .. } | Type::List { .. } | Type::Set { .. }) => {
             let is_map = matches!(ty, Type::Map { .. });
             Overload::unary(ty.clone(), Type::Int, move |bytes| {
@@ -61,18 +74,19 @@ pub(super) fn overloads(name: &str, given: &Arguments<'_>) -> Result<Option<Vec<
                 Ok(Some((count as i32).to_be_bytes().to_vec()))
             })
         }
-        (_, Type::List { element, .. } | Type::Set { element, .. }) => {
+        ("collection_count", _) => return Err(refused()),
+        (
+            "collection_min" | "collection_max",
+            Type::List { element, .. } | Type::Set { element, .. },
+        ) => folded(name.trim_start_matches("collection_"), ty, element)?,
+        (_, Type::List { element, .. } | Type::Set { element, .. })
+            if NUMERIC.contains(element) =>
+        {
             folded(name.trim_start_matches("collection_"), ty, element)?
         }
-        _ => return Err(refused(name, "a set or list", &ty.to_string())),
+        _ => return Err(refused()),
     };
     Ok(Some(vec![overload]))
-}
-
-fn refused(name: &str, wanted: &str, got: &str) -> Error {
-    Error::invalid(format!(
-        "Function system.{name} requires {wanted} argument, but found an argument of type {got}"
-    ))
 }
 
 /// The aggregate `name` over the elements.
@@ -89,6 +103,7 @@ fn folded(name: &str, ty: &Type, element: &Arc<Type>) -> Result<Overload> {
         &Arguments {
             types: &[Some(Type::clone(element))],
             fits: &exact,
+            shown: &|_| element.to_string(),
         },
     )?;
     let returns = over.returns.clone();

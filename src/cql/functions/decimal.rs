@@ -4,7 +4,7 @@
 //! as either operand, at most 1000, is rounded half up, and loses its trailing zeros. Results whose
 //! digits would not fit a number's limit are refused.
 
-use crate::error::{Error, ErrorKind, Result};
+use crate::error::{Error, Result};
 use crate::limits::NUMBER_BYTES_MAX;
 use crate::types::number::Decimal;
 use num_bigint::{BigInt, Sign};
@@ -15,7 +15,7 @@ const SCALE_MAX: i64 = 1000;
 const FUNCTION_DIGITS_MAX: i64 = 1000;
 
 fn failed(what: &str) -> Error {
-    Error::new(ErrorKind::FunctionFailure, what)
+    Error::invalid(what)
 }
 
 fn too_large() -> Error {
@@ -162,7 +162,10 @@ pub(super) fn divide_to_scale(
 
 pub(super) fn remainder(left: &Decimal, right: &Decimal) -> Result<Decimal> {
     if is_zero(&right.unscaled) {
-        return Err(failed("Division by zero"));
+        return Err(failed(match is_zero(&left.unscaled) {
+            true => "Division undefined",
+            false => "Division by zero",
+        }));
     }
     // What the quotient, without its trailing zeros, does not need of the scale is not shown.
     let finer = i64::from(right.scale) - i64::from(left.scale);

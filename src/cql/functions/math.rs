@@ -5,6 +5,7 @@
 
 use crate::cql::functions::number::{NUMERIC, Number};
 use crate::cql::functions::overload::Overload;
+use crate::cql::functions::resolve::inferred;
 use crate::cql::functions::{Arguments, decimal};
 use crate::error::{Error, Result};
 use crate::types::number::Decimal;
@@ -96,7 +97,7 @@ fn round_up(value: f64) -> f64 {
 }
 
 /// How alike two vectors of floats are, by the function's name.
-pub(super) fn similarities(name: &str, given: &Arguments<'_>) -> Option<Vec<Overload>> {
+pub(super) fn similarities(name: &str, given: &Arguments<'_>) -> Result<Option<Vec<Overload>>> {
     let measure: fn(&[f32], &[f32]) -> f32 = match name {
         "similarity_cosine" => |left, right| {
             let norms = (dot(left, left) * dot(right, right)).sqrt();
@@ -107,23 +108,42 @@ pub(super) fn similarities(name: &str, given: &Arguments<'_>) -> Option<Vec<Over
             1.0 / (1.0 + left.iter().zip(right).map(square).sum::<f32>())
         },
         "similarity_dot_product" => |left, right| (1.0 + dot(left, right)) / 2.0,
-        _ => return None,
+        _ => return Ok(None),
     };
-    let is_vector = |ty: &&Type| matches!(ty, Type::Vector { .. });
-    let ty = given.types.iter().flatten().find(is_vector).cloned();
-    let ty = ty.unwrap_or(Type::Vector {
-        element: Type::Float.into(),
-        dimensions: 1,
-    });
+    let ty = vector_type(name, given)?;
     let of = ty.clone();
-    Some(vec![Overload::binary(
+    Ok(Some(vec![Overload::binary(
         [ty.clone(), ty],
         Type::Float,
         move |left, right| {
             let similarity = measure(&floats(&of, left)?, &floats(&of, right)?);
             Ok(Some(similarity.to_be_bytes().to_vec()))
         },
-    )])
+    )]))
+}
+
+/// The one type of both vectors: a marker takes the other's.
+fn vector_type(name: &str, given: &Arguments<'_>) -> Result<Type> {
+    let known = given.types.iter().flatten().find(|ty| is_float_vector(ty));
+    let types = inferred(name, &["vector<float, n>"; 2], given, known)?;
+    let wrong = types.iter().position(|ty| !is_float_vector(ty));
+    if let Some((at, ty)) = wrong.and_then(|at| Some((at, types.get(at)?))) {
+        return Err(Error::invalid(format!(
+            "Function system.{name} requires a float vector argument, but found argument {} of \
+             type {ty}",
+            (given.shown)(at)
+        )));
+    }
+    match types.as_slice() {
+        [left, right] if left == right => Ok(left.clone()),
+        _ => Err(Error::invalid(
+            "All arguments must have the same vector dimensions",
+        )),
+    }
+}
+
+fn is_float_vector(ty: &Type) -> bool {
+    matches!(ty, Type::Vector { element, .. } if **element == Type::Float)
 }
 
 fn dot(left: &[f32], right: &[f32]) -> f32 {

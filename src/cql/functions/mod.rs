@@ -9,6 +9,7 @@ mod blob;
 mod cast;
 mod collections;
 mod decimal;
+mod floor;
 mod math;
 mod number;
 mod overload;
@@ -16,7 +17,7 @@ mod resolve;
 mod time;
 
 use crate::cql::ast::ArithmeticOp;
-use crate::error::{Error, Result};
+use crate::error::Result;
 use crate::random::Random;
 use crate::types::Type;
 use crate::types::key::compose_partition_key;
@@ -49,10 +50,12 @@ pub enum Fit {
 
 /// The arguments of a call, as far as they are known.
 pub struct Arguments<'a> {
-    /// Their types; none for a literal, a marker or null.
+    /// What each would be taken for by itself; none where that cannot be known.
     pub types: &'a [Option<Type>],
     /// How well argument number `.0` fits the type.
     pub fits: &'a dyn Fn(usize, &Type) -> Fit,
+    /// Argument number `.0`, as messages show it.
+    pub shown: &'a dyn Fn(usize) -> String,
 }
 
 /// The arguments' wire bytes; none for null.
@@ -73,6 +76,10 @@ pub struct Scalar {
     pub returns: Type,
     /// Whether the same arguments always give the same result.
     pub pure: bool,
+    /// Whether a greater argument never gives a lesser result: what GROUP BY asks for.
+    pub monotonic: bool,
+    /// Whether there are others of its name.
+    pub overloaded: bool,
     /// What it computes.
     pub body: Body,
 }
@@ -134,34 +141,49 @@ pub fn is_aggregate(name: &str) -> bool {
     matches!(name, "count" | "min" | "max" | "sum" | "avg")
 }
 
-/// The aggregate function `name` over these arguments.
+/// The aggregate function called `name` over these arguments.
 pub fn aggregate(name: &str, arguments: &Arguments<'_>) -> Result<Aggregate> {
-    aggregates::find(name.strip_prefix("system.").unwrap_or(name), arguments)
+    aggregates::find(name, arguments)
 }
 
-/// The scalar function `name` over these arguments, whose result goes where `receiver` is wanted.
-/// `token` is not among them, see [`token`]: its arguments are the table's partition key.
-pub fn scalar(name: &str, arguments: &Arguments<'_>, receiver: Option<&Type>) -> Result<Scalar> {
+/// How well a value of type `given` may stand where `wanted` is: without a change of its bytes.
+pub fn assignable(given: &Type, wanted: &Type) -> Fit {
+    resolve::assignable(given, wanted)
+}
+
+/// The scalar function called `name` over these arguments, whose result goes where `receiver` is
+/// wanted; none where there is no function of that name. `token` is not among them, see [`token`]:
+/// its arguments are the table's partition key.
+pub fn scalar(
+    name: &str,
+    arguments: &Arguments<'_>,
+    receiver: Option<&Type>,
+) -> Result<Option<Scalar>> {
     let short_name = name.strip_prefix("system.").unwrap_or(name);
-    let mut overloads = overloads(short_name, arguments)?.ok_or_else(|| unknown(name))?;
+    let Some(mut overloads) = overloads(short_name, arguments)? else {
+        return Ok(None);
+    };
     let full_name = format!("system.{short_name}");
     let signatures: Vec<Signature> = overloads
         .iter()
         .map(|overload| overload.signature.clone())
         .collect();
-    let chosen = resolve::choose(&full_name, &signatures, arguments, receiver)?;
+    let chosen = resolve::choose(name, &signatures, arguments, receiver)?;
+    let overloaded = overloads.len() > 1;
     let Overload {
         signature,
         pure,
         body,
     } = overloads.swap_remove(chosen);
-    Ok(Scalar {
+    Ok(Some(Scalar {
         name: full_name,
         arguments: signature.arguments,
         returns: signature.returns,
         pure,
+        monotonic: short_name == "floor" || time::is_conversion(short_name),
+        overloaded,
         body,
-    })
+    }))
 }
 
 fn overloads(name: &str, arguments: &Arguments<'_>) -> Result<Option<Vec<Overload>>> {
@@ -175,11 +197,14 @@ fn overloads(name: &str, arguments: &Arguments<'_>) -> Result<Option<Vec<Overloa
         return Ok(Some(vec![random]));
     }
     let found = time::overloads(name)
+        .or_else(|| floor::overloads(name))
         .or_else(|| math::overloads(name))
-        .or_else(|| math::similarities(name, arguments))
         .or_else(|| blob::overloads(name));
     match found {
-        None => collections::overloads(name, arguments),
+        None => match math::similarities(name, arguments)? {
+            None => collections::overloads(name, arguments),
+            found => Ok(found),
+        },
         found => Ok(found),
     }
 }
@@ -198,54 +223,48 @@ pub fn token(partition_key: &[Type]) -> Scalar {
         arguments: partition_key.to_vec(),
         returns: Type::BigInt,
         pure: true,
+        monotonic: false,
+        overloaded: false,
         body: Arc::new(body),
     }
 }
 
-/// `CAST(… AS to)` of a `from`.
-pub fn cast(from: &Type, to: &Type) -> Result<Scalar> {
-    cast::find(from, to)
+/// `CAST(… AS to)` of a value; none where nothing can be cast to that type.
+pub fn cast(to: &Type, of: &Arguments<'_>) -> Result<Option<Scalar>> {
+    cast::find(to, of)
 }
 
 /// What `column = column + value` computes, where both are of this type: a number or a text.
 pub fn sum_of(ty: &Type) -> Option<Scalar> {
-    if is_numeric(ty) {
-        return arithmetic::find(ArithmeticOp::Add, ty, ty).ok();
-    }
-    if !matches!(ty, Type::Ascii | Type::Text) {
+    if !number::NUMERIC.contains(ty) && !matches!(ty, Type::Ascii | Type::Text) {
         return None;
     }
-    let body = |arguments: ArgumentBytes<'_>, _: &Environment<'_>| {
-        let parts = arguments.iter().copied().collect::<Option<Vec<_>>>();
-        Ok(parts.map(|parts| Bytes::from(parts.concat())))
+    let fits = |_, other: &Type| match other == ty {
+        true => Fit::Exact,
+        false => Fit::No,
     };
-    Some(Scalar {
-        name: "system._concat".to_string(),
-        arguments: vec![ty.clone(), ty.clone()],
-        returns: ty.clone(),
-        pure: true,
-        body: Arc::new(body),
-    })
+    let sides = Arguments {
+        types: &[Some(ty.clone()), Some(ty.clone())],
+        fits: &fits,
+        shown: &|_| ty.to_string(),
+    };
+    arithmetic::find(ArithmeticOp::Add, &sides, None, false).ok()
 }
 
-/// `left op right`.
-pub fn arithmetic(op: ArithmeticOp, left: &Type, right: &Type) -> Result<Scalar> {
-    arithmetic::find(op, left, right)
-}
-
-/// Whether values of a type can be computed with.
-pub fn is_numeric(ty: &Type) -> bool {
-    number::NUMERIC.contains(ty)
+/// `left op right`, whose result goes where `receiver` is wanted; `markers` says whether a marker
+/// stands on a side.
+pub fn arithmetic(
+    op: ArithmeticOp,
+    sides: &Arguments<'_>,
+    receiver: Option<&Type>,
+    markers: bool,
+) -> Result<Scalar> {
+    arithmetic::find(op, sides, receiver, markers)
 }
 
 /// `-operand`.
-pub fn negate(operand: &Type) -> Result<Scalar> {
-    arithmetic::negation(operand)
-}
-
-/// What is said of a function that is not there.
-pub fn unknown(name: &str) -> Error {
-    Error::invalid(format!("Unknown function '{name}'"))
+pub fn negate(operand: &Arguments<'_>, receiver: Option<&Type>) -> Result<Scalar> {
+    arithmetic::negation(operand, receiver)
 }
 
 #[cfg(test)]

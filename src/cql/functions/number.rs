@@ -1,9 +1,10 @@
 //! Numbers of every numeric type, read from wire bytes and turned into each other as Java does.
 
 use crate::cql::functions::decimal;
-use crate::error::{Error, ErrorKind, Result};
+use crate::error::{Error, Result};
 use crate::types::Type;
-use crate::types::number::{Decimal, double_text, float_text};
+use crate::types::java;
+use crate::types::number::Decimal;
 use num_bigint::BigInt;
 
 /// The numeric types.
@@ -104,28 +105,12 @@ impl Number {
 
     pub(super) fn to_decimal(&self) -> Result<Decimal> {
         let parse = |text: String| {
-            let text = if text.contains(['.', 'e']) {
-                text
-            } else {
-                format!("{text}.0")
-            };
-            Decimal::parse(&text).ok_or_else(|| {
-                Error::new(
-                    ErrorKind::FunctionFailure,
-                    format!("{} cannot be a decimal", text.trim_end_matches(".0")),
-                )
-            })
+            Decimal::parse(&text).ok_or_else(|| Error::invalid(format!("{text} is no decimal")))
         };
         match self {
             Self::Integer(value) => Ok(decimal::whole(*value)),
-            Self::Float(value) => match is_plain(f64::from(*value)) {
-                true => parse(float_text(*value)),
-                false => parse(scientific(format!("{value:e}"))),
-            },
-            Self::Double(value) => match is_plain(*value) {
-                true => parse(double_text(*value)),
-                false => parse(scientific(format!("{value:e}"))),
-            },
+            Self::Float(value) => parse(java::float_text(*value)),
+            Self::Double(value) => parse(java::double_text(*value)),
             Self::Varint(value) => Ok(decimal::whole(value.clone())),
             Self::Decimal(value) => Ok(value.clone()),
         }
@@ -143,7 +128,7 @@ impl Number {
 
     /// As a fixed-width integer of `bits` bits, in Java's way: floats stop at the ends of the
     /// range (of `int` for the narrower types), integers lose their upper bits.
-    fn to_integer(&self, bits: u32) -> Result<i64> {
+    pub(super) fn to_integer(&self, bits: u32) -> Result<i64> {
         Ok(match self {
             Self::Integer(value) => *value,
             Self::Float(_) | Self::Double(_) if bits == 64 => self.to_f64() as i64,
@@ -165,20 +150,6 @@ impl Number {
             Type::Decimal => checked(to, self.to_decimal()?.to_bytes())?,
             _ => return Err(Error::internal(format!("{to} is no numeric type"))),
         })
-    }
-}
-
-/// Whether Java writes a number without an exponent: a decimal gets its scale by that.
-fn is_plain(value: f64) -> bool {
-    let size = value.abs();
-    !value.is_finite() || size == 0.0 || (1e-3..1e7).contains(&size)
-}
-
-/// `3e9` as Java writes it, `3.0e9`: two digits, so that the decimal is 30E+8.
-fn scientific(text: String) -> String {
-    match text.split_once('e') {
-        Some((digits, exponent)) if !digits.contains('.') => format!("{digits}.0e{exponent}"),
-        _ => text,
     }
 }
 

@@ -1,8 +1,11 @@
 //! Which of several functions of one name a call means.
 //!
 //! One that fits exactly wins. Of those that fit weakly there must be only one, else the call is
-//! ambiguous: a bind marker or a literal alone does not tell `int` from `bigint`. Where it is
-//! known what the result is wanted for, functions whose result cannot go there don't count.
+//! ambiguous: a bind marker alone does not tell `int` from `bigint`. Where it is known what the
+//! result is wanted for, functions whose result cannot go there don't count.
+//!
+//! Some functions are made to measure for the types of their arguments (`max`, `map_keys`); those
+//! types must then be known without the function's help.
 
 use crate::cql::functions::{Arguments, Fit};
 use crate::error::{Error, Result};
@@ -23,8 +26,19 @@ impl Signature {
         }
     }
 
-    fn show(&self, name: &str) -> String {
-        format!("{name} : ({}) -> {}", join(&self.arguments), self.returns)
+    /// As messages show it.
+    pub(super) fn show(&self, name: &str) -> String {
+        let short_name = name.strip_prefix("system.").unwrap_or(name);
+        let quote = if short_name.starts_with('_') {
+            "\""
+        } else {
+            ""
+        };
+        format!(
+            "system.{quote}{short_name}{quote} : ({}) -> {}",
+            join(&self.arguments),
+            self.returns
+        )
     }
 }
 
@@ -33,7 +47,7 @@ fn join(types: &[Type]) -> String {
     shown.join(", ")
 }
 
-/// The position of the function that is meant; `name` is the full one, for messages.
+/// The position of the function that is meant; `name` is as it was written.
 pub(super) fn choose(
     name: &str,
     candidates: &[Signature],
@@ -46,7 +60,7 @@ pub(super) fn choose(
     }
     let mut weak = Vec::new();
     for (at, candidate) in candidates.iter().enumerate() {
-        if receiver.is_some_and(|receiver| !is_assignable(&candidate.returns, receiver)) {
+        if receiver.is_some_and(|to| assignable(&candidate.returns, to) == Fit::No) {
             continue;
         }
         match fit(candidate, given) {
@@ -57,11 +71,7 @@ pub(super) fn choose(
     }
     match weak[..] {
         [only] => Ok(only),
-        [] => Err(Error::invalid(format!(
-            "Invalid call to function {name}, none of its type signatures match \
-             (known type signatures: {})",
-            show_all(name, candidates.iter())
-        ))),
+        [] => Err(none_matches(name, candidates)),
         _ => Err(Error::invalid(format!(
             "Ambiguous call to function {name} (can be matched by following signatures: {}): \
              use type casts to disambiguate",
@@ -70,28 +80,39 @@ pub(super) fn choose(
     }
 }
 
+/// None of these functions can be called so.
+pub(super) fn none_matches(name: &str, candidates: &[Signature]) -> Error {
+    Error::invalid(format!(
+        "Invalid call to function {name}, none of its type signatures match (known type \
+         signatures: {})",
+        show_all(name, candidates.iter())
+    ))
+}
+
 fn show_all<'a>(name: &str, signatures: impl Iterator<Item = &'a Signature>) -> String {
     let shown: Vec<String> = signatures.map(|signature| signature.show(name)).collect();
     shown.join(", ")
 }
 
+fn full(name: &str) -> String {
+    format!("system.{}", name.strip_prefix("system.").unwrap_or(name))
+}
+
 fn check_single(name: &str, only: &Signature, given: &Arguments<'_>) -> Result<()> {
     if given.types.len() != only.arguments.len() {
         return Err(Error::invalid(format!(
-            "Invalid number of arguments in call to function {name}: {} required but {} provided",
+            "Invalid number of arguments in call to function {}: {} required but {} provided",
+            full(name),
             only.arguments.len(),
             given.types.len()
         )));
     }
     for (at, wanted) in only.arguments.iter().enumerate() {
         if (given.fits)(at, wanted) == Fit::No {
-            let what = match &given.types[at] {
-                Some(ty) => format!("a value of type {ty}"),
-                None => "the value".to_string(),
-            };
             return Err(Error::invalid(format!(
-                "Type error: {what} cannot be passed as argument {at} of function {name} \
-                 of type {wanted}"
+                "Type error: {} cannot be passed as argument {at} of function {} of type {wanted}",
+                (given.shown)(at),
+                full(name)
             )));
         }
     }
@@ -113,17 +134,48 @@ fn fit(candidate: &Signature, given: &Arguments<'_>) -> Fit {
     all
 }
 
-/// Whether a value of type `from` can stand where one of type `to` is wanted.
-pub(super) fn is_assignable(from: &Type, to: &Type) -> bool {
-    from == to
-        || from.freeze() == to.freeze()
-        || matches!(
-            (from, to),
-            (_, Type::Blob)
-                | (Type::Ascii, Type::Text)
-                | (Type::TimeUuid, Type::Uuid)
-                | (Type::Int | Type::BigInt, Type::VarInt)
-                | (Type::BigInt, Type::Counter | Type::Timestamp)
-                | (Type::Counter | Type::Timestamp, Type::BigInt)
-        )
+/// The types of the arguments of a function that is made to measure; `parameters` are what its
+/// messages call them.
+pub(super) fn inferred(
+    name: &str,
+    parameters: &[&str],
+    given: &Arguments<'_>,
+    receiver: Option<&Type>,
+) -> Result<Vec<Type>> {
+    let shown = || format!("{}({})", full(name), parameters.join(", "));
+    if given.types.len() != parameters.len() {
+        return Err(Error::invalid(format!(
+            "Invalid number of arguments for function {}",
+            shown()
+        )));
+    }
+    let known = given.types.iter().enumerate().map(|(at, ty)| {
+        ty.clone().or_else(|| receiver.cloned()).ok_or_else(|| {
+            Error::invalid(format!(
+                "Cannot infer type of argument {} in call to function {}: use type casts to \
+                 disambiguate",
+                (given.shown)(at),
+                shown()
+            ))
+        })
+    });
+    known.collect()
+}
+
+/// How well a value of type `given` may stand where `wanted` is. Frozen or not makes no difference.
+pub(super) fn assignable(given: &Type, wanted: &Type) -> Fit {
+    if given == wanted || given.freeze() == wanted.freeze() {
+        return Fit::Exact;
+    }
+    let weak = matches!(
+        (given, wanted),
+        (_, Type::Blob)
+            | (Type::Ascii, Type::Text)
+            | (Type::TimeUuid, Type::Uuid)
+            | (Type::Int | Type::BigInt | Type::Timestamp, Type::VarInt)
+            | (Type::BigInt, Type::Timestamp | Type::Time)
+            | (Type::Timestamp, Type::BigInt)
+            | (Type::Int, Type::Date)
+    );
+    if weak { Fit::Weak } else { Fit::No }
 }

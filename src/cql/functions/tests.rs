@@ -20,6 +20,7 @@ fn with_typed<T>(types: &[Type], call: impl Fn(&Arguments<'_>) -> T) -> T {
     call(&Arguments {
         types: &known,
         fits: &fits,
+        shown: &|at| format!("argument {at}"),
     })
 }
 
@@ -42,6 +43,7 @@ fn run(function: &Scalar, arguments: &[&str]) -> Result<Option<String>> {
 
 fn call(name: &str, types: &[Type], arguments: &[&str]) -> Result<Option<String>> {
     let function = with_typed(types, |given| scalar(name, given, None))?;
+    let function = function.ok_or_else(|| crate::Error::invalid("no such function"))?;
     run(&function, arguments)
 }
 
@@ -125,7 +127,7 @@ fn blobs() {
     );
     assert_eq!(
         message(call("blob_as_blob", &[Type::Blob], &["0x"])),
-        "Unknown function 'blob_as_blob'"
+        "no such function"
     );
 }
 
@@ -204,10 +206,10 @@ fn collections() {
 
 #[test]
 fn resolution() {
-    assert_eq!(message(call("nope", &[], &[])), "Unknown function 'nope'");
+    assert_eq!(message(call("nope", &[], &[])), "no such function");
     assert_eq!(
         message(call("min_timeuuid", &[Type::Int], &["1"])),
-        "Type error: a value of type int cannot be passed as argument 0 of function \
+        "Type error: argument 0 cannot be passed as argument 0 of function \
          system.min_timeuuid of type timestamp"
     );
     assert_eq!(
@@ -216,32 +218,35 @@ fn resolution() {
     );
     assert_eq!(
         message(call("to_date", &[Type::Int], &["1"])),
-        "Invalid call to function system.to_date, none of its type signatures match (known type \
+        "Invalid call to function to_date, none of its type signatures match (known type \
          signatures: system.to_date : (timeuuid) -> date, system.to_date : (timestamp) -> date)"
     );
     // A marker fits everything: ambiguous, unless it is known what is wanted.
     let anything = Arguments {
         types: &[None],
         fits: &|_, _| Fit::Weak,
+        shown: &|_| "?".to_string(),
     };
     let error = message(scalar("abs", &anything, None));
     assert!(
-        error.starts_with("Ambiguous call to function system.abs"),
+        error.starts_with("Ambiguous call to function abs"),
         "{error}"
     );
-    let function = scalar("abs", &anything, Some(&Type::SmallInt)).unwrap();
+    let function = scalar("abs", &anything, Some(&Type::SmallInt));
+    let function = function.unwrap().unwrap();
     assert_eq!(function.returns, Type::SmallInt);
     assert!(function.pure);
     let error = message(with_typed(&[Type::Text], |given| aggregate("sum", given)));
     assert!(
-        error.starts_with("Invalid call to function system.sum, none"),
+        error.starts_with("Invalid call to function sum, none"),
         "{error}"
     );
 }
 
 #[test]
 fn nulls_give_null() {
-    let function = with_typed(&[Type::Int], |given| scalar("abs", given, None)).unwrap();
+    let function = with_typed(&[Type::Int], |given| scalar("abs", given, None));
+    let function = function.unwrap().unwrap();
     let random = Random::seeded(1);
     let env = Environment {
         now_micros: 0,
@@ -343,27 +348,42 @@ fn casts() {
             "2011-02-03",
         ),
         (Type::Counter, "5", Type::Int, "5"),
-        (Type::Int, "5", Type::Int, "5"),
+        (Type::Decimal, "1E+20", Type::VarInt, "7766279631452241920"),
+        (
+            Type::Inet,
+            "2001:db8::1",
+            Type::Text,
+            "2001:db8:0:0:0:0:0:1",
+        ),
     ] {
-        let function = cast(&from, &to).unwrap();
+        let function = with_typed(std::slice::from_ref(&from), |of| cast(&to, of));
+        let function = function.unwrap().unwrap();
         assert_eq!(
             run(&function, &[value]).unwrap().unwrap(),
             expected,
             "{from} {value} {to}"
         );
     }
-    assert_eq!(
-        message(cast(&Type::Text, &Type::Int)),
-        "text cannot be cast to int"
+    let error = message(with_typed(&[Type::Text], |of| cast(&Type::Int, of)));
+    assert!(
+        error.starts_with("Invalid call to function system.cast_as_int, none"),
+        "{error}"
     );
-    assert!(cast(&Type::Int, &Type::Counter).is_err());
+    let none = with_typed(&[Type::Int], |of| cast(&Type::Counter, of));
+    assert!(none.unwrap().is_none());
 }
 
 type Operand = (Type, &'static str);
 
+fn operation(op: ArithmeticOp, left: &Type, right: &Type) -> Result<Scalar> {
+    with_typed(&[left.clone(), right.clone()], |sides| {
+        arithmetic(op, sides, None, false)
+    })
+}
+
 fn check_operators(cases: &[(Operand, ArithmeticOp, Operand, Type, &str)]) {
     for (left, op, right, ty, expected) in cases {
-        let function = arithmetic(*op, &left.0, &right.0).unwrap();
+        let function = operation(*op, &left.0, &right.0).unwrap();
         assert_eq!(function.returns, *ty);
         let result = run(&function, &[left.1, right.1]).unwrap();
         assert_eq!(result.unwrap(), *expected);
@@ -459,22 +479,64 @@ fn operators_of_other_types() {
 #[test]
 fn operators_refused() {
     use ArithmeticOp::{Add, Divide};
-    let division = arithmetic(Divide, &Type::Int, &Type::Int).unwrap();
+    let division = operation(Divide, &Type::Int, &Type::Int).unwrap();
     let error = run(&division, &["1", "0"]).unwrap_err();
     assert_eq!(error.kind, crate::ErrorKind::FunctionFailure);
     assert_eq!(error.message, "the operation 'int / int' failed: / by zero");
     assert_eq!(
-        message(arithmetic(Add, &Type::Int, &Type::Text)),
-        "the '+' operation is not supported between int and text"
+        message(operation(Add, &Type::Int, &Type::Text)),
+        "the '+' operation is not supported between argument 0 and argument 1"
     );
-    let date = arithmetic(Add, &Type::Date, &Type::Duration).unwrap();
+    let date = operation(Add, &Type::Date, &Type::Duration).unwrap();
     let error = message(run(&date, &["2012-01-01", "1h"]));
     assert_eq!(
         error,
         "the operation 'date + duration' failed: The duration must have a day precision. Was: 1h"
     );
-    assert_eq!(
-        run(&negate(&Type::Int).unwrap(), &["5"]).unwrap().unwrap(),
-        "-5"
+    let negation = with_typed(&[Type::Int], |it| negate(it, None)).unwrap();
+    assert_eq!(run(&negation, &["5"]).unwrap().unwrap(), "-5");
+}
+
+#[test]
+fn floors() {
+    let stamp = "2024-02-29 13:17:31.500";
+    for (ty, time, span, floor) in [
+        (
+            Type::Timestamp,
+            stamp,
+            "5m",
+            "2024-02-29 13:15:00.000000+0000",
+        ),
+        (
+            Type::Timestamp,
+            stamp,
+            "1mo",
+            "2024-02-01 00:00:00.000000+0000",
+        ),
+        (
+            Type::Timestamp,
+            stamp,
+            "1mo1d",
+            "2024-02-20 00:00:00.000000+0000",
+        ),
+        (Type::Date, "2024-02-29", "7d", "2024-02-29"),
+        (Type::Time, "10:17:32.5", "7h", "07:00:00.000000000"),
+    ] {
+        assert_eq!(
+            shown("floor", &[ty, Type::Duration], &[time, span]),
+            floor,
+            "{span}"
+        );
+    }
+    let early = call(
+        "floor",
+        &[Type::Date, Type::Duration],
+        &["1969-12-31", "1d"],
     );
+    assert_eq!(
+        message(early),
+        "The floor function starting time is greater than the provided time"
+    );
+    assert!(call("floor", &[Type::Timestamp, Type::Duration], &[stamp, "1us"]).is_err());
+    assert!(call("floor", &[Type::Timestamp, Type::Duration], &[stamp, "-1d"]).is_err());
 }

@@ -1,7 +1,7 @@
 //! Functions of time: what time it is, timeuuids' bounds, and conversions.
 
 use crate::cql::functions::overload::Overload;
-use crate::error::{Error, ErrorKind, Result};
+use crate::error::{Error, Result};
 use crate::types::codec::EPOCH_DAY;
 use crate::types::temporal::DAY_NANOS;
 use crate::types::{Type, timeuuid};
@@ -34,10 +34,7 @@ pub(super) fn overloads(name: &str) -> Option<Vec<Overload>> {
         "max_timeuuid" | "maxtimeuuid" => vec![bound(9_999, timeuuid::LOW_MAX)],
         "to_date" | "todate" => {
             conversions(&[Type::TimeUuid, Type::Timestamp], &Type::Date, |millis| {
-                match i32::try_from(millis.div_euclid(DAY_MILLIS)) {
-                    Ok(days) => Ok(date_bytes(days)),
-                    Err(_) => Err(out_of_range("a date")),
-                }
+                Ok(day_of(millis))
             })
         }
         "to_timestamp" | "totimestamp" => {
@@ -55,16 +52,32 @@ pub(super) fn overloads(name: &str) -> Option<Vec<Overload>> {
     })
 }
 
-fn out_of_range(what: &str) -> Error {
-    Error::new(
-        ErrorKind::FunctionFailure,
-        format!("out of the range of {what}"),
+/// Whether a function turns times of one type into those of another.
+pub(super) fn is_conversion(name: &str) -> bool {
+    matches!(
+        name,
+        "to_date"
+            | "todate"
+            | "to_timestamp"
+            | "totimestamp"
+            | "to_unix_timestamp"
+            | "tounixtimestamp"
     )
+}
+
+fn out_of_range(what: &str) -> Error {
+    Error::invalid(format!("out of the range of {what}"))
 }
 
 /// A date's wire bytes.
 pub(super) fn date_bytes(days: i32) -> Vec<u8> {
     (days.cast_unsigned() ^ EPOCH_DAY).to_be_bytes().to_vec()
+}
+
+/// The date of a moment, in Java's way: whole seconds downwards, then whole days towards 1970; and
+/// what is beyond the dates comes around.
+pub(super) fn day_of(millis: i64) -> Vec<u8> {
+    date_bytes((millis.div_euclid(1000) / (DAY_MILLIS / 1000)) as i32)
 }
 
 /// A date's days since 1970.

@@ -19,6 +19,8 @@ pub fn to_json(name: &str, ty: Type) -> Scalar {
         arguments: vec![ty.clone()],
         returns: Type::Text,
         pure: true,
+        monotonic: false,
+        overloaded: false,
         body: Arc::new(move |arguments, _| {
             let mut out = String::new();
             print(&ty, arguments.first().copied().flatten(), &mut out)?;
@@ -36,6 +38,8 @@ pub fn from_json(name: &str, ty: Type) -> Scalar {
         arguments: vec![Type::Text],
         returns: ty.clone(),
         pure: true,
+        monotonic: false,
+        overloaded: false,
         body: Arc::new(move |arguments, _| {
             let Some(Some(bytes)) = arguments.first() else {
                 return Ok(None);
@@ -74,6 +78,8 @@ pub fn row_as_json(columns: &[(&str, Type)]) -> Scalar {
         arguments: types,
         returns: Type::Text,
         pure: true,
+        monotonic: false,
+        overloaded: false,
         body: Arc::new(move |arguments, _| {
             let mut out = String::from("{");
             for (at, ((name, ty), value)) in parts.iter().zip(arguments).enumerate() {

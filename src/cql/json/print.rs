@@ -6,8 +6,9 @@
 
 use crate::error::{Error, Result};
 use crate::types::codec::{EPOCH_DAY, decode_duration, decode_inet};
+use crate::types::java;
 use crate::types::literal::hex;
-use crate::types::number::{Decimal, java_double_text, java_float_text};
+use crate::types::number::Decimal;
 use crate::types::{Type, collection, temporal};
 use num_bigint::BigInt;
 use std::fmt::Write;
@@ -54,11 +55,11 @@ fn scalar(ty: &Type, bytes: &[u8], out: &mut String) -> Option<()> {
         Type::VarInt => BigInt::from_signed_bytes_be(bytes).to_string(),
         Type::Decimal => Decimal::from_bytes(bytes)?.to_string(),
         Type::Double => match f64::from_be_bytes(bytes.try_into().ok()?) {
-            value if value.is_finite() => java_double_text(value),
+            value if value.is_finite() => java::double_text(value),
             _ => "null".to_owned(),
         },
         Type::Float => match f32::from_be_bytes(bytes.try_into().ok()?) {
-            value if value.is_finite() => java_float_text(value),
+            value if value.is_finite() => java::float_text(value),
             _ => "null".to_owned(),
         },
         ty => {

@@ -1,6 +1,6 @@
 //! A JSON value, and how messages show it: as Java shows the object that stands for it.
 
-use crate::types::number::java_double_text;
+use crate::types::java;
 use num_bigint::BigInt;
 use std::collections::HashMap;
 use std::fmt;
@@ -56,7 +56,7 @@ impl fmt::Display for Json {
             Self::Boolean(value) => write!(f, "{value}"),
             Self::Integer(value) => write!(f, "{value}"),
             Self::BigInteger(value) => write!(f, "{value}"),
-            Self::Double(value) => f.write_str(&java_double_text(*value)),
+            Self::Double(value) => f.write_str(&java::double_text(*value)),
             Self::String(value) => f.write_str(value),
             Self::Array(items) => {
                 f.write_str("[")?;

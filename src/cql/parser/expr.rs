@@ -20,6 +20,17 @@ pub(super) enum Allow {
     Columns,
 }
 
+/// Whether it is a column, or an element, a slice or a field of one.
+fn is_part_of_column(of: &Expr) -> bool {
+    match &of.kind {
+        ExprKind::Column(_) => true,
+        ExprKind::Element(of, _) | ExprKind::Slice(of, ..) | ExprKind::Field(of, _) => {
+            is_part_of_column(of)
+        }
+        _ => false,
+    }
+}
+
 fn expr(kind: ExprKind, position: Position) -> Expr {
     Expr { kind, position }
 }
@@ -160,6 +171,9 @@ impl Parser<'_> {
                 true => None,
                 false => Some(Box::new(self.term()?)),
             };
+            if from.is_none() && to.is_none() {
+                return Err(self.no_viable());
+            }
             self.expect_symbol(Symbol::RightBracket)?;
             return Ok(expr(ExprKind::Slice(base, from, to), position));
         }
@@ -306,16 +320,38 @@ impl Parser<'_> {
             && self.eat_symbol(Symbol::RightParen)?
             && self.term_follows()
         {
-            let inner = self.nested(|parser| parser.signed(allow))?;
+            let inner = self.nested(|parser| parser.hinted(allow))?;
             return Ok(Some(ExprKind::TypeHint(ty, Box::new(inner))));
         }
         self.return_to(place);
         Ok(None)
     }
 
+    /// Whether a number follows the current token without a blank.
+    fn number_touches(&self) -> bool {
+        let mut lexer = self.lexer;
+        lexer.next().is_ok_and(|next| {
+            next.start == self.token.end
+                && matches!(
+                    next.kind,
+                    TokenKind::Integer | TokenKind::Float | TokenKind::Duration
+                )
+        })
+    }
+
+    /// What stands behind a type hint: nothing with an operator, but a negative number.
+    fn hinted(&mut self, allow: Allow) -> Result<Expr> {
+        match (allow, self.at_symbol(Symbol::Minus)) {
+            (Allow::Columns, false) => self.primary(allow),
+            _ => self.signed(allow),
+        }
+    }
+
     /// Whether the current token starts a term, rather than going on with an expression.
     fn term_follows(&self) -> bool {
         match self.token.kind {
+            // `(a) - 5` is an operation, `(a) -5` is not.
+            TokenKind::Symbol(Symbol::Minus) => self.number_touches(),
             TokenKind::Symbol(symbol) => matches!(
                 symbol,
                 Symbol::Question
@@ -323,7 +359,6 @@ impl Parser<'_> {
                     | Symbol::LeftParen
                     | Symbol::LeftBracket
                     | Symbol::LeftBrace
-                    | Symbol::Minus
             ),
             TokenKind::Word => {
                 let constants = ["TRUE", "FALSE", "NULL", "NAN", "INFINITY", "TOKEN"];
@@ -377,6 +412,9 @@ impl Parser<'_> {
             };
         }
         let call = self.peek_symbol(Symbol::LeftParen)?;
+        if call && self.at("CAST") {
+            return self.cast(allow);
+        }
         if call && allow == Allow::Columns {
             let special = [
                 ("WRITETIME", CellInfo::WriteTime),
@@ -385,9 +423,6 @@ impl Parser<'_> {
             ];
             if let Some((_, info)) = special.iter().find(|(word, _)| self.at(word)) {
                 return self.cell_info(*info);
-            }
-            if self.at("CAST") {
-                return self.cast();
             }
             if self.at("COUNT")
                 && let Some(count) = self.count_rows()?
@@ -418,14 +453,17 @@ impl Parser<'_> {
         }
         // A column or a part of one: nothing is computed in here.
         let of = self.nested(|parser| parser.postfix(Allow::Columns))?;
+        if !is_part_of_column(&of) {
+            return Err(self.no_viable());
+        }
         self.expect_symbol(Symbol::RightParen)?;
         Ok(ExprKind::CellInfo(info, Box::new(of)))
     }
 
-    fn cast(&mut self) -> Result<ExprKind> {
+    fn cast(&mut self, allow: Allow) -> Result<ExprKind> {
         self.advance()?;
         self.expect_symbol(Symbol::LeftParen)?;
-        let of = self.expression(Allow::Columns)?;
+        let of = self.expression(allow)?;
         self.expect("AS")?;
         let known = crate::types::name::native_type(self.slice()).is_some();
         if self.token.kind != TokenKind::Word || !known {

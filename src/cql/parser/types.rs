@@ -36,8 +36,12 @@ impl Parser<'_> {
             if let Some(ty) = native_type(self.slice())
                 && !self.peek_symbol(Symbol::Dot)?
             {
+                let varchar = self.at("VARCHAR");
                 self.advance()?;
-                return Ok(TypeExprKind::Native(ty));
+                return Ok(match varchar {
+                    true => TypeExprKind::Varchar,
+                    false => TypeExprKind::Native(ty),
+                });
             }
         }
         self.user_type()
