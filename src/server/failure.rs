@@ -169,12 +169,18 @@ pub fn is_write(class: StatementClass) -> bool {
     )
 }
 
-/// Which function failed: only operators do, and they say so, `the operation 'int / int' failed`.
+/// Which function failed: operators say so, `the operation 'int / int' failed`; of others the
+/// message tells.
 fn failed_operation(message: &str) -> ErrorBody {
-    let operation = message.split('\'').nth(1).unwrap_or_default();
-    let mut words = operation.split(' ');
-    let (Some(left), Some(sign), Some(right)) = (words.next(), words.next(), words.next()) else {
-        return ErrorBody::Invalid;
+    let operation = message.strip_prefix("the operation '").unwrap_or_default();
+    let operation = operation.split('\'').next().unwrap_or_default();
+    let words: Vec<&str> = operation.split(' ').collect();
+    let [left, sign, right] = words[..] else {
+        return ErrorBody::FunctionFailure {
+            keyspace: "system".to_owned(),
+            function: String::new(),
+            arguments: Vec::new(),
+        };
     };
     let function = match sign {
         "+" => "_add",

@@ -101,7 +101,6 @@ pub fn stands_for(hinted: &Type, wanted: &Type) -> bool {
         (Type::Int, Type::Date) | (Type::BigInt, Type::Time) => true,
         _ => {
             hinted == wanted
-                || (same_type(hinted, wanted) && !matches!(hinted, Type::Udt { .. }))
                 || (!same_type(hinted, wanted) && assignable(hinted, wanted) != Fit::No)
         }
     }
