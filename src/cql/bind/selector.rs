@@ -8,9 +8,10 @@ use crate::cql::ast::{Expr, ExprKind, Literal, Name, TypeExpr};
 use crate::cql::bind::literal::same_type;
 use crate::cql::bind::node::{Call, Node, check_nesting};
 use crate::cql::bind::{Binder, Receiver, column, placed, show};
-use crate::cql::functions::{self, Aggregate, Arguments, Fit};
-use crate::cql::plan::{AggregatePlan, ColumnRef, Selected};
+use crate::cql::functions::{self, Aggregate, Arguments, Environment, Fit, Scalar};
+use crate::cql::plan::{AggregatePlan, ColumnRef, Selected, Term};
 use crate::error::{Error, Result};
+use crate::random::Random;
 use crate::schema::Table;
 use crate::types::Type;
 use std::sync::Arc;
@@ -206,10 +207,7 @@ impl Binder<'_> {
             arguments.push(self.bound(selection, part, parameters.get(at))?.0);
         }
         Ok(match call {
-            Call::Scalar(function) => {
-                let returns = function.returns.clone();
-                (Selected::Call(Arc::clone(function), arguments), returns)
-            }
+            Call::Scalar(function) => (folded(function, arguments)?, function.returns.clone()),
             Call::Aggregate(function) => {
                 let returns = function
                     .as_ref()
@@ -381,7 +379,7 @@ impl Binder<'_> {
                 let at = fields.iter().position(|(name, _)| name.text == *field)?;
                 given.get_mut(at)?.take()
             });
-            let null = || Selected::Term(crate::cql::plan::Term::Constant(None));
+            let null = || Selected::Term(Term::Constant(None));
             parts = places.map(|part| part.unwrap_or_else(null)).collect();
         }
         Ok((Selected::Literal(ty.clone(), parts), ty))
@@ -428,6 +426,24 @@ fn part_types(selection: &Selection<'_>, node: &Node<'_>, ty: &Type) -> Result<V
         }
         _ => return Err(Error::invalid(format!("{} is not of type {ty}", shown()))),
     })
+}
+
+/// A call; what it makes of constants is one.
+fn folded(function: &Arc<Scalar>, arguments: Vec<Selected>) -> Result<Selected> {
+    let constants = arguments.iter().map(|argument| match argument {
+        Selected::Term(Term::Constant(bytes)) if function.pure => Some(bytes.as_deref()),
+        _ => None,
+    });
+    let Some(constants) = constants.collect::<Option<Vec<_>>>() else {
+        return Ok(Selected::Call(Arc::clone(function), arguments));
+    };
+    let random = Random::seeded(0);
+    let env = Environment {
+        now_micros: 0,
+        random: &random,
+    };
+    let value = function.call(&constants, &env)?;
+    Ok(Selected::Term(Term::Constant(value)))
 }
 
 fn aggregate(
