@@ -46,11 +46,11 @@ fn parts(text: &str) -> (String, i32) {
     (digits.to_owned(), exponent.parse().unwrap_or(0))
 }
 
-/// The digits of a whole number below 2^62, and its exponent; those that its bits don't reach are
+/// The digits of a whole number below 2^63, and its exponent; those that its bits don't reach are
 /// rounded away.
 fn whole_digits(size: f64, bits: i32) -> Option<(String, i32)> {
     const LIMIT: f64 = 9_223_372_036_854_775_808.0;
-    if size < 1.0 || size >= LIMIT || size.fract() != 0.0 {
+    if !(1.0..LIMIT).contains(&size) || size.fract() != 0.0 {
         return None;
     }
     let mut whole = size as u64;

@@ -23,6 +23,7 @@ mod json;
 mod literal;
 mod node;
 mod operation;
+mod order;
 mod parts;
 mod relation;
 mod restriction;

@@ -2,21 +2,35 @@
 
 use crate::cql::ast::{Expr, ExprKind, OrderKind, Select};
 use crate::cql::bind::json::as_json;
+use crate::cql::bind::order::order;
 use crate::cql::bind::restriction::{Kind, Restrictions, needs_filtering};
 use crate::cql::bind::selector::Selection;
-use crate::cql::bind::{Binder, Receiver, column, placed};
-use crate::cql::plan::{Choice, ColumnRef, PartitionPlan, SelectPlan, Selected};
+use crate::cql::bind::{Binder, Receiver, column};
+use crate::cql::plan::{Choice, ColumnRef, Filter, PartitionPlan, SelectPlan, Selected};
 use crate::cql::result::ColumnSpec;
 use crate::cql::virtual_tables;
 use crate::error::{Error, Result};
 use crate::schema::{ColumnId, ColumnKind, Table};
 use crate::types::Type;
 
-/// The clustering columns that `=` restricts, and whether the partition key has an IN.
-struct Fixed {
-    columns: Vec<ColumnId>,
+/// What WHERE leaves no choice of.
+pub(super) struct Fixed {
+    /// The columns that are restricted to one value each.
+    pub(super) columns: Vec<ColumnId>,
+    /// Whether the partition key has an IN.
     keys_in: bool,
-    ranged: bool,
+    /// Whether partitions are not named, but come as they lie in a range of tokens.
+    pub(super) ranged: bool,
+}
+
+impl Fixed {
+    fn new(restrictions: &Restrictions, partition: &PartitionPlan) -> Self {
+        Self {
+            columns: equal_columns(restrictions),
+            keys_in: has_in(partition),
+            ranged: !matches!(partition, PartitionPlan::Keys(_)),
+        }
+    }
 }
 
 impl Binder<'_> {
@@ -26,16 +40,9 @@ impl Binder<'_> {
         let allow_filtering = select.allow_filtering || virtual_tables::filters_freely(&table);
         // Names first, then what is restricted, then what is computed: of several errors the same
         // one is told as in Cassandra.
-        for selector in &select.selectors {
-            check_columns(&table, &selector.expr)?;
-        }
-        for by in &select.order_by {
-            column(&table, &by.column)?;
-        }
-        let restrictions = {
-            let relations = &select.relations;
-            self.restrictions(&table, relations, Kind::Select, allow_filtering)?
-        };
+        check_names(&table, select)?;
+        let relations = &select.relations;
+        let restrictions = self.restrictions(&table, relations, Kind::Select, allow_filtering)?;
         let found = restrictions.clone().for_select(&table, allow_filtering)?;
         let mut selection = Selection::new(&table);
         let (mut columns, mut selected) = self.selected(&mut selection, select)?;
@@ -49,22 +56,12 @@ impl Binder<'_> {
         let group = self.group_keys(&mut selection, select, &restrictions)?;
         check_aggregates(&selection, select)?;
         let static_only_rows = !restrictions.has_clustering() && !restrictions.has_regular();
-        let columns_by_eq = equal_columns(&restrictions);
-        let fixed = Fixed {
-            columns: columns_by_eq,
-            keys_in: has_in(&found.partition),
-            ranged: !matches!(found.partition, PartitionPlan::Keys(_)),
-        };
+        let fixed = Fixed::new(&restrictions, &found.partition);
         if select.distinct {
             check_keys(&selection, fixed.ranged)?;
         }
-        if found.uses_index && !select.order_by.is_empty() {
-            return Err(Error::invalid(
-                "ORDER BY with 2ndary indexes is not supported, except for ANN queries.",
-            ));
-        }
-        self.check_ann(&table, select)?;
-        let (reversed, order) = order(&table, select, &fixed)?;
+        self.check_order(&table, select, found.uses_index)?;
+        let (reversed, order) = order(&table, &select.order_by, &fixed)?;
         if found.filtering && !allow_filtering {
             return Err(needs_filtering());
         }
@@ -79,13 +76,8 @@ impl Binder<'_> {
         if let (true, Some(column)) = (select.distinct, merge_order.first()) {
             return Err(not_distinct(&column.name));
         }
-        for filter in found.partition_filters.iter().chain(&found.row_filters) {
-            filter
-                .columns()
-                .iter()
-                .for_each(|c| selection.use_column(c));
-        }
-        for column in &merge_order {
+        let filters = found.partition_filters.iter().chain(&found.row_filters);
+        for column in filters.flat_map(Filter::columns).chain(&merge_order) {
             selection.use_column(column);
         }
         let used = selection.used;
@@ -115,8 +107,14 @@ impl Binder<'_> {
         })
     }
 
-    /// ANN OF needs a vector that the column could be compared with.
-    fn check_ann(&mut self, table: &Table, select: &Select) -> Result<()> {
+    /// An index has an order of its own; ANN OF needs a vector that the column could be compared
+    /// with.
+    fn check_order(&mut self, table: &Table, select: &Select, uses_index: bool) -> Result<()> {
+        if uses_index && !select.order_by.is_empty() {
+            return Err(Error::invalid(
+                "ORDER BY with 2ndary indexes is not supported, except for ANN queries.",
+            ));
+        }
         for by in &select.order_by {
             if let OrderKind::AnnOf(vector) = &by.order {
                 let column = column(table, &by.column)?;
@@ -203,6 +201,17 @@ fn has_in(partition: &PartitionPlan) -> bool {
             .any(|choice| !matches!(choice, Choice::One(_))),
         PartitionPlan::Tokens { .. } | PartitionPlan::All => false,
     }
+}
+
+/// Every column that the selectors and ORDER BY name is there.
+fn check_names(table: &Table, select: &Select) -> Result<()> {
+    for selector in &select.selectors {
+        check_columns(table, &selector.expr)?;
+    }
+    for by in &select.order_by {
+        column(table, &by.column)?;
+    }
+    Ok(())
 }
 
 /// Every column that an expression names is there.
@@ -297,87 +306,4 @@ fn not_distinct(column: &str) -> Error {
         "SELECT DISTINCT queries must only request partition key columns and/or static columns \
          (not {column})"
     ))
-}
-
-/// ORDER BY: whether it reverses the clustering order, and its columns with their direction.
-fn order(table: &Table, select: &Select, fixed: &Fixed) -> Result<(bool, Vec<ColumnRef>)> {
-    if select.order_by.is_empty() {
-        return Ok((false, Vec::new()));
-    }
-    if fixed.ranged {
-        return Err(Error::invalid(
-            "ORDER BY is only supported when the partition key is restricted by an EQ or an IN.",
-        ));
-    }
-    let mut at = 0;
-    let mut reversed = None;
-    let mut columns = Vec::with_capacity(select.order_by.len());
-    let last = |name: &str| {
-        select
-            .order_by
-            .iter()
-            .rposition(|by| by.column.text == name)
-    };
-    for (number, named) in select.order_by.iter().enumerate() {
-        // A column that is named again stands where it was named first, as it was named last.
-        if select
-            .order_by
-            .iter()
-            .take(number)
-            .any(|by| by.column.text == named.column.text)
-        {
-            continue;
-        }
-        let by = last(&named.column.text).and_then(|at| select.order_by.get(at));
-        let by = by.unwrap_or(named);
-        let found = column(table, &by.column)?;
-        let descending = match by.order {
-            OrderKind::Ascending => false,
-            OrderKind::Descending => true,
-            OrderKind::AnnOf(_) => {
-                return Err(Error::invalid(format!(
-                    "ANN ordering by vector requires the column to be indexed (column {})",
-                    by.column
-                )));
-            }
-        };
-        if found.kind != ColumnKind::Clustering {
-            return Err(placed(
-                Error::invalid(format!(
-                    "Order by is currently only supported on the clustered columns of the PRIMARY \
-                     KEY, got {}",
-                    by.column
-                )),
-                by.column.position,
-            ));
-        }
-        while at != found.position {
-            let skippable = table
-                .clustering
-                .get(at)
-                .is_some_and(|column| fixed.columns.contains(&column.id));
-            if !skippable {
-                return Err(placed(
-                    Error::invalid(
-                        "Order by currently only supports the ordering of columns following their \
-                         declared order in the PRIMARY KEY",
-                    ),
-                    by.column.position,
-                ));
-            }
-            at += 1;
-        }
-        at += 1;
-        let against = descending != found.descending;
-        if *reversed.get_or_insert(against) != against {
-            return Err(placed(
-                Error::invalid("Unsupported order by relation"),
-                by.column.position,
-            ));
-        }
-        let mut column = ColumnRef::from(found);
-        column.descending = descending;
-        columns.push(column);
-    }
-    Ok((reversed.unwrap_or(false), columns))
 }

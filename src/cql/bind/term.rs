@@ -2,7 +2,7 @@
 //!
 //! What is constant is encoded here, once; a collection of constants becomes one constant.
 
-use crate::cql::ast::{Expr, ExprKind, Literal};
+use crate::cql::ast::{Expr, ExprKind, Literal, TypeExpr};
 use crate::cql::bind::call::{check_operation, check_result, fit_of};
 use crate::cql::bind::literal::{
     encode_literal, literal_fit, literal_fits, literal_kind, literal_text, stands_for,
@@ -99,25 +99,7 @@ impl Binder<'_> {
             },
             ExprKind::Function(call) => self.call(call, receiver)?,
             ExprKind::Cast(inner, to) => self.cast_term(inner, to, receiver)?,
-            ExprKind::TypeHint(hint, inner) => {
-                let hinted = self.resolve_type(hint)?;
-                if self.fit(inner, &hinted) == Fit::No {
-                    return Err(Error::invalid(format!(
-                        "Cannot cast value {} to type {}",
-                        show::expr(inner),
-                        self.written_type(hint)
-                    )));
-                }
-                if !stands_for(&hinted, ty) {
-                    return Err(Error::invalid(format!(
-                        "Cannot assign value ({}){} to {} of type {ty}",
-                        self.written_type(hint),
-                        show::expr(inner),
-                        receiver.name
-                    )));
-                }
-                self.term(inner, receiver)?
-            }
+            ExprKind::TypeHint(hint, inner) => self.hinted_term(hint, inner, receiver)?,
             ExprKind::Negate(inner) => {
                 let function = self.negation(inner, Some(ty))?;
                 check_result(&function, receiver)?;
@@ -139,6 +121,33 @@ impl Binder<'_> {
             }
         };
         fold(term, ty)
+    }
+
+    /// `(hint)inner`: the hinted type takes the value, and may stand where `receiver` is.
+    fn hinted_term(
+        &mut self,
+        hint: &TypeExpr,
+        inner: &Expr,
+        receiver: &Receiver<'_>,
+    ) -> Result<Term> {
+        let hinted = self.resolve_type(hint)?;
+        if self.fit(inner, &hinted) == Fit::No {
+            return Err(Error::invalid(format!(
+                "Cannot cast value {} to type {}",
+                show::expr(inner),
+                self.written_type(hint)
+            )));
+        }
+        if !stands_for(&hinted, receiver.ty) {
+            return Err(Error::invalid(format!(
+                "Cannot assign value ({}){} to {} of type {}",
+                self.written_type(hint),
+                show::expr(inner),
+                receiver.name,
+                receiver.ty
+            )));
+        }
+        self.term(inner, receiver)
     }
 
     fn list(&mut self, items: &[Expr], receiver: &Receiver<'_>) -> Result<Term> {

@@ -40,28 +40,8 @@ pub(super) fn overloads(name: &str, given: &Arguments<'_>) -> Result<Option<Vec<
         ))
     };
     let overload = match (name, ty) {
-        ("map_keys", Type::Map { key, .. }) => {
-            let returns = Type::Set {
-                element: Arc::clone(key),
-                frozen: true,
-            };
-            Overload::unary(ty.clone(), returns, |bytes| {
-                let entries = collection::entries(bytes)?;
-                let keys: Vec<_> = entries.into_iter().map(|(key, _)| key).collect();
-                Ok(Some(collection::pack_elements(&keys)))
-            })
-        }
-        ("map_values", Type::Map { value, .. }) => {
-            let returns = Type::List {
-                element: Arc::clone(value),
-                frozen: true,
-            };
-            Overload::unary(ty.clone(), returns, |bytes| {
-                let entries = collection::entries(bytes)?;
-                let values: Vec<_> = entries.into_iter().map(|(_, value)| value).collect();
-                Ok(Some(collection::pack_elements(&values)))
-            })
-        }
+        ("map_keys", Type::Map { key, .. }) => map_keys(ty, key),
+        ("map_values", Type::Map { value, .. }) => map_values(ty, value),
         ("map_keys" | "map_values", _) => return Err(refused()),
         ("collection_count", Type::Map { .. } | Type::List { .. } | Type::Set { .. }) => {
             let is_map = matches!(ty, Type::Map { .. });
@@ -87,6 +67,30 @@ pub(super) fn overloads(name: &str, given: &Arguments<'_>) -> Result<Option<Vec<
         _ => return Err(refused()),
     };
     Ok(Some(vec![overload]))
+}
+
+fn map_keys(ty: &Type, key: &Arc<Type>) -> Overload {
+    let returns = Type::Set {
+        element: Arc::clone(key),
+        frozen: true,
+    };
+    Overload::unary(ty.clone(), returns, |bytes| {
+        let entries = collection::entries(bytes)?;
+        let keys: Vec<_> = entries.into_iter().map(|(key, _)| key).collect();
+        Ok(Some(collection::pack_elements(&keys)))
+    })
+}
+
+fn map_values(ty: &Type, value: &Arc<Type>) -> Overload {
+    let returns = Type::List {
+        element: Arc::clone(value),
+        frozen: true,
+    };
+    Overload::unary(ty.clone(), returns, |bytes| {
+        let entries = collection::entries(bytes)?;
+        let values: Vec<_> = entries.into_iter().map(|(_, value)| value).collect();
+        Ok(Some(collection::pack_elements(&values)))
+    })
 }
 
 /// The aggregate `name` over the elements.
