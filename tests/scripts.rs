@@ -219,9 +219,11 @@ fn generated() {
         statements: number("HELENUS_STATEMENTS", if is_judged { 10_000 } else { 1_200 }) as usize,
         judge,
         shrinks: number("HELENUS_SHRINKS", 60) as usize,
+        threads: if is_judged { 3 } else { 1 },
     };
     let report = judge::generate::run(&options);
     println!("{}", report.clauses());
+    println!("{}", report.times);
     println!("{}", report.shown_differences());
     let failures = report.failures.join("\n");
     assert!(report.failures.is_empty(), "{failures}");

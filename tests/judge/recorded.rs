@@ -73,11 +73,14 @@ pub fn is_refusal(answer: &str) -> bool {
     class != "warning" && !class.is_empty() && class.chars().all(|c| c.is_ascii_alphabetic())
 }
 
-/// An answer as it is compared: the words of a syntax error are not, nor is the order of a
-/// function's signatures, which is that of a hash.
+/// An answer as it is compared: the words of a syntax error are not, nor are the orders of
+/// signatures, of columns in common and of a literal's fields in errors, which are those of hashes.
 pub fn comparable(answer: &str) -> Cow<'_, str> {
     if answer.starts_with("Syntax: ") {
         return "Syntax\n".into();
+    }
+    if !is_refusal(answer) {
+        return answer.into();
     }
     for head in [
         "(known type signatures: ",
@@ -92,7 +95,18 @@ pub fn comparable(answer: &str) -> Cow<'_, str> {
             return format!("{before}{head}{}){after}", signatures.join(", system.")).into();
         }
     }
+    if answer.contains(" ,") || answer.contains(": {") || answer.contains("({") {
+        return sorted_words(answer).into();
+    }
     answer.into()
+}
+
+/// The words of an error in rising order.
+fn sorted_words(answer: &str) -> String {
+    let bare = |c: char| ",(){}'\"".contains(c) || c.is_whitespace();
+    let mut words: Vec<&str> = answer.split(bare).filter(|it| !it.is_empty()).collect();
+    words.sort_unstable();
+    words.join(" ")
 }
 
 /// The answers in a recording, one for each of these statements; `Err` where it is not theirs.

@@ -13,14 +13,16 @@ use helenus::server::options::ServerOptions;
 use helenus::types::name::quote_identifier;
 use helenus::types::{Type, text};
 use helenus::{Database, Error, Result};
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 
 /// No result has more pages: one that has goes round in circles.
 const PAGES_MAX: usize = 20_000;
 
-/// How long a small table's index may take to be built.
-const INDEX_BUILD: Duration = Duration::from_millis(250);
+/// How often, and how long each time, an index is waited for that is being built.
+const INDEX_BUILD_TRIES: usize = 3_000;
+const INDEX_BUILD_PAUSE: Duration = Duration::from_millis(10);
 
 /// How a statement is asked besides its text.
 #[derive(Clone, Debug, Default)]
@@ -172,21 +174,54 @@ impl Side {
             Err(error) => show::error(&error),
         };
         if self.client.is_broken() {
-            self.client = connect(&self.client.address().to_owned());
+            self.client = connect(self.client.address());
             let name = quote_identifier(&self.keyspace).to_string();
             self.must(&format!("USE {name}"));
         }
         answer
     }
 
-    fn let_build(&self, answers: &[Answer]) {
-        let is_index = |answer: &Answer| match &answer.result {
-            ResultBody::SchemaChange(change) => change.change == Change::Updated,
-            _ => false,
+    /// Waits until what `answers` made is built: Cassandra lists it among the built indexes.
+    fn let_build(&mut self, answers: &[Answer]) {
+        let Some(keyspace) = answers.iter().find_map(|answer| match &answer.result {
+            ResultBody::SchemaChange(change) if change.change == Change::Updated => {
+                Some(change.keyspace.replace('\'', "''"))
+            }
+            _ => None,
+        }) else {
+            return;
         };
-        if answers.iter().any(is_index) {
-            SystemClock::shared().sleep(INDEX_BUILD);
+        let all = format!(
+            "SELECT index_name FROM system_schema.indexes WHERE keyspace_name = '{keyspace}'"
+        );
+        let built =
+            format!("SELECT index_name FROM system.\"IndexInfo\" WHERE table_name = '{keyspace}'");
+        for _ in 0..INDEX_BUILD_TRIES {
+            let built = self.names(&built);
+            if self.names(&all).is_subset(&built) {
+                return;
+            }
+            SystemClock::shared().sleep(INDEX_BUILD_PAUSE);
         }
+        panic!("an index of {keyspace} is not built");
+    }
+
+    /// The first column of a result.
+    fn names(&mut self, statement: &str) -> BTreeSet<String> {
+        let answer = self.client.query(statement, &QueryParameters::default());
+        let Ok(Answer {
+            result: ResultBody::Rows(rows),
+            ..
+        }) = answer
+        else {
+            panic!("{statement}: no rows");
+        };
+        rows.rows()
+            .map(|row| {
+                let first = row.unwrap()[0].clone().unwrap_or_default();
+                String::from_utf8_lossy(&first).into_owned()
+            })
+            .collect()
     }
 
     fn ask(&mut self, statement: &str, ask: &Ask) -> Result<Vec<Answer>> {

@@ -13,30 +13,8 @@ pub fn make(maker: &mut Maker, world: &World, at: usize) -> Made {
     let mut is_read = false;
     let (text, change) = match maker.dice.weighted(&[14, 10, 4, 4, 24, 8, 5, 3, 8]) {
         0 => add(maker, world, table),
-        1 => {
-            maker.note("alter drop");
-            let others = table.others();
-            let column = match others.len() < 2 || maker.dice.chance(20) {
-                true => maker.dice.pick(&table.columns).name.clone(),
-                false => maker.dice.pick(&others).name.clone(),
-            };
-            (
-                format!("ALTER TABLE {name} DROP {column}"),
-                Change::Drop(column),
-            )
-        }
-        2 => {
-            maker.note("alter rename");
-            let column = maker.dice.pick(&table.columns).name.clone();
-            let other = match maker.dice.chance(80) {
-                true => format!("r{}", table.made),
-                false => maker.dice.pick(&table.columns).name.clone(),
-            };
-            (
-                format!("ALTER TABLE {name} RENAME {column} TO {other}"),
-                Change::Rename(column, other),
-            )
-        }
+        1 => drop_column(maker, table),
+        2 => rename(maker, table),
         3 => {
             maker.note("alter with");
             let option = maker.dice.pick(&[
@@ -92,6 +70,34 @@ pub fn make(maker: &mut Maker, world: &World, at: usize) -> Made {
     made.change = change;
     made.is_read = is_read;
     made
+}
+
+fn drop_column(maker: &mut Maker, table: &Table) -> (String, Change) {
+    let name = &table.name;
+    maker.note("alter drop");
+    let others = table.others();
+    let column = match others.len() < 2 || maker.dice.chance(20) {
+        true => maker.dice.pick(&table.columns).name.clone(),
+        false => maker.dice.pick(&others).name.clone(),
+    };
+    (
+        format!("ALTER TABLE {name} DROP {column}"),
+        Change::Drop(column),
+    )
+}
+
+fn rename(maker: &mut Maker, table: &Table) -> (String, Change) {
+    let name = &table.name;
+    maker.note("alter rename");
+    let column = maker.dice.pick(&table.columns).name.clone();
+    let other = match maker.dice.chance(80) {
+        true => format!("r{}", table.made),
+        false => maker.dice.pick(&table.columns).name.clone(),
+    };
+    (
+        format!("ALTER TABLE {name} RENAME {column} TO {other}"),
+        Change::Rename(column, other),
+    )
 }
 
 fn add(maker: &mut Maker, world: &World, table: &Table) -> (String, Change) {

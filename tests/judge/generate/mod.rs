@@ -21,6 +21,7 @@ mod schema;
 mod select;
 mod selfcheck;
 mod shrink;
+mod times;
 mod ty;
 mod write;
 
@@ -32,9 +33,12 @@ use report::Difference;
 pub use report::Report;
 use schema::World;
 use std::collections::HashMap;
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicU64, Ordering};
+use times::Times;
 
-/// How many statements a world lives.
-const WORLD_STATEMENTS: usize = 400;
+/// How many statements a world lives: Cassandra needs as long for making one as for hundreds.
+const WORLD_STATEMENTS: usize = 800;
 /// So many different answers end a table.
 const TABLE_DIFFERENCES_MAX: usize = 3;
 
@@ -47,6 +51,8 @@ pub struct Options {
     pub judge: Option<String>,
     /// How often scripts are tried again to find shorter ones.
     pub shrinks: usize,
+    /// How many worlds live at a time.
+    pub threads: usize,
 }
 
 /// A line of a script: a statement, or `WAIT n`.
@@ -62,6 +68,7 @@ pub struct Line {
 pub struct Pair {
     pub ours: Side,
     pub theirs: Option<Side>,
+    times: Times,
 }
 
 impl Pair {
@@ -69,14 +76,16 @@ impl Pair {
         Self {
             ours: Side::ours(keyspace),
             theirs: judge.map(|address| Side::at(address, keyspace)),
+            times: Times::default(),
         }
     }
 
-    pub fn close(self) {
+    pub fn close(self) -> Times {
         self.ours.finish();
         if let Some(theirs) = self.theirs {
             theirs.finish();
         }
+        self.times
     }
 
     /// What both answer: ours, and theirs where there is such a side.
@@ -89,11 +98,14 @@ impl Pair {
             }
             return (String::new(), None);
         }
-        let ours = self.ours.answer(&line.text, &line.ask);
-        let theirs = self
-            .theirs
-            .as_mut()
-            .map(|it| it.answer(&line.text, &line.ask));
+        let verb = line.text.split(' ').next().unwrap_or_default();
+        let ours = self
+            .times
+            .measure(verb, "here", || self.ours.answer(&line.text, &line.ask));
+        let theirs = self.theirs.as_mut().map(|it| {
+            self.times
+                .measure(verb, "there", || it.answer(&line.text, &line.ask))
+        });
         (ours, theirs)
     }
 }
@@ -160,9 +172,8 @@ pub fn agree(ours: &str, theirs: &str, is_loose: bool) -> bool {
 }
 
 /// A world under way.
-struct Run<'r> {
-    options: &'r Options,
-    report: &'r mut Report,
+struct Run {
+    report: Report,
     maker: Maker,
     world: World,
     pair: Pair,
@@ -172,35 +183,46 @@ struct Run<'r> {
     seed: u64,
 }
 
-/// Runs it.
+/// Runs it: worlds one after another, several at a time.
 pub fn run(options: &Options) -> Report {
-    let mut report = Report::default();
-    let mut number = 0;
-    while report.statements < options.statements {
-        let seed = options.seed * 1000 + number;
-        number += 1;
-        let mut maker = Maker::new(seed);
-        let (world, made) = World::new(&mut maker);
-        let pair = Pair::open(&format!("g_{seed}"), options.judge.as_deref());
-        let mut run = Run {
-            options,
-            report: &mut report,
-            maker,
-            world,
-            pair,
-            journal: Vec::new(),
-            differences: HashMap::new(),
-            seed,
-        };
-        run.create(made);
-        run.live();
-        run.pair.close();
-    }
+    let report = Mutex::new(Report::default());
+    let next = AtomicU64::new(options.seed * 1000);
+    std::thread::scope(|scope| {
+        for _ in 0..options.threads {
+            scope.spawn(|| {
+                while report.lock().unwrap().statements < options.statements {
+                    let of_world = live(next.fetch_add(1, Ordering::Relaxed), options);
+                    report.lock().unwrap().merge(of_world);
+                }
+            });
+        }
+    });
+    let mut report = report.into_inner().unwrap();
     shrink::differences(&mut report, options);
     report
 }
 
-impl Run<'_> {
+/// A world from its beginning to its end.
+fn live(seed: u64, options: &Options) -> Report {
+    let mut maker = Maker::new(seed);
+    let (world, made) = World::new(&mut maker);
+    let mut run = Run {
+        report: Report::default(),
+        maker,
+        world,
+        pair: Pair::open(&format!("g_{seed}"), options.judge.as_deref()),
+        journal: Vec::new(),
+        differences: HashMap::new(),
+        seed,
+    };
+    run.create(made);
+    run.live(options.statements.min(WORLD_STATEMENTS));
+    let times = run.pair.close();
+    run.report.times.merge(times);
+    run.report
+}
+
+impl Run {
     fn create(&mut self, made: Vec<String>) {
         let types = self.world.udts.len();
         for (at, text) in made.into_iter().enumerate() {
@@ -227,12 +249,12 @@ impl Run<'_> {
         }
     }
 
-    fn live(&mut self) {
-        for step in 0..WORLD_STATEMENTS {
+    fn live(&mut self, statements: usize) {
+        for step in 0..statements {
             let alive: Vec<usize> = (0..self.world.tables.len())
                 .filter(|at| !self.world.tables[*at].is_dead)
                 .collect();
-            if alive.is_empty() || self.report.statements >= self.options.statements {
+            if alive.is_empty() {
                 break;
             }
             let table = *self.maker.dice.pick(&alive);
@@ -260,7 +282,7 @@ impl Run<'_> {
 
     fn make(&mut self, at: usize, step: usize) -> Made {
         let table = &self.world.tables[at];
-        let weights = if step < 60 { [85, 8, 7] } else { [35, 58, 7] };
+        let weights = if step < 60 { [85, 8, 7] } else { [35, 60, 5] };
         let made = match self.maker.dice.weighted(&weights) {
             0 => write::make(&mut self.maker, table, at),
             1 => select::make(&mut self.maker, table, at),

@@ -2,6 +2,7 @@
 
 use crate::judge::generate::Line;
 use crate::judge::generate::maker::CLAUSES;
+use crate::judge::generate::times::Times;
 use crate::judge::recorded::{contrast, is_refusal};
 use std::collections::BTreeMap;
 use std::fmt::Write;
@@ -36,6 +37,7 @@ pub struct Report {
     pub differences: BTreeMap<String, Difference>,
     /// What is wrong without another side.
     pub failures: Vec<String>,
+    pub times: Times,
 }
 
 /// A text without its names, numbers and strings.
@@ -115,13 +117,29 @@ impl Report {
         match self.differences.get_mut(&sort) {
             None => drop(self.differences.insert(sort, difference)),
             Some(known) => {
-                let count = known.count + 1;
+                let count = known.count + difference.count;
                 if difference.script.len() < known.script.len() {
                     *known = difference;
                 }
                 known.count = count;
             }
         }
+    }
+
+    /// Adds what another run found.
+    pub fn merge(&mut self, other: Self) {
+        self.statements += other.statements;
+        self.refused += other.refused;
+        for (clause, [taken, refused]) in other.counts {
+            let count = self.counts.entry(clause).or_default();
+            count[0] += taken;
+            count[1] += refused;
+        }
+        for difference in other.differences.into_values() {
+            self.add(difference);
+        }
+        self.failures.extend(other.failures);
+        self.times.merge(other.times);
     }
 
     /// The clauses that were never taken or never refused; with `both` false those that never

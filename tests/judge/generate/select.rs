@@ -95,6 +95,47 @@ fn element(maker: &mut Maker, table: &Table) -> Option<String> {
     })
 }
 
+fn cast(maker: &mut Maker, column: &Column) -> String {
+    let name = &column.name;
+    maker.note("cast");
+    let legal: Vec<&str> = match &column.ty {
+        ty if ty.is_number() => [NUMBERS, &["text"]].concat(),
+        Ty::Native("date") => vec!["timestamp", "text"],
+        Ty::Native("timestamp") => vec!["date", "text"],
+        Ty::Native("timeuuid") => vec!["timestamp", "date"],
+        Ty::Native(_) => vec!["text", "ascii"],
+        _ => vec!["text", "int"],
+    };
+    let ty = match maker.dice.chance(85) {
+        true => *maker.dice.pick(&legal),
+        false => maker.dice.pick(NATIVES).0,
+    };
+    format!("CAST({name} AS {ty})")
+}
+
+fn function(maker: &mut Maker, table: &Table, column: &Column) -> String {
+    let name = &column.name;
+    maker.note("function");
+    if maker.dice.chance(30) {
+        let function = maker.dice.pick(COLLECTION_FUNCTIONS).to_string();
+        let sets: Vec<&Column> = table
+            .columns
+            .iter()
+            .filter(|column| column.ty.is_collection())
+            .collect();
+        let of = match sets.is_empty() {
+            true => column.clone(),
+            false => (*maker.dice.pick(&sets)).clone(),
+        };
+        return format!("{function}({})", of.name);
+    }
+    if maker.dice.chance(15) {
+        return format!("to_json({name})");
+    }
+    let (function, ty) = maker.dice.pick(FUNCTIONS);
+    format!("{function}({})", argument(maker, table, &Ty::Native(ty)))
+}
+
 fn scalar(maker: &mut Maker, table: &Table) -> String {
     let column = maker.dice.pick(&table.columns).clone();
     let name = &column.name;
@@ -111,22 +152,7 @@ fn scalar(maker: &mut Maker, table: &Table) -> String {
             maker.note("ttl");
             format!("ttl({name})")
         }
-        3 => {
-            maker.note("cast");
-            let legal: Vec<&str> = match &column.ty {
-                ty if ty.is_number() => [NUMBERS, &["text"]].concat(),
-                Ty::Native("date") => vec!["timestamp", "text"],
-                Ty::Native("timestamp") => vec!["date", "text"],
-                Ty::Native("timeuuid") => vec!["timestamp", "date"],
-                Ty::Native(_) => vec!["text", "ascii"],
-                _ => vec!["text", "int"],
-            };
-            let ty = match maker.dice.chance(85) {
-                true => *maker.dice.pick(&legal),
-                false => maker.dice.pick(NATIVES).0,
-            };
-            format!("CAST({name} AS {ty})")
-        }
+        3 => cast(maker, &column),
         4 => {
             maker.note("arithmetic");
             let operator = maker.dice.pick(&["+", "-", "*", "/", "%"]).to_string();
@@ -147,27 +173,7 @@ fn scalar(maker: &mut Maker, table: &Table) -> String {
             };
             format!("{} {operator} {right}", left.name)
         }
-        5 => {
-            maker.note("function");
-            if maker.dice.chance(30) {
-                let function = maker.dice.pick(COLLECTION_FUNCTIONS).to_string();
-                let sets: Vec<&Column> = table
-                    .columns
-                    .iter()
-                    .filter(|column| column.ty.is_collection())
-                    .collect();
-                let of = match sets.is_empty() {
-                    true => column.clone(),
-                    false => (*maker.dice.pick(&sets)).clone(),
-                };
-                return format!("{function}({})", of.name);
-            }
-            if maker.dice.chance(15) {
-                return format!("to_json({name})");
-            }
-            let (function, ty) = maker.dice.pick(FUNCTIONS);
-            format!("{function}({})", argument(maker, table, &Ty::Native(ty)))
-        }
+        5 => function(maker, table, &column),
         6 => {
             maker.note("token selector");
             let names: Vec<String> = table
