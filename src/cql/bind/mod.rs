@@ -21,6 +21,7 @@ mod group;
 mod indexes;
 mod json;
 mod literal;
+mod naming;
 mod node;
 mod operation;
 mod order;

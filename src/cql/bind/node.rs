@@ -13,7 +13,7 @@
 use crate::cql::ast::{ArithmeticOp, CellInfo, Expr, ExprKind, FunctionCall, Name, TypeExpr};
 use crate::cql::bind::json::selected_to_json;
 use crate::cql::bind::literal::{literal_fit, preferred_type};
-use crate::cql::bind::selector::{aggregates_nested, column_name, is_constant};
+use crate::cql::bind::naming::{column_name, is_constant};
 use crate::cql::bind::{Binder, column, placed};
 use crate::cql::functions::{self, Aggregate, Arguments, Fit, Scalar};
 use crate::error::{Error, Result};
@@ -444,4 +444,9 @@ pub(super) fn check_nesting(node: &Node<'_>, inside: bool) -> Result<()> {
     node.parts
         .iter()
         .try_for_each(|part| check_nesting(part, inside || aggregate))
+}
+
+/// An aggregate among the arguments of another.
+fn aggregates_nested() -> Error {
+    Error::invalid("aggregate functions cannot be used as arguments of aggregate functions")
 }

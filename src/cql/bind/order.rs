@@ -5,11 +5,20 @@
 //! their rows merged by the columns that ORDER BY names.
 
 use crate::cql::ast::{OrderBy, OrderKind};
-use crate::cql::bind::select::Fixed;
 use crate::cql::bind::{column, placed};
 use crate::cql::plan::ColumnRef;
 use crate::error::{Error, Result};
-use crate::schema::{Column, ColumnKind, Table};
+use crate::schema::{Column, ColumnId, ColumnKind, Table};
+
+/// What WHERE leaves no choice of.
+pub(super) struct Fixed {
+    /// The columns that are restricted to one value each.
+    pub(super) columns: Vec<ColumnId>,
+    /// Whether the partition key has an IN.
+    pub(super) keys_in: bool,
+    /// Whether partitions are not named, but come as they lie in a range of tokens.
+    pub(super) ranged: bool,
+}
 
 /// Whether `order_by` reverses the clustering order, and its columns with their direction.
 pub(super) fn order(

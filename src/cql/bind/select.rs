@@ -2,7 +2,7 @@
 
 use crate::cql::ast::{Expr, ExprKind, OrderKind, Select};
 use crate::cql::bind::json::as_json;
-use crate::cql::bind::order::order;
+use crate::cql::bind::order::{Fixed, order};
 use crate::cql::bind::restriction::{Kind, Restrictions, needs_filtering};
 use crate::cql::bind::selector::Selection;
 use crate::cql::bind::{Binder, Receiver, column};
@@ -12,26 +12,6 @@ use crate::cql::virtual_tables;
 use crate::error::{Error, Result};
 use crate::schema::{ColumnId, ColumnKind, Table};
 use crate::types::Type;
-
-/// What WHERE leaves no choice of.
-pub(super) struct Fixed {
-    /// The columns that are restricted to one value each.
-    pub(super) columns: Vec<ColumnId>,
-    /// Whether the partition key has an IN.
-    keys_in: bool,
-    /// Whether partitions are not named, but come as they lie in a range of tokens.
-    pub(super) ranged: bool,
-}
-
-impl Fixed {
-    fn new(restrictions: &Restrictions, partition: &PartitionPlan) -> Self {
-        Self {
-            columns: equal_columns(restrictions),
-            keys_in: has_in(partition),
-            ranged: !matches!(partition, PartitionPlan::Keys(_)),
-        }
-    }
-}
 
 impl Binder<'_> {
     pub(super) fn select(&mut self, select: &Select) -> Result<SelectPlan> {
@@ -50,13 +30,15 @@ impl Binder<'_> {
             (columns, selected) = as_json(&table, &columns, selected);
         }
         check_statics(&selection, select, &restrictions)?;
-        if select.distinct {
-            check_distinct(&selection, select, &restrictions)?;
-        }
+        check_distinct(&selection, select, &restrictions)?;
         let group = self.group_keys(&mut selection, select, &restrictions)?;
         check_aggregates(&selection, select)?;
         let static_only_rows = !restrictions.has_clustering() && !restrictions.has_regular();
-        let fixed = Fixed::new(&restrictions, &found.partition);
+        let fixed = Fixed {
+            columns: equal_columns(&restrictions),
+            keys_in: has_in(&found.partition),
+            ranged: !matches!(found.partition, PartitionPlan::Keys(_)),
+        };
         if select.distinct {
             check_keys(&selection, fixed.ranged)?;
         }
@@ -268,6 +250,9 @@ fn check_distinct(
     select: &Select,
     restrictions: &Restrictions,
 ) -> Result<()> {
+    if !select.distinct {
+        return Ok(());
+    }
     if select.per_partition_limit.is_some() {
         return Err(Error::invalid(
             "PER PARTITION LIMIT is not allowed with SELECT DISTINCT queries",

@@ -4,10 +4,11 @@
 //! nest, so each form is bound by a function of its own: small frames, that a thread's stack holds
 //! as many of as the limits allow.
 
-use crate::cql::ast::{Expr, ExprKind, Literal, Name, TypeExpr};
+use crate::cql::ast::{Expr, ExprKind, Name, TypeExpr};
 use crate::cql::bind::literal::same_type;
+use crate::cql::bind::naming::column_name;
 use crate::cql::bind::node::{Call, Node, check_nesting};
-use crate::cql::bind::{Binder, Receiver, column, placed, show};
+use crate::cql::bind::{Binder, Receiver, column, placed};
 use crate::cql::functions::{self, Aggregate, Arguments, Environment, Fit, Scalar};
 use crate::cql::plan::{AggregatePlan, ColumnRef, Selected, Term};
 use crate::error::{Error, Result};
@@ -52,64 +53,6 @@ impl<'t> Selection<'t> {
         self.use_column(&found);
         Ok(found)
     }
-}
-
-/// The name of a selector's column in the result; `keyspace` is the table's.
-pub fn column_name(expr: &Expr, keyspace: &str) -> String {
-    let name = |of: &Expr| column_name(of, keyspace);
-    let list = |arguments: &[Expr]| {
-        let names: Vec<String> = arguments.iter().map(name).collect();
-        names.join(", ")
-    };
-    match &expr.kind {
-        ExprKind::Function(call) => {
-            let name = call.name.name.text.as_str();
-            if let ("count", [argument]) = (name, call.arguments.as_slice())
-                && is_constant(argument)
-            {
-                return "count".to_owned();
-            }
-            format!("system.{name}({})", list(&call.arguments))
-        }
-        ExprKind::CountRows => "count".to_owned(),
-        ExprKind::CellInfo(info, of) => format!("{}({})", show::cell_info(*info), name(of)),
-        ExprKind::Cast(of, ty) => format!("cast({} as {})", name(of), ty),
-        ExprKind::Element(of, key) => format!("{}[{}]", name(of), show::term(key)),
-        ExprKind::Field(of, field) => format!("{}.{field}", name(of)),
-        ExprKind::Negate(of) => format!("-{}", name(of)),
-        ExprKind::Arithmetic(op, left, right) => {
-            format!("{} {} {}", name(left), show::sign(*op), name(right))
-        }
-        ExprKind::TypeHint(ty, of) => format!("({}){}", ty.in_keyspace(keyspace), name(of)),
-        ExprKind::Slice(of, from, to) => {
-            let end = |e: &Option<Box<Expr>>| e.as_deref().map(show::term).unwrap_or_default();
-            format!("{}[{}..{}]", name(of), end(from), end(to))
-        }
-        ExprKind::List(items) => format!("[{}]", list(items)),
-        ExprKind::Set(items) => format!("{{{}}}", list(items)),
-        ExprKind::Tuple(items) => format!("({})", list(items)),
-        ExprKind::Map(entries) => {
-            let entry = |(key, value): &(Expr, Expr)| format!("{}: {}", name(key), name(value));
-            let shown: Vec<String> = entries.iter().map(entry).collect();
-            format!("{{{}}}", shown.join(", "))
-        }
-        ExprKind::Udt(fields) => {
-            let field = |(field, value): &(Name, Expr)| format!("{field}: {}", name(value));
-            let shown: Vec<String> = fields.iter().map(field).collect();
-            format!("{{{}}}", shown.join(", "))
-        }
-        _ => show::expr(expr),
-    }
-}
-
-/// Whether an argument of `count` is a constant: that counts rows.
-pub(super) fn is_constant(argument: &Expr) -> bool {
-    matches!(&argument.kind, ExprKind::Literal(it) if *it != Literal::Null)
-}
-
-/// An aggregate among the arguments of another.
-pub(super) fn aggregates_nested() -> Error {
-    Error::invalid("aggregate functions cannot be used as arguments of aggregate functions")
 }
 
 impl Binder<'_> {

@@ -11,7 +11,7 @@ fn with_typed<T>(types: &[Type], call: impl Fn(&Arguments<'_>) -> T) -> T {
     let fits = |at: usize, wanted: &Type| {
         if types[at] == *wanted {
             Fit::Exact
-        } else if types[at] == Type::Ascii && *wanted == Type::Text {
+        } else if *wanted == Type::Blob || (types[at] == Type::Ascii && *wanted == Type::Text) {
             Fit::Weak
         } else {
             Fit::No
