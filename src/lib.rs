@@ -24,16 +24,21 @@
 //!    `storage::manifest` makes that SSTable part of the database, and the log gives up its space.
 //! 6. Later still `storage::compaction` merges it with others, and drops what has expired.
 //!
+//! With IF the plan has a condition: `cql::execute::conditional` takes the partition's lock through
+//! [`storage::Engine::read_modify_write`], reads, decides, and goes on at step 3 or not at all. If
+//! the table has indexes, step 3 derives the changes of their entries and puts them into the same
+//! record.
+//!
 //! # The life of a SELECT
 //!
 //! 1. Text becomes a plan, as above. The plan knows which partitions, which slices of their rows
-//!    and which columns are wanted, and in which direction.
+//!    and which columns are wanted, and in which direction; or by which index rows are found.
 //! 2. [`storage::Engine::read`] takes the table as of now: its memtables and SSTables. Those whose
 //!    filter or range says no are left out.
 //! 3. Each is a `storage::source::Source`; `storage::merge` walks them side by side,
 //!    `storage::reconcile` decides between versions, `storage::live` leaves out what is deleted or
 //!    expired at the read's moment.
-//! 4. `cql::execute` filters, computes and limits; [`Rows::next`] pulls one row at a time, so a
+//! 4. `cql::execute` filters, groups, computes and limits; [`Rows::next`] pulls one row at a time, so a
 //!    LIMIT stops the whole chain.
 
 pub mod manual;

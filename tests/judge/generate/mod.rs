@@ -149,11 +149,6 @@ const EXPLAINED: &[(&str, &str, &str)] = &[
         " rows)",
         "Invalid: Invalid null value in condition for column",
     ),
-    (
-        "type-in-clustering-key",
-        "UPDATED TYPE",
-        "as the type is being used in clustering key",
-    ),
     ("hex-for-tinyint", "", "of type tinyint"),
     ("tuple-of-a-number", "", "constant (2013-01-01) for"),
 ];
