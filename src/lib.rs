@@ -38,8 +38,8 @@
 //! 3. Each is a `storage::source::Source`; `storage::merge` walks them side by side,
 //!    `storage::reconcile` decides between versions, `storage::live` leaves out what is deleted or
 //!    expired at the read's moment.
-//! 4. `cql::execute` filters, groups, computes and limits; [`Rows::next`] pulls one row at a time, so a
-//!    LIMIT stops the whole chain.
+//! 4. `cql::execute` filters, groups, computes and limits; [`Rows::next`] pulls one row at a time,
+//!    so a LIMIT stops the whole chain.
 
 pub mod manual;
 
