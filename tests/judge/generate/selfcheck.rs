@@ -64,7 +64,9 @@ pub fn indexes(side: &mut Side, world: &World) -> Vec<String> {
             let all = rows(&whole);
             let value = |row: &str| row.split(" | ").nth(at).unwrap_or_default().to_owned();
             for wanted in all.iter().take(3).map(|row| value(row)) {
-                if wanted == "null" || wanted.contains("blob_as") {
+                // A tuple that was cut short is shown with nulls, and is not the same bytes: to an
+                // index those are two values, as to Cassandra's.
+                if wanted.contains("null") || wanted.contains("blob_as") {
                     continue;
                 }
                 let text = format!(
