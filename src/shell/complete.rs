@@ -24,10 +24,24 @@ pub enum Offer {
 const FUNCTIONS: &[&str] = &[
     "avg(",
     "cast(",
+    "collection_avg(",
+    "collection_count(",
+    "collection_max(",
+    "collection_min(",
+    "collection_sum(",
     "count(",
+    "floor(",
+    "map_keys(",
+    "map_values(",
     "max(",
+    "maxwritetime(",
     "min(",
+    "round(",
     "sum(",
+    "to_date(",
+    "to_json(",
+    "to_timestamp(",
+    "to_unix_timestamp(",
     "token(",
     "ttl(",
     "writetime(",
@@ -38,34 +52,41 @@ const INSIDE: &[(&str, &str)] = &[
     (
         "SELECT",
         "FROM WHERE AND IN ORDER BY ASC DESC LIMIT PER PARTITION ALLOW FILTERING DISTINCT AS \
-         CONTAINS",
+         CONTAINS GROUP JSON",
     ),
-    ("INSERT", "VALUES USING TTL TIMESTAMP AND IF JSON"),
+    ("INSERT", "VALUES USING TTL TIMESTAMP AND IF JSON DEFAULT"),
     ("UPDATE", "SET WHERE AND IN USING TTL TIMESTAMP IF"),
     ("DELETE", "FROM WHERE AND IN USING TIMESTAMP IF"),
     ("COPY", "FROM TO STDOUT WITH HEADER DELIMITER NULL AND"),
     (
         "BEGIN",
-        "BATCH UNLOGGED COUNTER INSERT INTO UPDATE DELETE APPLY VALUES SET WHERE FROM AND USING",
+        "BATCH UNLOGGED COUNTER INSERT INTO UPDATE DELETE APPLY VALUES SET WHERE FROM AND USING IF",
     ),
-    ("CREATE", "IF PRIMARY STATIC WITH"),
-    ("ALTER", "ADD DROP RENAME TO WITH IF AND STATIC"),
+    ("CREATE", "IF PRIMARY STATIC WITH VALUES KEYS ENTRIES FULL"),
+    (
+        "ALTER",
+        "ADD DROP RENAME TO WITH IF AND STATIC USING TIMESTAMP",
+    ),
     ("DROP", "IF"),
 ];
 
 /// Table options.
 const OPTIONS: &[&str] = &[
+    "additional_write_policy",
     "bloom_filter_fp_chance",
     "caching",
+    "cdc",
     "comment",
     "compaction",
     "compression",
     "crc_check_chance",
     "default_time_to_live",
+    "extensions",
     "gc_grace_seconds",
     "max_index_interval",
     "memtable_flush_period_in_ms",
     "min_index_interval",
+    "read_repair",
     "speculative_retry",
 ];
 
@@ -271,8 +292,17 @@ impl Context<'_> {
             ]));
             return offered;
         }
+        if last.is("IF") && (is("UPDATE") || is("DELETE")) {
+            let mut offered = self.columns();
+            offered.extend(keywords(vec!["EXISTS"]));
+            return offered;
+        }
         let follow: &[&str] = if last.is("IF") {
             &["EXISTS", "NOT EXISTS"]
+        } else if last.is("CONTAINS") {
+            &["KEY"]
+        } else if last.is("DEFAULT") {
+            &["NULL", "UNSET"]
         } else if last.is("ORDER") || last.is("GROUP") {
             &["BY"]
         } else if last.is("ALLOW") {
@@ -510,20 +540,26 @@ mod tests {
     #[test]
     fn columns_of_the_table_that_is_named() {
         assert_eq!(offered("SELECT pr| FROM orders"), ["price"]);
-        assert_eq!(
-            offered("SELECT co| FROM shop.orders"),
-            ["contains", "count("]
-        );
-        assert_eq!(offered("SELECT col|"), ["colour"]);
+        assert_eq!(offered("SELECT cou| FROM shop.orders"), ["count("]);
+        assert_eq!(offered("SELECT to_j| FROM shop.orders"), ["to_json("]);
+        assert_eq!(offered("SELECT colo|"), ["colour"]);
         assert_eq!(offered("SELECT * FROM orders WHERE i|"), ["id", "in"]);
         assert_eq!(offered("UPDATE orders SET p|"), ["price"]);
         assert_eq!(offered("INSERT INTO orders (id, p|"), ["price"]);
+        let update = "UPDATE orders SET price = 1 WHERE id = 1 IF";
+        assert_eq!(offered(&format!("{update} p|")), ["price"]);
+        assert_eq!(offered(&format!("{update} E|")), ["EXISTS"]);
     }
 
     #[test]
     fn words_that_belong_together() {
         assert_eq!(offered("CREATE T|"), ["TABLE", "TYPE"]);
         assert_eq!(offered("SELECT * FROM orders ORDER |"), ["BY"]);
+        assert_eq!(offered("SELECT * FROM orders GROUP |"), ["BY"]);
+        assert_eq!(
+            offered("INSERT INTO orders JSON '{}' DEFAULT |"),
+            ["NULL", "UNSET"]
+        );
         assert_eq!(offered("create table t (a bigi|"), ["bigint"]);
         assert_eq!(offered("CREATE TABLE t (a int PRIMARY |"), ["KEY"]);
         assert_eq!(offered("help create ta|"), ["table"]);

@@ -252,6 +252,36 @@ impl Type {
         }
     }
 
+    /// The type with `change` made to each type that it has directly in it. A user type stays as it
+    /// is.
+    pub fn with_parts(&self, change: &dyn Fn(&Self) -> Self) -> Self {
+        let part = |ty: &Arc<Self>| Arc::new(change(ty));
+        match self {
+            Self::List { element, frozen } => Self::List {
+                element: part(element),
+                frozen: *frozen,
+            },
+            Self::Set { element, frozen } => Self::Set {
+                element: part(element),
+                frozen: *frozen,
+            },
+            Self::Map { key, value, frozen } => Self::Map {
+                key: part(key),
+                value: part(value),
+                frozen: *frozen,
+            },
+            Self::Vector {
+                element,
+                dimensions,
+            } => Self::Vector {
+                element: part(element),
+                dimensions: *dimensions,
+            },
+            Self::Tuple(types) => Self::Tuple(types.iter().map(change).collect()),
+            other => other.clone(),
+        }
+    }
+
     /// Whether zero bytes are accepted as a value (mostly a relic of Thrift, but drivers may still
     /// send it).
     pub fn allows_empty(&self) -> bool {

@@ -6,38 +6,15 @@
 //! that they are.
 
 use crate::types::Type;
-use std::sync::Arc;
 
 /// `ty` with tuples for the user types in it.
 pub(super) fn without_user_types(ty: &Type) -> Type {
-    let inner = |ty: &Arc<Type>| Arc::new(without_user_types(ty));
     match ty {
-        Type::List { element, frozen } => Type::List {
-            element: inner(element),
-            frozen: *frozen,
-        },
-        Type::Set { element, frozen } => Type::Set {
-            element: inner(element),
-            frozen: *frozen,
-        },
-        Type::Map { key, value, frozen } => Type::Map {
-            key: inner(key),
-            value: inner(value),
-            frozen: *frozen,
-        },
-        Type::Vector {
-            element,
-            dimensions,
-        } => Type::Vector {
-            element: inner(element),
-            dimensions: *dimensions,
-        },
-        Type::Tuple(types) => Type::Tuple(types.iter().map(without_user_types).collect()),
         Type::Udt { udt, .. } => {
             let types = udt.fields.iter().map(|(_, ty)| without_user_types(ty));
             Type::Tuple(types.collect())
         }
-        other => other.clone(),
+        other => other.with_parts(&without_user_types),
     }
 }
 
@@ -99,6 +76,7 @@ fn has_any_length(ty: &Type) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::sync::Arc;
 
     #[test]
     fn bytes_can_be_read_as_other_bytes_of_the_same_length() {

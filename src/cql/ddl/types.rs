@@ -226,29 +226,7 @@ fn mentions(ty: &Type, name: &str) -> bool {
 
 /// `ty` with the new definition of a user type wherever it is mentioned.
 fn replaced(ty: &Type, new: &Arc<Udt>) -> Type {
-    let inner = |ty: &Arc<Type>| Arc::new(replaced(ty, new));
     match ty {
-        Type::List { element, frozen } => Type::List {
-            element: inner(element),
-            frozen: *frozen,
-        },
-        Type::Set { element, frozen } => Type::Set {
-            element: inner(element),
-            frozen: *frozen,
-        },
-        Type::Map { key, value, frozen } => Type::Map {
-            key: inner(key),
-            value: inner(value),
-            frozen: *frozen,
-        },
-        Type::Vector {
-            element,
-            dimensions,
-        } => Type::Vector {
-            element: inner(element),
-            dimensions: *dimensions,
-        },
-        Type::Tuple(types) => Type::Tuple(types.iter().map(|ty| replaced(ty, new)).collect()),
         Type::Udt { udt, frozen } => Type::Udt {
             udt: match udt.name == new.name {
                 true => Arc::clone(new),
@@ -256,7 +234,7 @@ fn replaced(ty: &Type, new: &Arc<Udt>) -> Type {
             },
             frozen: *frozen,
         },
-        other => other.clone(),
+        other => other.with_parts(&|ty| replaced(ty, new)),
     }
 }
 
