@@ -1,5 +1,5 @@
-//! Random types and values for tests: small alphabets, so that equal values, shared prefixes and
-//! edges come often.
+//! Types for tests by short names, and random types and values: small alphabets, so that equal
+//! values, shared prefixes and edges come often.
 
 use crate::random::Random;
 use crate::types::number::Decimal;
@@ -31,6 +31,31 @@ pub(crate) const SCALARS: [Type; 20] = [
     Type::Uuid,
     Type::VarInt,
 ];
+
+/// A frozen list.
+pub(crate) fn list(element: Type) -> Type {
+    Type::List {
+        element: Arc::new(element),
+        frozen: true,
+    }
+}
+
+/// A frozen set.
+pub(crate) fn set(element: Type) -> Type {
+    Type::Set {
+        element: Arc::new(element),
+        frozen: true,
+    }
+}
+
+/// A frozen map.
+pub(crate) fn map(key: Type, value: Type) -> Type {
+    Type::Map {
+        key: Arc::new(key),
+        value: Arc::new(value),
+        frozen: true,
+    }
+}
 
 fn pick<T: Clone>(random: &Random, from: &[T]) -> T {
     from[random.below(from.len() as u64) as usize].clone()

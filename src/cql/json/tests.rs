@@ -3,30 +3,9 @@
 use super::*;
 use crate::limits::{JSON_NESTING_MAX, JSON_VALUES_MAX};
 use crate::random::Random;
+use crate::types::arbitrary::{list, map, set};
 use crate::types::{Type, Udt};
 use std::sync::Arc;
-
-fn list(element: Type) -> Type {
-    Type::List {
-        element: Arc::new(element),
-        frozen: true,
-    }
-}
-
-fn set(element: Type) -> Type {
-    Type::Set {
-        element: Arc::new(element),
-        frozen: true,
-    }
-}
-
-fn map(key: Type, value: Type) -> Type {
-    Type::Map {
-        key: Arc::new(key),
-        value: Arc::new(value),
-        frozen: true,
-    }
-}
 
 fn address() -> Type {
     Type::Udt {

@@ -3,31 +3,9 @@
 use super::*;
 use crate::error::ErrorKind;
 use crate::random::Random;
-use crate::types::arbitrary::{any_type, any_value};
+use crate::types::arbitrary::{any_type, any_value, list, map, set};
 use crate::types::{Udt, Value};
 use std::sync::Arc;
-
-fn list(element: Type) -> Type {
-    Type::List {
-        element: Arc::new(element),
-        frozen: true,
-    }
-}
-
-fn set(element: Type) -> Type {
-    Type::Set {
-        element: Arc::new(element),
-        frozen: true,
-    }
-}
-
-fn map(key: Type, value: Type) -> Type {
-    Type::Map {
-        key: Arc::new(key),
-        value: Arc::new(value),
-        frozen: true,
-    }
-}
 
 fn address() -> Type {
     Type::Udt {

@@ -136,6 +136,27 @@ fn function(maker: &mut Maker, table: &Table, column: &Column) -> String {
     format!("{function}({})", argument(maker, table, &Ty::Native(ty)))
 }
 
+fn arithmetic(maker: &mut Maker, table: &Table, column: &Column) -> String {
+    maker.note("arithmetic");
+    let operator = maker.dice.pick(&["+", "-", "*", "/", "%"]).to_string();
+    let numbers: Vec<&Column> = table
+        .columns
+        .iter()
+        .filter(|column| column.ty.is_number())
+        .collect();
+    let left = match numbers.is_empty() {
+        true => column.clone(),
+        false => (*maker.dice.pick(&numbers)).clone(),
+    };
+    let right = match maker.dice.below(4) {
+        0 => maker.dice.pick(&table.columns).name.clone(),
+        1 => "1.5".to_owned(),
+        2 => "2d".to_owned(),
+        _ => "3".to_owned(),
+    };
+    format!("{} {operator} {right}", left.name)
+}
+
 fn scalar(maker: &mut Maker, table: &Table) -> String {
     let column = maker.dice.pick(&table.columns).clone();
     let name = &column.name;
@@ -153,26 +174,7 @@ fn scalar(maker: &mut Maker, table: &Table) -> String {
             format!("ttl({name})")
         }
         3 => cast(maker, &column),
-        4 => {
-            maker.note("arithmetic");
-            let operator = maker.dice.pick(&["+", "-", "*", "/", "%"]).to_string();
-            let numbers: Vec<&Column> = table
-                .columns
-                .iter()
-                .filter(|column| column.ty.is_number())
-                .collect();
-            let left = match numbers.is_empty() {
-                true => column.clone(),
-                false => (*maker.dice.pick(&numbers)).clone(),
-            };
-            let right = match maker.dice.below(4) {
-                0 => maker.dice.pick(&table.columns).name.clone(),
-                1 => "1.5".to_owned(),
-                2 => "2d".to_owned(),
-                _ => "3".to_owned(),
-            };
-            format!("{} {operator} {right}", left.name)
-        }
+        4 => arithmetic(maker, table, &column),
         5 => function(maker, table, &column),
         6 => {
             maker.note("token selector");
