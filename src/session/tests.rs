@@ -1,6 +1,7 @@
 //! Sessions: keyspaces, prepared statements, values, interrupts.
 
 mod altered_types;
+mod index_edges;
 mod indexes;
 mod paging;
 mod requests;

@@ -27,8 +27,8 @@ use crate::storage::{
 use crate::types::collection;
 use bytes::Bytes;
 
-/// How many entries of a partition are taken at a time.
-const ENTRIES_MAX: usize = 128;
+/// How many rows of a partition are read at a time.
+const ROWS_MAX: usize = 128;
 
 /// Partitions and rows that an index finds, one after the other.
 pub struct Indexed {
@@ -39,6 +39,8 @@ pub struct Indexed {
     whole: bool,
     entries: RowStream,
     ahead: Option<Place>,
+    /// The place of the entry that was taken last.
+    taken: Option<Place>,
     present: Option<RowStream>,
     /// The partition that was handed out last.
     partition: Option<PartitionKey>,
@@ -119,6 +121,7 @@ impl Indexed {
             whole: plan.is_static,
             entries,
             ahead: None,
+            taken: None,
             present: None,
             partition: None,
             resumed: resumed.cloned(),
@@ -147,14 +150,21 @@ impl Indexed {
         }
     }
 
-    /// The next place that an entry stands for.
+    /// The next place that entries stand for. A list may have many entries of one value: they are
+    /// neighbours.
     fn place(&mut self) -> Result<Option<Place>> {
         if let Some(place) = self.ahead.take() {
             return Ok(Some(place));
         }
         loop {
             match self.entries.next()? {
-                Some(ReadItem::Row(row)) => return Place::decode(&row).map(Some),
+                Some(ReadItem::Row(row)) => {
+                    let place = Place::decode(&row)?;
+                    if self.taken.as_ref() != Some(&place) {
+                        self.taken = Some(place.clone());
+                        return Ok(Some(place));
+                    }
+                }
                 Some(ReadItem::Partition { .. }) => {}
                 None => return Ok(None),
             }
@@ -169,14 +179,13 @@ impl Indexed {
             let mut next = Some(first);
             let mut taken = 0;
             while let Some(place) = next {
-                if place.partition != partition || taken >= ENTRIES_MAX {
+                if place.partition != partition || taken >= ROWS_MAX {
                     self.ahead = Some(place);
                     break;
                 }
                 taken += 1;
                 match place.clustering {
-                    Some(row) if rows.last() != Some(&row) => rows.push(row),
-                    Some(_) => {}
+                    Some(row) => rows.push(row),
                     None => has_static = true,
                 }
                 next = self.place()?;
