@@ -308,7 +308,9 @@ impl EngineSink {
         match &mut self.target {
             Target::Files(ingest) => ingest.add(key, row),
             Target::Writes(writes) => {
-                writes.add(key, row);
+                if let Some(timestamp) = writes.add(key, row)? {
+                    self.stamp.timestamp = timestamp;
+                }
                 Ok(())
             }
         }

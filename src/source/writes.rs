@@ -7,13 +7,17 @@ use crate::error::Result;
 use crate::schema::{Table, TableId};
 use crate::storage::cell::Deletion;
 use crate::storage::mutation::{Mutation, PartitionUpdate};
-use crate::storage::row::{PartitionKey, Row};
+use crate::storage::row::{ColumnData, PartitionKey, Row};
 use crate::storage::{Engine, IngestSummary, Ticket};
 use bytes::Bytes;
 use std::collections::BTreeMap;
 
 /// How many rows are written at once.
 const ROWS_MAX: usize = 64;
+
+/// How many bytes of rows are written at once: far less than a mutation may have, with what the
+/// entries of indexes add.
+const BYTES_MAX: usize = 1 << 20;
 
 /// Rows on their way, in mutations of some of them.
 pub(super) struct Writes {
@@ -23,6 +27,7 @@ pub(super) struct Writes {
     /// Whether all rows have one timestamp, given by the user.
     fixed: bool,
     pending: BTreeMap<(PartitionKey, Bytes), Row>,
+    pending_bytes: usize,
     /// The last write's: when it is durable, so are all.
     ticket: Option<Ticket>,
     rows: u64,
@@ -37,6 +42,7 @@ impl Writes {
             schema_version: table.version,
             fixed,
             pending: BTreeMap::new(),
+            pending_bytes: 0,
             ticket: None,
             rows: 0,
         }
@@ -51,16 +57,25 @@ impl Writes {
                 .contains_key(&(key.clone(), clustering.clone()))
     }
 
-    /// Adds a row; the clustering of a static row is empty.
-    pub fn add(&mut self, key: &PartitionKey, row: &Row) {
+    /// Adds a row, behind a flush where it would be too much beside what waits: then the answer is
+    /// that of [`Writes::flush`]. The clustering of a static row is empty.
+    pub fn add(&mut self, key: &PartitionKey, row: &Row) -> Result<Option<i64>> {
+        let bytes = key.key.len() + bytes_of(row);
+        let timestamp = match self.pending_bytes + bytes > BYTES_MAX {
+            true => self.flush()?,
+            false => None,
+        };
+        self.pending_bytes += bytes;
         let place = (key.clone(), row.clustering.clone());
         self.pending.insert(place, row.clone());
+        Ok(timestamp)
     }
 
     /// Writes what waits; answers the timestamp of the rows that follow, where it is a new one: a
     /// row that comes again wins over the one before.
     pub fn flush(&mut self) -> Result<Option<i64>> {
         let mut mutation = Mutation::default();
+        self.pending_bytes = 0;
         for ((key, _), row) in std::mem::take(&mut self.pending) {
             self.rows += 1;
             let mut update = PartitionUpdate {
@@ -96,4 +111,17 @@ impl Writes {
             ..IngestSummary::default()
         })
     }
+}
+
+/// How long a row's values are, about.
+fn bytes_of(row: &Row) -> usize {
+    let of_column = |data: &ColumnData| match data {
+        ColumnData::Simple(cell) => cell.value.len(),
+        ColumnData::Complex { cells, .. } => cells
+            .iter()
+            .map(|element| element.path.len() + element.cell.value.len())
+            .sum(),
+    };
+    let columns = row.columns.iter().map(|column| of_column(&column.data));
+    row.clustering.len() + columns.sum::<usize>()
 }

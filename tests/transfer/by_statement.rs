@@ -26,6 +26,36 @@ fn a_table_with_indexes_takes_rows_as_statements_write_them() {
 }
 
 #[test]
+fn rows_that_are_large_together_are_written_apart() {
+    let case = Case::new(&[
+        "CREATE TABLE ks.t (k int, c int, v text, w text, s text STATIC, PRIMARY KEY (k, c))",
+        "CREATE INDEX by_v ON ks.t (v)",
+    ]);
+    let long = "x".repeat(400_000);
+    let mut text = "k,c,v,w,s\n".to_owned();
+    for number in 0..50 {
+        // The last of a place wins, also where it is of the same write.
+        text.push_str(&format!("1,{},v{number},{long},s{number}\n", number % 45));
+    }
+    let options = case.options("t", vec![case.file("input.csv", text)]);
+    import(&case.database, options).unwrap();
+    assert_eq!(case.shown("SELECT count(*) FROM ks.t"), ["45"]);
+    assert_eq!(
+        case.shown("SELECT c, v, s FROM ks.t WHERE k = 1 AND c < 6"),
+        [
+            "0,v45,s49",
+            "1,v46,s49",
+            "2,v47,s49",
+            "3,v48,s49",
+            "4,v49,s49",
+            "5,v5,s49"
+        ]
+    );
+    let differences = case.database.engine().check_indexes().unwrap();
+    assert!(differences.is_empty(), "{}", differences.join("\n"));
+}
+
+#[test]
 fn counters_are_added_to() {
     let case = Case::new(&[
         "CREATE TABLE ks.t (k int, c text, hits counter, misses counter, PRIMARY KEY (k, c))",

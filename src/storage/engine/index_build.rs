@@ -165,21 +165,29 @@ impl Inner {
         Ok(())
     }
 
-    /// Builds what a crash has left unbuilt, or may have left wrong.
+    /// Builds what a crash has left unbuilt, or may have left wrong. What cannot be built (the disk
+    /// is full, a file of the table is damaged) must not keep the database from being opened: such
+    /// an index waits for the next start.
     pub(super) fn resume_builds(inner: &Arc<Self>) -> Result<()> {
-        let names = index_renewal::at_open(&inner.state().catalog);
+        let catalog = Arc::clone(&inner.state().catalog);
+        let names = index_renewal::at_open(&catalog);
         if names.is_empty() {
             return Ok(());
         }
-        inner.change_schema(|catalog| Ok(index_renewal::changes(catalog, &names)))?;
+        match inner.change_schema(|catalog| Ok(index_renewal::changes(catalog, &names))) {
+            // Nobody reads an index that is not built. One that is may be wrong now.
+            Err(error)
+                if error.kind == ErrorKind::DiskFull
+                    && !index_renewal::is_any_built(&catalog, &names) =>
+            {
+                tracing::error!("indexes cannot be built: {error}");
+                return Ok(());
+            }
+            changed => drop(changed?),
+        }
         for (keyspace, name) in names {
-            match Self::build_index(inner, &keyspace, &name) {
-                // A full disk must not keep the database from being opened: the index waits for
-                // the next start.
-                Err(error) if error.kind == ErrorKind::DiskFull => {
-                    tracing::error!("index {keyspace}.{name} cannot be built: {error}");
-                }
-                done => done?,
+            if let Err(error) = Self::build_index(inner, &keyspace, &name) {
+                tracing::error!("index {keyspace}.{name} cannot be built: {error}");
             }
         }
         Ok(())

@@ -65,6 +65,13 @@ pub(super) fn at_open(catalog: &Catalog) -> Vec<IndexName> {
         .collect()
 }
 
+/// Whether any of them is built.
+pub(super) fn is_any_built(catalog: &Catalog, names: &[IndexName]) -> bool {
+    let found = |(keyspace, name): &IndexName| catalog.keyspaces.get(keyspace)?.index(name);
+    let mut indexes = names.iter().filter_map(found);
+    indexes.any(|(_, index)| index.built)
+}
+
 /// The changes that have them built anew.
 pub(super) fn changes(catalog: &Catalog, names: &[IndexName]) -> Vec<SchemaChange> {
     let mut next = catalog.next_table_id;

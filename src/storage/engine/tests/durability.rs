@@ -326,14 +326,8 @@ fn a_failed_write_is_tried_again() {
     assert!(count(&open(&disk.crash_image(1), config())) >= 2);
 }
 
-#[test]
-fn a_damaged_file_fails_the_reads_that_meet_it_and_no_others() {
-    let (engine, disk) = fresh(config());
-    put(&engine, 1, 10).unwrap();
-    engine.flush(None).unwrap();
-    put(&engine, 2, 10).unwrap();
-    engine.flush(None).unwrap();
-    engine.close().unwrap();
+/// Damages the first file of rows; answers its name.
+pub(super) fn damage_a_file(disk: &SimulatedDisk) -> String {
     let name = disk.list(DIRECTORY).unwrap().remove(0);
     let path = format!("{DIRECTORY}/{name}");
     let file = disk.open(&path).unwrap();
@@ -343,6 +337,18 @@ fn a_damaged_file_fails_the_reads_that_meet_it_and_no_others() {
         *byte ^= 0xFF;
     }
     disk.overwrite(&path, &bytes).unwrap();
+    name
+}
+
+#[test]
+fn a_damaged_file_fails_the_reads_that_meet_it_and_no_others() {
+    let (engine, disk) = fresh(config());
+    put(&engine, 1, 10).unwrap();
+    engine.flush(None).unwrap();
+    put(&engine, 2, 10).unwrap();
+    engine.flush(None).unwrap();
+    engine.close().unwrap();
+    let name = damage_a_file(&disk);
     let again = open(&disk, config());
     let one = |partition| {
         let keys = ReadCommand {

@@ -7,6 +7,7 @@ use crate::random::Random;
 use crate::schema::{DroppedColumn, Index, IndexPart};
 use crate::storage::blocking::resident;
 use crate::storage::disk::simulated::SimulatedDisk;
+use crate::storage::engine::core::Inner;
 use crate::storage::index::{Place, entry_key};
 
 /// A row whose clustering can be read back.
@@ -145,6 +146,55 @@ fn an_unfinished_build_is_done_when_the_database_is_opened() {
     let engine = open(&image);
     assert_eq!(seek(&engine, "v", "x"), [(1, Some(b'a')), (1, Some(b'b'))]);
     is_sound(&engine);
+}
+
+#[test]
+fn a_full_disk_puts_a_build_off_and_lets_the_database_open() {
+    let disk = SimulatedDisk::new();
+    let engine = open(&disk);
+    create(&engine, true);
+    write(&engine, value(1, b'a', 1, "x"));
+    let change = put(&engine, "v", 3);
+    engine.change_schema(|_| Ok(vec![change])).unwrap();
+    let image = disk.crash_image(1);
+    let clock = || VirtualClock::shared(1_000 * SECOND);
+    let mut opened = 0;
+    // From no room at all to room for the build.
+    for more in 0..100 {
+        let full = |seed| {
+            let full = image.crash_image(seed);
+            full.set_bytes_max(full.bytes_used() + 32 * more);
+            Arc::new(full)
+        };
+        let can_open = Inner::open(full(1), config(), clock()).is_ok();
+        let full = full(1);
+        let engine = Engine::open_on(full.clone(), config(), clock());
+        assert_eq!(engine.is_ok(), can_open, "{more}: {engine:?}");
+        opened += usize::from(can_open);
+        drop(engine);
+        full.set_bytes_max(u64::MAX);
+        let engine = open(&full);
+        assert_eq!(seek(&engine, "v", "x"), [(1, Some(b'a'))], "{more}");
+        is_sound(&engine);
+    }
+    assert!(opened > 50, "{opened}");
+}
+
+#[test]
+fn a_damaged_file_puts_a_build_off_and_lets_the_database_open() {
+    let disk = SimulatedDisk::new();
+    let engine = open(&disk);
+    create(&engine, true);
+    write(&engine, value(1, b'a', 1, "x"));
+    engine.flush(None).unwrap();
+    let change = put(&engine, "v", 3);
+    engine.change_schema(|_| Ok(vec![change])).unwrap();
+    let image = disk.crash_image(1);
+    durability::damage_a_file(&image);
+    let engine = open(&image);
+    let catalog = engine.catalog();
+    let (_, index) = catalog.keyspaces["k"].index("v").unwrap();
+    assert!(!index.built);
 }
 
 #[test]
