@@ -26,7 +26,6 @@ mod condition;
 mod conditional;
 mod encode;
 mod filter;
-mod indexable;
 mod indexed;
 mod items;
 mod json;

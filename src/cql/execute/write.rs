@@ -7,7 +7,6 @@
 use crate::cql::evaluate::{Context, term};
 use crate::cql::execute::Execution;
 use crate::cql::execute::cells::{ColumnCells, Stamp};
-use crate::cql::execute::indexable;
 use crate::cql::execute::keys::{self, Prefix};
 use crate::cql::plan::{ClusteringPart, ColumnOperation, Slot, Term, WriteKind, WritePlan};
 use crate::error::{Error, Result};
@@ -184,11 +183,7 @@ impl Writer<'_> {
                 false => template.clone(),
             };
             let rows = rows.ok_or_else(|| Error::internal("a partition without its rows"))?;
-            let update = self.partition(key, rows, view, updates)?;
-            if !plan.table.indexes.is_empty() {
-                indexable::check(&plan.table, &update)?;
-            }
-            updates.push(update);
+            updates.push(self.partition(key, rows, view, updates)?);
         }
         Ok(())
     }

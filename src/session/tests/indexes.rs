@@ -163,7 +163,8 @@ fn values_that_are_too_long_are_refused() {
     let mut session = Session::with(shared, Some("k".to_owned()));
     for cql in [
         "CREATE TABLE q (k text, c text, v text, l list<text>, m map<text, text>, \
-         PRIMARY KEY (k, c))",
+         e map<text, text>, PRIMARY KEY (k, c))",
+        "CREATE INDEX ON q (entries(e))",
         "CREATE INDEX ON q (v)",
         "CREATE INDEX ON q (l)",
         "CREATE INDEX ON q (keys(m))",
@@ -219,6 +220,18 @@ fn values_that_are_too_long_are_refused() {
     ] {
         assert_eq!(refusal(cql), wanted, "{cql}");
     }
+    // A pair is composed as a key of two parts is: six bytes more.
+    let most = "x".repeat(65_527);
+    let update = "UPDATE q SET e['a'] = ? WHERE k = 'a' AND c = 'b'";
+    session.execute(update, &[most.as_str().into()]).unwrap();
+    let select = "SELECT k FROM q WHERE e['a'] = ?";
+    let rows = session.execute(select, &[most.as_str().into()]).unwrap();
+    assert_eq!(rows.into_rows().collect().unwrap().len(), 1);
+    let most = format!("{most}x");
+    let refused = session
+        .execute(update, &[most.as_str().into()])
+        .unwrap_err();
+    assert!(refused.message.contains("value of size 65535"), "{refused}");
     // The values of the map are not indexed.
     let value: BindValue = long.as_str().into();
     let update = "UPDATE q SET m['a'] = ? WHERE k = 'a' AND c = 'b'";
