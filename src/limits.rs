@@ -120,6 +120,9 @@ pub const WORKERS_MAX: usize = 32;
 /// The most events that wait to be sent to one connection; one more closes it.
 pub const QUEUED_EVENTS_MAX: usize = 1_024;
 
+/// The most bind markers of a prepared statement: the protocol counts them in 16 bits.
+pub const MARKERS_MAX: usize = u16::MAX as usize;
+
 /// How much memory prepared statements may take, in bytes.
 pub const PREPARED_BYTES_MAX: usize = 32 << 20;
 

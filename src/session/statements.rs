@@ -83,6 +83,13 @@ impl Statements {
 
     /// Remembers a statement.
     pub fn put(&self, statement: &Prepared) -> Result<()> {
+        let markers = statement.variables().len();
+        if markers > limits::MARKERS_MAX {
+            return Err(Error::invalid(format!(
+                "Too many markers(?). {markers} markers exceed the allowed maximum of {}",
+                limits::MARKERS_MAX
+            )));
+        }
         let bytes = statement.bytes();
         if bytes > limits::PREPARED_BYTES_MAX {
             return Err(Error::invalid(format!(
