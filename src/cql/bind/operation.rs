@@ -229,6 +229,8 @@ impl Binder<'_> {
             if value.kind == ExprKind::Literal(Literal::Null) {
                 return Err(null_count());
             }
+            // What is no count at all is refused as such.
+            self.term(value, &Receiver::column(table, column))?;
             return Err(Error::invalid(format!(
                 "Cannot set the value of counter column {} (counters can only be \
                  incremented/decremented, not set)",

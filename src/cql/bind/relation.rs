@@ -1,6 +1,8 @@
 //! One relation of WHERE: its columns found, its values bound to their types.
 
-use crate::cql::ast::{Expr, ExprKind, Name, Operator, Relation, RelationLeft, RelationRight};
+use crate::cql::ast::{
+    Expr, ExprKind, Name, Operator, QualifiedName, Relation, RelationLeft, RelationRight,
+};
 use crate::cql::bind::{Binder, Receiver, column, placed, show};
 use crate::cql::evaluate::constant;
 use crate::cql::plan::{Bound, ColumnRef, Term};
@@ -115,10 +117,7 @@ impl Binder<'_> {
             RelationLeft::Token(names) => {
                 self.token(table, names, relation).map(BoundRelation::Token)
             }
-            RelationLeft::Custom(name) => Err(Error::invalid(format!(
-                "Invalid index expression: there is no index {name} on table {}",
-                table.full_name()
-            ))),
+            RelationLeft::Custom(name) => Err(custom_expression(table, name)),
         }
     }
 
@@ -377,6 +376,19 @@ fn tuple_columns(table: &Table, names: &[Name], relation: &Relation) -> Result<V
         columns.push(column);
     }
     Ok(columns)
+}
+
+/// `expr(index, …)` is for custom indexes only.
+fn custom_expression(table: &Table, name: &QualifiedName) -> Error {
+    let index = &name.name.text;
+    Error::invalid(if table.indexes.iter().any(|it| it.name == *index) {
+        format!("Only CUSTOM indexes may be used in custom index expressions, {index} is not valid")
+    } else {
+        format!(
+            "Invalid index expression, index {index} not found for {}",
+            table.full_name()
+        )
+    })
 }
 
 fn value(right: &RelationRight) -> Result<&Expr> {

@@ -138,7 +138,8 @@ fn missing(if_exists: bool, message: impl FnOnce() -> String) -> Result<Decision
     }
 }
 
-fn check_not_system(keyspace: &str) -> Result<()> {
+/// Refuses what would change a keyspace that is the node's own.
+pub(super) fn check_not_system(keyspace: &str) -> Result<()> {
     if SYSTEM_KEYSPACES.contains(&keyspace) && !SHARED_KEYSPACES.contains(&keyspace) {
         return Err(Error::invalid(format!(
             "System keyspace '{keyspace}' is not user-modifiable"

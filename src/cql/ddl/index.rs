@@ -12,6 +12,7 @@
 //! | `FULL(v)` | frozen list, set, map |
 
 use crate::cql::ast::{CreateIndex, Drop, IndexTarget, IndexTargetKind, PropertyValue};
+use crate::cql::ddl::absent::check_not_system;
 use crate::cql::ddl::table::time_uuid;
 use crate::cql::ddl::{Context, Decision, Part, at_name, check_changeable, event};
 use crate::cql::result::{SchemaAction, SchemaTarget};
@@ -20,6 +21,7 @@ use crate::schema::{
     Catalog, Column, ColumnKind, Index, IndexPart, Keyspace, SchemaChange, Table, TableId,
 };
 use crate::types::Type;
+use crate::types::name::quote_identifier;
 use std::collections::BTreeMap;
 
 /// The class of Cassandra's own secondary indexes, as `USING` names it.
@@ -98,6 +100,7 @@ impl Context<'_> {
 
     pub(super) fn drop_index(&self, catalog: &Catalog, drop: &Drop) -> Result<Decision> {
         let keyspace_name = self.keyspace_of(&drop.name)?;
+        check_not_system(keyspace_name)?;
         let name = &drop.name.name.text;
         let keyspace = catalog.keyspaces.get(keyspace_name);
         let Some((table, _)) = keyspace.and_then(|keyspace| keyspace.index(name)) else {
@@ -190,7 +193,8 @@ fn target<'t>(
         let name = &target.column;
         let column = table.column(&name.text).ok_or_else(|| {
             Error::invalid(format!(
-                "Undefined column name {name} in table {}",
+                "Undefined column name {} in table {}",
+                quote_identifier(&name.text),
                 table.full_name()
             ))
             .at(name.position.line, name.position.column)

@@ -3,6 +3,7 @@
 use crate::cql::ast::Operator;
 use crate::cql::evaluate::{Context, term};
 use crate::cql::execute::cells::path_value;
+use crate::cql::execute::keys;
 use crate::cql::execute::view::RowView;
 use crate::cql::plan::{ColumnRef, Filter, FilterLeft, Slot};
 use crate::error::{Error, Result};
@@ -66,7 +67,10 @@ impl BoundFilter {
                 };
                 Left::Entry(column.clone(), key)
             }
-            FilterLeft::Tuple(columns) => Left::Tuple(columns.clone()),
+            FilterLeft::Tuple(columns) => {
+                keys::check_no_nulls(&values, columns.iter().map(|it| it.name.as_str()))?;
+                Left::Tuple(columns.clone())
+            }
             FilterLeft::Token => Left::Token,
         };
         Ok(Self {

@@ -314,6 +314,26 @@ fn tuples(choice: &TupleChoice, columns: &[Column], context: &Context<'_>) -> Re
     }
 }
 
+/// Refuses nulls within several tuples; a single one is refused by its column's name.
+pub fn check_no_nulls<'c>(
+    tuples: &[Bytes],
+    columns: impl ExactSizeIterator<Item = &'c str> + Clone,
+) -> Result<()> {
+    if tuples.len() < 2 {
+        return Ok(());
+    }
+    for tuple in tuples {
+        if collection::fields(tuple, columns.len())?.contains(&None) {
+            let names: Vec<&str> = columns.collect();
+            return Err(Error::invalid(format!(
+                "Invalid null value in condition for columns: [{}]",
+                names.join(", ")
+            )));
+        }
+    }
+    Ok(())
+}
+
 /// A tuple's fields, none of which may be null; `what` says of what, in words.
 fn fields<'b>(tuple: &'b [u8], columns: &[Column], what: &str) -> Result<Vec<&'b [u8]>> {
     let found = collection::fields(tuple, columns.len())?;
@@ -364,6 +384,7 @@ pub fn prefixes(
             (ClusteringPart::Tuple(width, choice), _) => {
                 let covered = columns.get(..*width).unwrap_or(columns);
                 let values = tuples(choice, covered, context)?;
+                check_no_nulls(&values, covered.iter().map(|it| it.name.as_str()))?;
                 (extended(&found, &values, covered, true)?, *width)
             }
             (ClusteringPart::Slice { .. } | ClusteringPart::Column(_), _) => break,
