@@ -124,7 +124,8 @@ fn called_column<'t>(table: &'t Table, node: &Node<'_>) -> Result<&'t Column> {
             ));
         }
     }
-    let names = node.columns();
+    let mut names = node.columns();
+    names.dedup_by(|one, other| one.text == other.text);
     let [name] = names.as_slice() else {
         let shown: Vec<&str> = names.iter().map(|name| name.text.as_str()).collect();
         return Err(Error::invalid(match shown.is_empty() {
@@ -146,10 +147,19 @@ fn called_column<'t>(table: &'t Table, node: &Node<'_>) -> Result<&'t Column> {
 
 /// Only what grows with its argument keeps groups together.
 fn check_monotonic(node: &Node<'_>) -> Result<()> {
+    let varying = node.parts.iter().filter(|it| !it.columns().is_empty());
     if let Some(Call::Scalar(function)) = &node.call
-        && !function.monotonic
+        && (!function.monotonic || varying.count() > 1)
     {
-        let types: Vec<String> = function.arguments.iter().map(Type::to_string).collect();
+        let types: Vec<String> = function
+            .arguments
+            .iter()
+            .zip(&node.parts)
+            .map(|(ty, part)| match part.columns().is_empty() {
+                true => format!("{ty}(constant)"),
+                false => ty.to_string(),
+            })
+            .collect();
         let name = function.name.trim_start_matches("system.");
         let quote = if name.starts_with('_') { "\"" } else { "" };
         return Err(Error::invalid(format!(
