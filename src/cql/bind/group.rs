@@ -13,7 +13,6 @@ use crate::cql::bind::{Binder, column, placed};
 use crate::cql::plan::Selected;
 use crate::error::{Error, Result};
 use crate::schema::{Column, ColumnKind, Table};
-use crate::types::Type;
 
 fn in_order(table: &Table) -> impl Iterator<Item = &Column> {
     table.partition_key.iter().chain(&table.clustering)
