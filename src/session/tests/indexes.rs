@@ -157,10 +157,9 @@ fn a_prepared_statement_follows_its_index() {
     assert_eq!(count(&mut session, &select).unwrap(), 1);
 }
 
-#[test]
-fn values_that_are_too_long_are_refused() {
-    let shared = shared();
-    let mut session = Session::with(shared, Some("k".to_owned()));
+/// A session with a table `q` that has indexes of columns, keys and entries.
+fn indexed() -> Session {
+    let mut session = Session::with(shared(), Some("k".to_owned()));
     for cql in [
         "CREATE TABLE q (k text, c text, v text, l list<text>, m map<text, text>, \
          e map<text, text>, PRIMARY KEY (k, c))",
@@ -171,6 +170,12 @@ fn values_that_are_too_long_are_refused() {
     ] {
         session.execute(cql, &[]).unwrap();
     }
+    session
+}
+
+#[test]
+fn values_that_are_too_long_are_refused() {
+    let mut session = indexed();
     let long = "x".repeat(65_536);
     let mut refusal = |cql: &str| {
         let values: &[BindValue] = match cql.contains('?') {
@@ -220,7 +225,16 @@ fn values_that_are_too_long_are_refused() {
     ] {
         assert_eq!(refusal(cql), wanted, "{cql}");
     }
-    // A pair is composed as a key of two parts is: six bytes more.
+    // The values of the map are not indexed.
+    let value: BindValue = long.as_str().into();
+    let update = "UPDATE q SET m['a'] = ? WHERE k = 'a' AND c = 'b'";
+    session.execute(update, &[value]).unwrap();
+}
+
+/// It is composed as a key of two parts is: six bytes more than they have.
+#[test]
+fn a_pair_that_is_too_long_is_refused() {
+    let mut session = indexed();
     let most = "x".repeat(65_527);
     let update = "UPDATE q SET e['a'] = ? WHERE k = 'a' AND c = 'b'";
     session.execute(update, &[most.as_str().into()]).unwrap();
@@ -232,10 +246,6 @@ fn values_that_are_too_long_are_refused() {
         .execute(update, &[most.as_str().into()])
         .unwrap_err();
     assert!(refused.message.contains("value of size 65535"), "{refused}");
-    // The values of the map are not indexed.
-    let value: BindValue = long.as_str().into();
-    let update = "UPDATE q SET m['a'] = ? WHERE k = 'a' AND c = 'b'";
-    session.execute(update, &[value]).unwrap();
 }
 
 #[test]
