@@ -14,7 +14,7 @@
 //! What is written there, and when, is `storage::index`'s affair.
 
 use crate::schema::{
-    Catalog, Column, ColumnId, ColumnKind, Keyspace, SchemaChange, Table, TableId,
+    Catalog, Column, ColumnId, ColumnKind, Keyspace, SchemaChange, Table, TableId, TableOptions,
 };
 use crate::types::Type;
 use crate::types::name::quote_identifier;
@@ -89,11 +89,6 @@ impl Index {
         if self.part == IndexPart::Values {
             clustering.push(column(4, "path", Type::Blob, ColumnKind::Clustering, 3));
         }
-        let mut options = base.options.clone();
-        options.comment = String::new();
-        options.default_time_to_live_seconds = 0;
-        // An entry's writes are in the order of their timestamps: nothing late can come to life.
-        options.gc_grace_seconds = 0;
         Table {
             id: self.entries,
             uuid,
@@ -105,10 +100,21 @@ impl Index {
             regulars: Vec::new(),
             dropped: BTreeMap::new(),
             next_column_id: 5,
-            options,
+            options: entries_options(base),
             version: 0,
             indexes: Vec::new(),
         }
+    }
+}
+
+/// The options of the tables of a table's entries: its own, but for what is of its rows alone.
+fn entries_options(base: &Table) -> TableOptions {
+    TableOptions {
+        comment: String::new(),
+        default_time_to_live_seconds: 0,
+        // An entry's writes are in the order of their timestamps: nothing late can come to life.
+        gc_grace_seconds: 0,
+        ..base.options.clone()
     }
 }
 
@@ -169,6 +175,18 @@ impl Catalog {
         if let Some(mut table) = found.map(|(table, _)| Table::clone(table)) {
             self.remove_index(&mut table, name);
             self.replace(table);
+        }
+    }
+
+    /// Gives the tables of a table's entries the options that follow from its present ones.
+    pub(super) fn follow_options(&mut self, base: &Table) {
+        let options = entries_options(base);
+        for index in &base.indexes {
+            if let Some(entries) = self.tables.get_mut(&index.entries)
+                && entries.options != options
+            {
+                Arc::make_mut(entries).options = options.clone();
+            }
         }
     }
 

@@ -280,7 +280,8 @@ impl Catalog {
                         .tables
                         .insert(table.name.clone(), Arc::clone(&table));
                     self.next_table_id = self.next_table_id.max(table.id.0 + 1);
-                    self.tables.insert(table.id, table);
+                    self.tables.insert(table.id, Arc::clone(&table));
+                    self.follow_options(&table);
                 }
             }
             SchemaChange::DropTable { keyspace, name } => {

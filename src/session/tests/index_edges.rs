@@ -130,3 +130,18 @@ fn deletions_that_overlap_take_the_entries_of_their_rows() {
     assert_eq!(pages(&shared, "SELECT c FROM o WHERE s = 1", None), [0]);
     is_sound(&shared);
 }
+
+#[test]
+fn entries_are_kept_as_their_tables_options_say() {
+    let shared = shared();
+    let mut session = Session::with(shared.clone(), Some("k".to_owned()));
+    let mut run = |cql: &str| drop(session.execute(cql, &[]).unwrap());
+    run("CREATE TABLE o (k int PRIMARY KEY, v int)");
+    run("CREATE INDEX ON o (v)");
+    run("ALTER TABLE o WITH compression = {'enabled': false} AND default_time_to_live = 60");
+    let catalog = shared.engine().catalog();
+    let base = catalog.table("k", "o").unwrap();
+    let entries = &catalog.tables[&base.indexes[0].entries];
+    assert_eq!(entries.options.compression, base.options.compression);
+    assert_eq!(entries.options.default_time_to_live_seconds, 0);
+}
