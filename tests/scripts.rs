@@ -216,7 +216,7 @@ fn generated() {
     let is_judged = judge.is_some();
     let options = judge::generate::Options {
         seed: number("HELENUS_SEED", 1),
-        statements: number("HELENUS_STATEMENTS", if is_judged { 10_000 } else { 1_200 }) as usize,
+        statements: number("HELENUS_STATEMENTS", if is_judged { 10_000 } else { 2_400 }) as usize,
         judge,
         shrinks: number("HELENUS_SHRINKS", 60) as usize,
         threads: if is_judged { 3 } else { 1 },

@@ -8,6 +8,7 @@ use crate::cql::ast::{BatchKind, CellInfo, Operator};
 use crate::cql::functions::{Aggregate, Scalar};
 use crate::cql::json::JsonInsert;
 use crate::cql::result::ColumnSpec;
+use crate::error::Error;
 use crate::schema::{Column, ColumnId, ColumnKind, Table, TableId};
 use crate::types::Type;
 use bytes::Bytes;
@@ -360,6 +361,8 @@ pub struct SelectPlan {
     pub partition_filters: Vec<Filter>,
     /// Conditions on rows.
     pub row_filters: Vec<Filter>,
+    /// What is wrong with it, which is told when it is executed.
+    pub fails: Option<Box<Error>>,
     /// Whether a partition with nothing but static content makes a row.
     pub static_only_rows: bool,
     /// Whether one row a partition is wanted.

@@ -95,7 +95,7 @@ pub fn comparable(answer: &str) -> Cow<'_, str> {
             return format!("{before}{head}{}){after}", signatures.join(", system.")).into();
         }
     }
-    if answer.contains(" ,") || answer.contains(": {") || answer.contains("({") {
+    if answer.contains(" ,") || answer.contains('{') {
         return sorted_words(answer).into();
     }
     answer.into()

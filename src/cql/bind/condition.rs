@@ -115,7 +115,7 @@ impl Binder<'_> {
             }
             (operator, RelationRight::Value(value)) => {
                 let term = if matches!(operator, Operator::Contains | Operator::ContainsKey) {
-                    let (part, ty) = contained(column, operator)?;
+                    let (part, ty) = contained(&column.ty, &column.name, operator)?;
                     let name = format!("{part}({})", column.name);
                     self.term(value, &receiver.named(&name).of_type(&ty))?
                 } else {
@@ -173,8 +173,13 @@ fn check_durations(ty: &Type, operator: Operator) -> Result<()> {
         Type::Duration => "durations",
         _ => "collections containing durations",
     };
+    // The one that names the operator is Cassandra's way.
+    let sign = match ty {
+        Type::Duration => format!("( {operator} ) "),
+        _ => String::new(),
+    };
     Err(Error::invalid(format!(
-        "Slice conditions ( {operator} ) are not supported on {what}"
+        "Slice conditions {sign}are not supported on {what}"
     )))
 }
 
@@ -201,13 +206,11 @@ pub fn check_conditional(plan: &WritePlan, alone: bool) -> Result<()> {
             "IN on the clustering key columns is not supported with conditional {what}"
         )));
     }
-    if plan.condition.is_some() && plan.timestamp.is_some() {
-        return Err(custom_timestamp());
-    }
     Ok(())
 }
 
-fn custom_timestamp() -> Error {
+/// What Cassandra says of a conditional statement's own timestamp.
+pub(super) fn custom_timestamp() -> Error {
     Error::invalid("Cannot provide custom timestamp for conditional updates")
 }
 

@@ -39,9 +39,15 @@ impl Binder<'_> {
         for expr in &select.group_by {
             let node = self.node(table, expr)?;
             let found = match &expr.kind {
-                ExprKind::Column(name) => grouping_column(table, name, called)?,
+                ExprKind::Column(name) => {
+                    let found = grouping_column(table, name, called)?;
+                    keys.push(self.bound(selection, &node, None)?.0);
+                    found
+                }
                 _ => {
                     called = true;
+                    check_called(&node)?;
+                    keys.push(self.bound(selection, &node, None)?.0);
                     called_column(table, &node)?
                 }
             };
@@ -65,7 +71,6 @@ impl Binder<'_> {
         }
         for node in &nodes {
             check_monotonic(node)?;
-            keys.push(self.bound(selection, node, None)?.0);
         }
         if key
             .next()
@@ -105,24 +110,26 @@ fn grouping_column<'t>(table: &'t Table, name: &Name, called: bool) -> Result<&'
     Ok(found)
 }
 
-/// The column that a function of GROUP BY is of.
-fn called_column<'t>(table: &'t Table, node: &Node<'_>) -> Result<&'t Column> {
+/// GROUP BY takes functions, but no aggregates.
+fn check_called(node: &Node<'_>) -> Result<()> {
     match &node.call {
         Some(Call::Aggregate(function)) => {
             let name = function
                 .as_ref()
                 .map_or("system.count_rows", |it| it.name.as_str());
-            return Err(Error::invalid(format!(
+            Err(Error::invalid(format!(
                 "Aggregate functions are not supported within the GROUP BY clause, got: {name}"
-            )));
+            )))
         }
-        Some(_) => {}
-        None => {
-            return Err(Error::invalid(
-                "Group by currently only supports columns and functions of them",
-            ));
-        }
+        Some(_) => Ok(()),
+        None => Err(Error::invalid(
+            "Group by currently only supports columns and functions of them",
+        )),
     }
+}
+
+/// The column that a function of GROUP BY is of.
+fn called_column<'t>(table: &'t Table, node: &Node<'_>) -> Result<&'t Column> {
     let mut names = node.columns();
     names.dedup_by(|one, other| one.text == other.text);
     let [name] = names.as_slice() else {

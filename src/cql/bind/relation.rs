@@ -147,7 +147,7 @@ impl Binder<'_> {
                 Demand::InListed(term)
             }
             (operator @ (Operator::Contains | Operator::ContainsKey), right) => {
-                let (part, ty) = contained(&column, operator)?;
+                let (part, ty) = contained(&column.ty, &column.name, operator)?;
                 let name = format!("{part}({})", column.name);
                 let term = self.term(value(right)?, &receiver.named(&name).of_type(&ty))?;
                 Demand::Contains(vec![(operator, term)], Vec::new())
@@ -426,21 +426,19 @@ fn compare(operator: Operator, term: Term, width: usize, tuple: bool) -> Demand 
 }
 
 /// The part that CONTAINS [KEY] looks at, and its type.
-pub(super) fn contained(column: &ColumnRef, operator: Operator) -> Result<(&'static str, Type)> {
+pub(super) fn contained(ty: &Type, name: &str, operator: Operator) -> Result<(&'static str, Type)> {
     let key = operator == Operator::ContainsKey;
-    match &column.ty {
+    match ty {
         Type::Map { key: ty, .. } if key => Ok(("key", Type::clone(ty))),
         Type::Map { value, .. } if !key => Ok(("value", Type::clone(value))),
         Type::List { element, .. } | Type::Set { element, .. } if !key => {
             Ok(("value", Type::clone(element)))
         }
         _ if key => Err(Error::invalid(format!(
-            "Cannot use CONTAINS KEY on non-map column {}",
-            column.name
+            "Cannot use CONTAINS KEY on non-map column {name}"
         ))),
         _ => Err(Error::invalid(format!(
-            "Cannot use CONTAINS on non-collection column {}",
-            column.name
+            "Cannot use CONTAINS on non-collection column {name}"
         ))),
     }
 }
@@ -449,7 +447,9 @@ fn check_operator(column: &ColumnRef, relation: &Relation) -> Result<()> {
     let (name, ty, operator) = (&column.name, &column.ty, relation.operator);
     let contains = matches!(operator, Operator::Contains | Operator::ContainsKey);
     if contains {
-        contained(column, operator)?;
+        // What lies in descending order is no collection to Cassandra.
+        let ty = if column.descending { &Type::Int } else { ty };
+        contained(ty, name, operator)?;
     }
     if ty.is_multi_cell() && matches!(ty, Type::Udt { .. }) {
         return Err(Error::invalid(format!(

@@ -76,6 +76,8 @@ pub struct SelectRestrictions {
     pub uses_index: bool,
     /// Whether rows may be read in vain, so that ALLOW FILTERING is wanted.
     pub filtering: bool,
+    /// What is wrong with it once it is executed.
+    pub refused: Option<Error>,
 }
 
 /// What Cassandra says where ALLOW FILTERING is missing.
@@ -154,9 +156,10 @@ impl Restrictions {
     /// Adds a restriction, merging it with what is there for its columns.
     pub fn add(&mut self, new: Restriction, allow_filtering: bool) -> Result<()> {
         let kind = new.columns.first().map(|column| column.kind);
-        if kind == Some(ColumnKind::Clustering) && !allow_filtering {
-            self.check_clustering_order(&new)?;
-        }
+        let checked = match kind {
+            Some(ColumnKind::Clustering) if !allow_filtering => self.check_clustering_order(&new),
+            _ => Ok(()),
+        };
         let list = match kind {
             Some(ColumnKind::PartitionKey) => &mut self.partition,
             Some(ColumnKind::Clustering) => &mut self.clustering,
@@ -174,7 +177,7 @@ impl Restrictions {
                 list.insert(at, new);
             }
         }
-        Ok(())
+        checked
     }
 
     fn check_clustering_order(&self, new: &Restriction) -> Result<()> {
@@ -332,13 +335,19 @@ impl Restrictions {
     }
 
     /// What a SELECT makes of it.
-    pub fn for_select(self, table: &Table, allow_filtering: bool) -> Result<SelectRestrictions> {
+    pub fn for_select(
+        self,
+        table: &Table,
+        allow_filtering: bool,
+        statics_only: bool,
+    ) -> Result<SelectRestrictions> {
         let whole_key = unrestricted(&table.partition_key, &self.partition).is_empty()
             && !self
                 .partition
                 .iter()
                 .any(|r| r.is_slice() || r.is_contains());
-        let (uses_index, filtered) = self.filtered(table, whole_key, allow_filtering)?;
+        let (uses_index, filtered) =
+            self.filtered(table, whole_key, allow_filtering, statics_only)?;
         let index = match uses_index {
             true => indexes::choose(table, &filtered),
             false => None,
@@ -367,8 +376,9 @@ impl Restrictions {
             token_range(self.token)
         };
         let (clustering, rest) = clustering_parts(self.clustering);
+        let mut refused = None;
         for restriction in rest {
-            check_filter(&restriction)?;
+            refused = refused.or(check_filter(&restriction).err());
             row_filters.extend(filters(restriction));
         }
         for restriction in self.others {
@@ -391,6 +401,7 @@ impl Restrictions {
             index,
             uses_index,
             filtering,
+            refused,
         })
     }
 
@@ -401,6 +412,7 @@ impl Restrictions {
         table: &Table,
         whole_key: bool,
         allow_filtering: bool,
+        statics_only: bool,
     ) -> Result<(bool, Vec<&Restriction>)> {
         let served = |list: &[Restriction]| list.iter().any(|r| indexes::serve(table, r));
         let clustering_index = served(&self.clustering);
@@ -414,6 +426,11 @@ impl Restrictions {
         let mut filtered = Vec::new();
         if partial_key {
             filtered.extend(&self.partition);
+        }
+        if statics_only && self.has_clustering() {
+            return Err(Error::invalid(
+                "Cannot restrict clustering columns when selecting only static columns",
+            ));
         }
         let gaps = self.has_gaps();
         self.check_clustering(table, Kind::Select, false, allow_filtering || any_index)?;

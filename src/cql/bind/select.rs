@@ -1,16 +1,16 @@
 //! SELECT.
 
-use crate::cql::ast::{Expr, ExprKind, OrderKind, Select};
+use crate::cql::ast::{OrderKind, Select};
 use crate::cql::bind::json::as_json;
 use crate::cql::bind::order::{Fixed, order};
 use crate::cql::bind::restriction::{Kind, Restrictions, needs_filtering};
 use crate::cql::bind::selector::Selection;
 use crate::cql::bind::{Binder, Receiver, column};
-use crate::cql::plan::{Choice, ColumnRef, Filter, PartitionPlan, SelectPlan, Selected};
+use crate::cql::plan::{Choice, ColumnRef, Filter, PartitionPlan, SelectPlan, Selected, Term};
 use crate::cql::result::ColumnSpec;
 use crate::cql::virtual_tables;
 use crate::error::{Error, Result};
-use crate::schema::{ColumnId, ColumnKind, Table};
+use crate::schema::{Column, ColumnId, ColumnKind, Table};
 use crate::types::Type;
 
 impl Binder<'_> {
@@ -18,18 +18,21 @@ impl Binder<'_> {
         let table = self.table(&select.table)?;
         let is_virtual = virtual_tables::is_virtual(&table);
         let allow_filtering = select.allow_filtering || virtual_tables::filters_freely(&table);
-        // Names first, then what is restricted, then what is computed: of several errors the same
-        // one is told as in Cassandra.
-        check_names(&table, select)?;
+        // Of several errors the same one is told as in Cassandra.
+        let statics_only = self.selects_statics_only(&table, select)?;
+        for by in &select.order_by {
+            column(&table, &by.column)?;
+        }
         let relations = &select.relations;
         let restrictions = self.restrictions(&table, relations, Kind::Select, allow_filtering)?;
-        let found = restrictions.clone().for_select(&table, allow_filtering)?;
+        let found = restrictions
+            .clone()
+            .for_select(&table, allow_filtering, statics_only)?;
         let mut selection = Selection::new(&table);
         let (mut columns, mut selected) = self.selected(&mut selection, select)?;
         if select.json {
             (columns, selected) = as_json(&table, &columns, selected);
         }
-        check_statics(&selection, select, &restrictions)?;
         check_distinct(&selection, select, &restrictions)?;
         let group = self.group_keys(&mut selection, select, &restrictions)?;
         check_aggregates(&selection, select)?;
@@ -47,13 +50,7 @@ impl Binder<'_> {
         if found.filtering && !allow_filtering {
             return Err(needs_filtering());
         }
-        let limit = self.attribute(&table, "[limit]", &Type::Int, select.limit.as_ref())?;
-        let per_partition_limit = self.attribute(
-            &table,
-            "[per_partition_limit]",
-            &Type::Int,
-            select.per_partition_limit.as_ref(),
-        )?;
+        let (limit, per_partition_limit) = self.limits(&table, select)?;
         let merge_order = if fixed.keys_in { order } else { Vec::new() };
         if let (true, Some(column)) = (select.distinct, merge_order.first()) {
             return Err(not_distinct(&column.name));
@@ -62,6 +59,7 @@ impl Binder<'_> {
         for column in filters.flat_map(Filter::columns).chain(&merge_order) {
             selection.use_column(column);
         }
+        let fails = found.refused.or(selection.fails).map(Box::new);
         let used = selection.used;
         let aggregates = selection.aggregates;
         let needs_clustering = used.iter().any(|c| c.kind == ColumnKind::Clustering);
@@ -85,6 +83,7 @@ impl Binder<'_> {
             needs_clustering,
             limit,
             per_partition_limit,
+            fails,
             table,
         })
     }
@@ -104,6 +103,34 @@ impl Binder<'_> {
             }
         }
         Ok(())
+    }
+
+    /// LIMIT and PER PARTITION LIMIT.
+    fn limits(&mut self, table: &Table, select: &Select) -> Result<(Option<Term>, Option<Term>)> {
+        let mut bound = |name: &str, of| self.attribute(table, name, &Type::Int, of);
+        Ok((
+            bound("[limit]", select.limit.as_ref())?,
+            bound("[per_partition_limit]", select.per_partition_limit.as_ref())?,
+        ))
+    }
+
+    /// Whether nothing is selected but static columns, and columns of the partition key beside
+    /// them. Selectors are looked at as far as it takes to know, and no errors of others are found.
+    fn selects_statics_only(&self, table: &Table, select: &Select) -> Result<bool> {
+        let selects = |wanted: &dyn Fn(ColumnKind) -> bool| -> Result<bool> {
+            for selector in &select.selectors {
+                let node = self.node(table, &selector.expr)?;
+                let mut columns = node.columns().into_iter();
+                let is_wanted = |column: &Column| wanted(column.kind);
+                if columns.any(|name| table.column(&name.text).is_some_and(is_wanted)) {
+                    return Ok(true);
+                }
+            }
+            Ok(false)
+        };
+        let of_row = |kind| matches!(kind, ColumnKind::Clustering | ColumnKind::Regular);
+        let has_statics = !table.statics.is_empty();
+        Ok(has_statics && selects(&|kind| kind == ColumnKind::Static)? && !selects(&of_row)?)
     }
 
     fn selected(
@@ -183,70 +210,6 @@ fn has_in(partition: &PartitionPlan) -> bool {
             .any(|choice| !matches!(choice, Choice::One(_))),
         PartitionPlan::Tokens { .. } | PartitionPlan::All => false,
     }
-}
-
-/// Every column that ORDER BY names is there; in a table with static columns also those that the
-/// selectors name, since what is selected there decides what may be restricted. Otherwise the
-/// selectors have their turn after WHERE.
-fn check_names(table: &Table, select: &Select) -> Result<()> {
-    if !table.statics.is_empty() {
-        for selector in &select.selectors {
-            check_columns(table, &selector.expr)?;
-        }
-    }
-    for by in &select.order_by {
-        column(table, &by.column)?;
-    }
-    Ok(())
-}
-
-/// Every column that an expression names is there.
-fn check_columns(table: &Table, expr: &Expr) -> Result<()> {
-    let all = |parts: &[&Expr]| parts.iter().try_for_each(|it| check_columns(table, it));
-    match &expr.kind {
-        ExprKind::Column(name) => column(table, name).map(|_| ()),
-        ExprKind::List(parts) | ExprKind::Set(parts) | ExprKind::Tuple(parts) => {
-            parts.iter().try_for_each(|it| check_columns(table, it))
-        }
-        ExprKind::Map(pairs) => pairs.iter().try_for_each(|(k, v)| all(&[k, v])),
-        ExprKind::Udt(fields) => fields.iter().try_for_each(|(_, it)| all(&[it])),
-        ExprKind::Function(call) => {
-            let arguments = &call.arguments;
-            arguments.iter().try_for_each(|it| check_columns(table, it))
-        }
-        ExprKind::CellInfo(_, of)
-        | ExprKind::Cast(of, _)
-        | ExprKind::TypeHint(_, of)
-        | ExprKind::Field(of, _)
-        | ExprKind::Slice(of, ..)
-        | ExprKind::Negate(of) => all(&[of]),
-        ExprKind::Element(left, right) | ExprKind::Arithmetic(_, left, right) => {
-            all(&[left, right])
-        }
-        ExprKind::Literal(_) | ExprKind::Marker(_) | ExprKind::CountRows => Ok(()),
-    }
-}
-
-fn check_statics(
-    selection: &Selection<'_>,
-    select: &Select,
-    restrictions: &Restrictions,
-) -> Result<()> {
-    let statics_only = !select.selectors.is_empty()
-        && selection
-            .used
-            .iter()
-            .any(|column| column.kind == ColumnKind::Static)
-        && selection
-            .used
-            .iter()
-            .all(|c| matches!(c.kind, ColumnKind::Static | ColumnKind::PartitionKey));
-    if statics_only && restrictions.has_clustering() {
-        return Err(Error::invalid(
-            "Cannot restrict clustering columns when selecting only static columns",
-        ));
-    }
-    Ok(())
 }
 
 fn check_distinct(

@@ -25,6 +25,8 @@ pub struct Selection<'t> {
     pub used: Vec<ColumnRef>,
     /// The aggregates that are used.
     pub aggregates: Vec<AggregatePlan>,
+    /// What is wrong with it once it is executed, whatever is read.
+    pub fails: Option<Error>,
 }
 
 /// A bound selector.
@@ -37,6 +39,7 @@ impl<'t> Selection<'t> {
             table,
             used: Vec::new(),
             aggregates: Vec::new(),
+            fails: None,
         }
     }
 
@@ -66,10 +69,17 @@ impl Binder<'_> {
     /// The name of a selector's column: a cast that changes nothing is not there.
     pub(super) fn result_name(&self, table: &Table, expr: &Expr) -> Result<String> {
         if let ExprKind::Cast(of, ty) = &expr.kind {
-            let from = self.node(table, of)?.exact;
+            let node = self.node(table, of)?;
+            let from = node.exact.as_ref();
             let to = self.resolve_type(ty)?;
+            // To Cassandra a column in descending order has a type of its own.
+            let mut names = node.columns().into_iter();
+            let reversed = names.any(|name| {
+                let key = &mut table.clustering.iter();
+                key.any(|column| column.descending && column.name == name.text)
+            });
             return Ok(match from {
-                Some(from) if from == to => self.result_name(table, of)?,
+                Some(from) if *from == to && !reversed => self.result_name(table, of)?,
                 _ => format!("cast({} as {ty})", self.result_name(table, of)?),
             });
         }
@@ -150,7 +160,10 @@ impl Binder<'_> {
             arguments.push(self.bound(selection, part, parameters.get(at))?.0);
         }
         Ok(match call {
-            Call::Scalar(function) => (folded(function, arguments)?, function.returns.clone()),
+            Call::Scalar(function) => {
+                let call = folded(selection, function, arguments);
+                (call, function.returns.clone())
+            }
             Call::Aggregate(function) => {
                 let returns = function
                     .as_ref()
@@ -372,21 +385,30 @@ fn part_types(selection: &Selection<'_>, node: &Node<'_>, ty: &Type) -> Result<V
 }
 
 /// A call; what it makes of constants is one.
-fn folded(function: &Arc<Scalar>, arguments: Vec<Selected>) -> Result<Selected> {
+fn folded(
+    selection: &mut Selection<'_>,
+    function: &Arc<Scalar>,
+    arguments: Vec<Selected>,
+) -> Selected {
     let constants = arguments.iter().map(|argument| match argument {
         Selected::Term(Term::Constant(bytes)) if function.pure => Some(bytes.as_deref()),
         _ => None,
     });
     let Some(constants) = constants.collect::<Option<Vec<_>>>() else {
-        return Ok(Selected::Call(Arc::clone(function), arguments));
+        return Selected::Call(Arc::clone(function), arguments);
     };
     let random = Random::seeded(0);
     let env = Environment {
         now_micros: 0,
         random: &random,
     };
-    let value = function.call(&constants, &env)?;
-    Ok(Selected::Term(Term::Constant(value)))
+    match function.call(&constants, &env) {
+        Ok(value) => Selected::Term(Term::Constant(value)),
+        Err(error) => {
+            selection.fails.get_or_insert(error);
+            Selected::Call(Arc::clone(function), arguments)
+        }
+    }
 }
 
 fn aggregate(

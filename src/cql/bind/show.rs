@@ -8,11 +8,11 @@ fn join<T>(items: &[T], show: impl Fn(&T) -> String) -> String {
     items.iter().map(show).collect::<Vec<_>>().join(", ")
 }
 
-/// A literal.
+/// A literal; texts stand as they are.
 pub fn literal(literal: &Literal) -> String {
     match literal {
         Literal::Null => "NULL".to_owned(),
-        Literal::String(text) => format!("'{}'", text.replace('\'', "''")),
+        Literal::String(text) => format!("'{text}'"),
         Literal::Integer(text) | Literal::Float(text) | Literal::Duration(text) => text.clone(),
         Literal::Boolean(value) => value.to_string(),
         Literal::Uuid(value) => value.to_string(),
@@ -77,10 +77,9 @@ pub fn expr(e: &Expr) -> String {
     }
 }
 
-/// A term, as the name of a column shows it: operators are functions, texts stand as they are.
+/// A term, as the name of a column shows it: operators are functions.
 pub fn term(e: &Expr) -> String {
     match &e.kind {
-        ExprKind::Literal(Literal::String(text)) => format!("'{text}'"),
         ExprKind::Arithmetic(op, left, right) => {
             let name = format!("{op:?}").to_lowercase();
             format!("system.\"_{name}\"({}, {})", term(left), term(right))
@@ -105,8 +104,8 @@ pub fn relation(relation: &Relation) -> String {
         RelationLeft::Custom(name) => format!("expr({name})"),
     };
     let right = match &relation.right {
-        RelationRight::Value(value) => expr(value),
-        RelationRight::List(values) => format!("({})", join(values, expr)),
+        RelationRight::Value(value) => term(value),
+        RelationRight::List(values) => format!("({})", join(values, term)),
         RelationRight::None => "NULL".to_owned(),
     };
     format!("{left} {} {right}", relation.operator)

@@ -168,6 +168,12 @@ impl Binder<'_> {
         statics_only: bool,
     ) -> Result<WritePlan> {
         let (timestamp, ttl) = self.using(&table, using)?;
+        // A condition on the row wants to know which one, also where nothing is written to it.
+        let rowless = statics_only && !condition::is_on_row(condition.as_deref());
+        let (partition, clustering) = restrictions.for_write(&table, kind, rowless)?;
+        if condition.is_some() && timestamp.is_some() {
+            return Err(condition::custom_timestamp());
+        }
         if table.is_counter() {
             let what = match (&timestamp, &ttl) {
                 (Some(_), _) => Some("timestamp"),
@@ -180,9 +186,6 @@ impl Binder<'_> {
                 )));
             }
         }
-        // A condition on the row wants to know which one, also where nothing is written to it.
-        let rowless = statics_only && !condition::is_on_row(condition.as_deref());
-        let (partition, clustering) = restrictions.for_write(&table, kind, rowless)?;
         let (mut statics, mut regulars): (Vec<_>, Vec<_>) =
             operations.into_iter().partition(is_static);
         statics.sort_by_key(|operation| operation.column.id);
@@ -208,11 +211,6 @@ impl Binder<'_> {
             json: None,
         };
         condition::check_deletion(&plan, whole)?;
-        if !whole && !plan.regulars.is_empty() {
-            return Err(Error::invalid(
-                "Range deletions are not supported for specific columns",
-            ));
-        }
         Ok(plan)
     }
 

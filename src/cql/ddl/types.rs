@@ -76,8 +76,10 @@ impl Context<'_> {
                 field,
                 ty,
             } => {
-                check_not_in_key(keyspace, &udt, field, ty)?;
                 add_field(&mut udt, keyspace, field, ty, *if_not_exists)?;
+                if udt != **before {
+                    check_not_in_key(keyspace, before, field, ty)?;
+                }
             }
             AlterTypeAction::Rename { if_exists, renames } => {
                 rename_fields(&mut udt, renames, *if_exists)?;

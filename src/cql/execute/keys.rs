@@ -404,12 +404,20 @@ fn extended(
     if prefixes.len().saturating_mul(values.len()) > limits::IN_COMBINATIONS_MAX {
         return Err(too_many());
     }
+    let null_among = |error: Error| match values.len() > 1 && error.message.contains("null") {
+        true => Error::invalid(format!(
+            "Invalid null value in condition for columns: [{}]",
+            joined_names(columns).replace(',', ", ")
+        )),
+        false => error,
+    };
     let mut found = Vec::with_capacity(prefixes.len() * values.len());
     for prefix in prefixes {
         for value in values {
             let mut next = prefix.clone();
             if tuple {
-                for (field, column) in fields(value, columns, "value")?.into_iter().zip(columns) {
+                let fields = fields(value, columns, "value").map_err(null_among)?;
+                for (field, column) in fields.into_iter().zip(columns) {
                     next.push(column, field)?;
                 }
             } else if let [column] = columns {

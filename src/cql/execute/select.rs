@@ -44,6 +44,11 @@ fn rows(engine: &Engine, plan: &Arc<SelectPlan>, execution: Execution) -> Result
         ));
     }
     execution.note(|| started(plan));
+    if let Some(error) = &plan.fails {
+        limit(plan.limit.as_ref(), &execution.context())?;
+        limit(plan.per_partition_limit.as_ref(), &execution.context())?;
+        return Err(Error::clone(error));
+    }
     if columnar::suits(plan) {
         limit(plan.limit.as_ref(), &execution.context())?;
         let answer = Columnar::new(engine, plan, execution);

@@ -25,7 +25,8 @@ pub type Statement<'a> = (&'a WritePlan, &'a [Slot]);
 /// Executes an INSERT, UPDATE or DELETE.
 pub fn execute(engine: &Engine, plan: &WritePlan, execution: &Execution) -> Result<Option<Ticket>> {
     let context = &execution.context();
-    let stamp = stamp(engine, plan, execution.timestamp_micros, execution, context)?;
+    let stamp = stamp(engine, plan, execution.timestamp_micros, execution, context)
+        .map_err(|error| worse_key(plan, context).unwrap_or(error))?;
     let writer = Writer {
         plan,
         stamp,
@@ -42,6 +43,12 @@ pub fn execute(engine: &Engine, plan: &WritePlan, execution: &Execution) -> Resu
         writer.write(Some(view), &mut updates)?;
         Ok(Mutation { updates })
     })
+}
+
+/// What is wrong with the key, which is told before what is wrong with the stamp.
+fn worse_key(plan: &WritePlan, context: &Context<'_>) -> Option<Error> {
+    let partition = keys::partition_keys(&plan.table, &plan.partition, context).err();
+    partition.or_else(|| keys::prefixes(&plan.table, &plan.clustering, context).err())
 }
 
 /// Has the engine take a mutation.
@@ -175,7 +182,10 @@ impl Writer<'_> {
         let plan = self.plan;
         let keys = keys::partition_keys(&plan.table, &plan.partition, self.context)?;
         let last = keys.len().saturating_sub(1);
-        let mut template = Some(PartitionTemplate::new(self)?);
+        let Some(template) = PartitionTemplate::new(self)? else {
+            return Ok(());
+        };
+        let mut template = Some(template);
         for (at, key) in keys.into_iter().enumerate() {
             // The rows are the same in every partition; the last one takes them.
             let rows = match at == last {
@@ -308,7 +318,8 @@ struct PartitionTemplate {
 }
 
 impl PartitionTemplate {
-    fn new(writer: &Writer<'_>) -> Result<Self> {
+    /// None where the plan does nothing.
+    fn new(writer: &Writer<'_>) -> Result<Option<Self>> {
         let (plan, stamp) = (writer.plan, &writer.stamp);
         let mut template = Self {
             deletion: Deletion::NONE,
@@ -318,7 +329,7 @@ impl PartitionTemplate {
             rows: Vec::new(),
         };
         if !plan.rows {
-            return Ok(template);
+            return Ok(Some(template));
         }
         match plan.kind {
             WriteKind::Insert => {
@@ -333,13 +344,23 @@ impl PartitionTemplate {
             }
             WriteKind::Update => {}
             WriteKind::Delete if plan.statics.is_empty() && plan.regulars.is_empty() => {
-                return template.deletions(writer);
+                return template.deletions(writer).map(Some);
             }
             WriteKind::Delete => {}
         }
-        let (prefixes, _) = keys::prefixes(&plan.table, &plan.clustering, writer.context)?;
+        let (prefixes, width) = keys::prefixes(&plan.table, &plan.clustering, writer.context)?;
+        if width < plan.table.clustering.len() {
+            // A range that holds nothing is no offence.
+            let slices = keys::slices(&plan.table, &plan.clustering, writer.context)?;
+            if slices.is_empty() {
+                return Ok(None);
+            }
+            return Err(Error::invalid(
+                "Range deletions are not supported for specific columns",
+            ));
+        }
         template.rows = rows(prefixes);
-        Ok(template)
+        Ok(Some(template))
     }
 
     /// DELETE of whole rows, ranges or partitions.

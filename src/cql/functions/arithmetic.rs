@@ -342,8 +342,9 @@ fn add_to_date(date: &[u8], duration: &[u8], sign: i64) -> Result<Option<Vec<u8>
         return Err(imprecise("date", sign, "day", duration));
     }
     let days = temporal::add_months(i64::from(days), months) + more_days;
-    let days = i32::try_from(days).map_err(|_| out_of_range())?;
-    Ok(Some(date_bytes(days)))
+    // Beyond the last date comes the first one, as in Cassandra.
+    let [.., a, b, c, d] = days.to_be_bytes();
+    Ok(Some(date_bytes(i32::from_be_bytes([a, b, c, d]))))
 }
 
 fn add_to_timestamp(time: &[u8], duration: &[u8], sign: i64) -> Result<Option<Vec<u8>>> {

@@ -11,7 +11,7 @@ pub fn make(maker: &mut Maker, world: &World, at: usize) -> Made {
     let table = &world.tables[at];
     let name = &table.name;
     let mut is_read = false;
-    let (text, change) = match maker.dice.weighted(&[14, 10, 4, 4, 24, 8, 5, 3, 8]) {
+    let (text, change) = match maker.dice.weighted(&[14, 9, 5, 5, 22, 8, 9, 4, 8]) {
         0 => add(maker, world, table),
         1 => drop_column(maker, table),
         2 => rename(maker, table),
@@ -124,7 +124,11 @@ fn add(maker: &mut Maker, world: &World, table: &Table) -> (String, Change) {
 
 fn create_index(maker: &mut Maker, table: &Table) -> (String, Change) {
     maker.note("create index");
-    let column = maker.dice.pick(&table.columns).clone();
+    let others = table.others();
+    let column = match table.has_ttl && !others.is_empty() {
+        true => (*maker.dice.pick(&others)).clone(),
+        false => maker.dice.pick(&table.columns).clone(),
+    };
     let name = &column.name;
     let target = match &column.ty {
         Ty::Map(.., false) => match maker.dice.below(4) {

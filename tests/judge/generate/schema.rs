@@ -29,6 +29,9 @@ pub struct Table {
     pub is_counter: bool,
     /// Whether conditions are used: then write times are the servers' own.
     pub is_conditional: bool,
+    /// Whether rows may expire. Where they do no key column has an index: Cassandra reckons by
+    /// its own clock when it builds one, not by the time that requests tell.
+    pub has_ttl: bool,
     pub indexes: Vec<(String, String)>,
     /// How many columns it ever had.
     pub made: usize,
@@ -191,6 +194,7 @@ impl World {
             columns,
             is_counter,
             is_conditional: at == 3,
+            has_ttl: at > 1,
             indexes: Vec::new(),
             is_dead: false,
         }
@@ -231,7 +235,7 @@ fn create(maker: &mut Maker, table: &Table) -> String {
             .collect();
         options.push(format!("CLUSTERING ORDER BY ({})", orders.join(", ")));
     }
-    if !table.is_counter && maker.dice.chance(15) {
+    if !table.is_counter && table.has_ttl && maker.dice.chance(15) {
         options.push("default_time_to_live = 1000".to_owned());
     }
     if maker.dice.chance(20) {

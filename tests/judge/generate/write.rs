@@ -16,7 +16,7 @@ fn using(maker: &mut Maker, table: &Table, takes_ttl: bool, in_batch: bool) -> S
         maker.note("using timestamp");
         parts.push(format!("TIMESTAMP {}", maker.number(1, 60)));
     }
-    if takes_ttl && maker.dice.chance(if table.is_counter { 2 } else { 12 }) {
+    if takes_ttl && table.has_ttl && maker.dice.chance(if table.is_counter { 2 } else { 12 }) {
         maker.note("using ttl");
         let seconds = maker.dice.pick(&[0, 1, 10, 100, 1000, 100_000]).to_string();
         parts.push(format!("TTL {seconds}"));
@@ -229,8 +229,13 @@ fn update(maker: &mut Maker, table: &Table, in_batch: bool) -> String {
     let mut parts = relation::partition(maker, table, 8);
     let only_static = chosen.iter().all(|column| column.role == Role::Static);
     if !only_static || maker.dice.chance(20) {
+        // Lists and counters that are static grow once a row there: `statics-with-in`.
+        let grows = |column: &Column| {
+            column.role == Role::Static && matches!(column.ty, Ty::List(..) | Ty::Counter)
+        };
+        let in_percent = if chosen.iter().any(grows) { 0 } else { 4 };
         match maker.dice.chance(96) {
-            true => parts.extend(relation::clustering(maker, table, 4)),
+            true => parts.extend(relation::clustering(maker, table, in_percent)),
             false => parts.extend(relation::prefix(maker, table, 4)),
         }
     }
