@@ -43,7 +43,9 @@ fn row(n: i64) -> Vec<Slot> {
     values.push(Slot::Bytes(Bytes::copy_from_slice(
         &(n as f64).to_be_bytes(),
     )));
-    values.push(Slot::Bytes(Bytes::from_static(b"a text of middling length")));
+    values.push(Slot::Bytes(Bytes::from_static(
+        b"a text of middling length",
+    )));
     values
 }
 
