@@ -33,6 +33,8 @@ pub struct Report {
     pub statements: usize,
     pub refused: usize,
     counts: BTreeMap<&'static str, [usize; 2]>,
+    /// How often each difference that the manual explains was met, by its name there.
+    explained: BTreeMap<&'static str, usize>,
     /// One of each sort.
     pub differences: BTreeMap<String, Difference>,
     /// What is wrong without another side.
@@ -111,6 +113,11 @@ impl Report {
         }
     }
 
+    /// Counts a difference that the manual explains.
+    pub fn count_explained(&mut self, name: &'static str) {
+        *self.explained.entry(name).or_default() += 1;
+    }
+
     /// Remembers a difference, if none like it is known by a shorter script.
     pub fn add(&mut self, difference: Difference) {
         let sort = difference.sort();
@@ -134,6 +141,9 @@ impl Report {
             let count = self.counts.entry(clause).or_default();
             count[0] += taken;
             count[1] += refused;
+        }
+        for (name, count) in other.explained {
+            *self.explained.entry(name).or_default() += count;
         }
         for difference in other.differences.into_values() {
             self.add(difference);
@@ -179,6 +189,11 @@ impl Report {
             self.refused
         )
         .unwrap();
+        for (name, count) in &self.explained {
+            writeln!(out, "explained: {name:<24} {count:>4}").unwrap();
+        }
+        let unexplained: usize = self.differences.values().map(|it| it.count).sum();
+        writeln!(out, "not explained: {unexplained}").unwrap();
         out
     }
 

@@ -29,7 +29,8 @@ pub fn paged(side: &mut Side, line: &Line, answer: &str, dice: &mut Dice) -> Opt
     ))
 }
 
-fn rows(answer: &str) -> Vec<&str> {
+/// The rows of an answer.
+pub fn rows(answer: &str) -> Vec<&str> {
     let lines: Vec<&str> = answer.lines().collect();
     let end = lines
         .iter()

@@ -1,7 +1,7 @@
 //! Shorter scripts for what differs: lines are left out as long as the last one still differs.
 
 use crate::judge::generate::report::{Difference, Report};
-use crate::judge::generate::{Line, Options, Pair, agree};
+use crate::judge::generate::{Line, Options, Pair, agree, explain};
 use crate::judge::recorded::is_refusal;
 
 /// Shortens the scripts of the differences, as far as the number of tries allows.
@@ -77,10 +77,12 @@ fn attempt(
     for line in script {
         last = pair.ask(line);
     }
+    let (ours, theirs) = (last.0, last.1.unwrap_or_default());
+    let is_explained = explain::name(&mut pair, script, &ours, &theirs).is_some();
     pair.close();
-    let (ours, theirs) = (last.0, last.1?);
     let same_way = is_refusal(&ours) == is_refusal(&difference.ours)
         && is_refusal(&theirs) == is_refusal(&difference.theirs);
     // Where a table is missing both refuse, in the same words.
-    (same_way && !agree(&ours, &theirs, difference.is_loose)).then_some((ours, theirs))
+    let differs = !agree(&ours, &theirs, difference.is_loose) && !is_explained;
+    (same_way && differs).then_some((ours, theirs))
 }

@@ -1,0 +1,341 @@
+//! Differences that the manual explains, and how each is told from any other.
+//!
+//! Most are plain from what the two sides say: one refuses with words that no other statement
+//! draws. Others look like a row that was lost, which may as well be a bug; so both sides are
+//! asked more about it before the row counts as lost by Cassandra:
+//!
+//! ```text
+//!   SELECT v FROM t WHERE …      ours: 3 rows      theirs: 2 of them
+//!   SELECT * FROM t WHERE …      ours: 3 rows      theirs: the same 3, and v is null in the third
+//!                                                  ⇒ expired-marker
+//! ```
+
+use crate::judge::generate::selfcheck::rows;
+use crate::judge::generate::{Line, Pair, comparable};
+use crate::judge::recorded::is_refusal;
+use crate::judge::side::Ask;
+
+/// What the table of differences knows, with words of their answer and of ours.
+const EXPLAINED: &[(&str, &str, &str)] = &[
+    ("server-errors", "Internal: ", ": "),
+    // An unset value that is added to a list.
+    (
+        "server-errors",
+        "ClassCastException: class org.apache.cassandra.cql3.Constants$Value cannot be cast to \
+         class org.apache.cassandra.cql3.Lists$Value",
+        "",
+    ),
+    (
+        "paging-state-of-groups",
+        "Protocol: Invalid value for the paging state",
+        "rows)",
+    ),
+    ("arithmetic-in-descending", "Invalid: Ambiguous '", ""),
+    (
+        "slice-of-null",
+        " rows)",
+        "Invalid: Invalid null value in condition for column",
+    ),
+    (
+        "timeuuid-of-a-function",
+        "cannot be understood: Unknown class of a type: \n",
+        " timeuuid",
+    ),
+    (
+        "conditions-on-empty",
+        "[applied] boolean",
+        "Invalid: Invalid comparison with an empty ",
+    ),
+    (
+        "unset-in-condition",
+        "[applied] boolean",
+        "Invalid: Invalid 'unset' value in condition",
+    ),
+];
+
+/// The constants that Cassandra takes for what they are not: what was refused here, and of which
+/// type.
+const SLIPS: &[(&str, &str, &str)] = &[
+    (
+        "hex-for-tinyint",
+        "Invalid: Invalid HEX constant (",
+        " of type tinyint\n",
+    ),
+    ("tuple-of-a-number", " constant (", " of type frozen<tuple<"),
+];
+
+/// The name of the difference in the manual, if it is one of those. The last line of the script
+/// is the statement; what leads to it stands before.
+pub fn name(pair: &mut Pair, script: &[Line], ours: &str, theirs: &str) -> Option<&'static str> {
+    by_words(ours, theirs).or_else(|| by_asking(pair, script, ours, theirs))
+}
+
+/// What the two answers alone tell.
+fn by_words(ours: &str, theirs: &str) -> Option<&'static str> {
+    let slips =
+        |(_, refused, ty): &&(&str, &str, &str)| ours.contains(refused) && ours.contains(ty);
+    if !is_refusal(theirs)
+        && let Some((name, ..)) = SLIPS.iter().find(slips)
+    {
+        return Some(name);
+    }
+    let fits = |(_, of_theirs, of_ours): &&(&str, &str, &str)| {
+        theirs.contains(of_theirs) && ours.contains(of_ours)
+    };
+    EXPLAINED.iter().find(fits).map(|(name, ..)| *name)
+}
+
+/// What more questions tell.
+fn by_asking(pair: &mut Pair, script: &[Line], ours: &str, theirs: &str) -> Option<&'static str> {
+    let (line, before) = script.split_last()?;
+    if is_refusal(ours) || is_refusal(theirs) {
+        return None;
+    }
+    let select = Select::read(line)?;
+    if lacks_static_index(pair, &select, ours, theirs) {
+        return Some("static-index-clustering");
+    }
+    let expires = |line: &Line| line.text.contains(" TTL ");
+    let has_ttl = before.iter().any(expires);
+    (has_ttl && lacks_marker(pair, &select)).then_some("expired-marker")
+}
+
+/// A SELECT in pieces.
+struct Select {
+    /// Between `SELECT` and `FROM`.
+    selection: String,
+    table: String,
+    relations: Vec<String>,
+    /// What follows WHERE.
+    tail: String,
+    values: Option<Vec<String>>,
+}
+
+/// Where a word stands outside of quotes and brackets.
+fn place(text: &str, word: &str) -> Option<usize> {
+    let (mut quoted, mut depth) = (false, 0_usize);
+    for (at, c) in text.char_indices() {
+        if !quoted && depth == 0 && text[at..].starts_with(word) {
+            return Some(at);
+        }
+        match c {
+            '\'' => quoted = !quoted,
+            _ if quoted => {}
+            '(' | '[' | '{' => depth += 1,
+            ')' | ']' | '}' => depth = depth.saturating_sub(1),
+            _ => {}
+        }
+    }
+    None
+}
+
+/// How many markers a text has.
+fn markers(text: &str) -> usize {
+    text.split('\'')
+        .step_by(2)
+        .map(|it| it.matches('?').count())
+        .sum()
+}
+
+impl Select {
+    fn read(line: &Line) -> Option<Self> {
+        let text = line.text.strip_prefix("SELECT ")?;
+        let (selection, rest) = text.split_at(place(text, " FROM ")?);
+        let rest = rest.strip_prefix(" FROM ")?;
+        let tails = [
+            " GROUP BY ",
+            " ORDER BY ",
+            " PER PARTITION LIMIT ",
+            " LIMIT ",
+            " ALLOW FILTERING",
+        ];
+        let end = tails.iter().filter_map(|it| place(rest, it)).min();
+        let (head, tail) = rest.split_at(end.unwrap_or(rest.len()));
+        let (table, mut conditions) = match place(head, " WHERE ") {
+            Some(at) => (&head[..at], &head[at + " WHERE ".len()..]),
+            None => (head, ""),
+        };
+        let mut relations = Vec::new();
+        while let Some(at) = place(conditions, " AND ") {
+            relations.push(conditions[..at].to_owned());
+            conditions = &conditions[at + " AND ".len()..];
+        }
+        if !conditions.is_empty() {
+            relations.push(conditions.to_owned());
+        }
+        Some(Self {
+            selection: selection.to_owned(),
+            table: table.to_owned(),
+            relations,
+            tail: tail.to_owned(),
+            values: line.ask.values.clone(),
+        })
+    }
+
+    /// The same with other things selected, without a relation, without the limits.
+    fn instead(&self, selection: &str, without: Option<usize>) -> Line {
+        let mut left = self.values.clone().unwrap_or_default().into_iter();
+        let mut values = Vec::new();
+        let mut take = |text: &str, kept: bool| {
+            let some = left.by_ref().take(markers(text));
+            values.extend(some.filter(|_| kept));
+        };
+        let is_same = selection == self.selection;
+        take(&self.selection, is_same);
+        let mut relations = Vec::new();
+        for (at, relation) in self.relations.iter().enumerate() {
+            let kept = Some(at) != without;
+            take(relation, kept);
+            if kept {
+                relations.push(relation.as_str());
+            }
+        }
+        let limits = [" PER PARTITION LIMIT ", " LIMIT "];
+        let limit = limits.iter().filter_map(|it| place(&self.tail, it)).min();
+        let (tail, _) = self.tail.split_at(limit.unwrap_or(self.tail.len()));
+        take(tail, true);
+        let given = if relations.is_empty() { "" } else { " WHERE " };
+        let tail = tail.trim_end_matches(" ALLOW FILTERING");
+        let relations = relations.join(" AND ");
+        let text = format!(
+            "SELECT {selection} FROM {}{given}{relations}{tail} ALLOW FILTERING",
+            self.table
+        );
+        let values = self.values.is_some().then_some(values);
+        Line {
+            text,
+            ask: Ask {
+                values,
+                ..Ask::default()
+            },
+            table: None,
+        }
+    }
+}
+
+/// Both answers to one more question.
+fn both(pair: &mut Pair, line: &Line) -> Option<(String, String)> {
+    let (ours, theirs) = pair.ask(line);
+    let theirs = theirs?;
+    (!is_refusal(&ours) && !is_refusal(&theirs)).then_some((ours, theirs))
+}
+
+/// The columns of a table of ours: name and kind.
+fn columns(pair: &mut Pair, table: &str) -> Vec<(String, String)> {
+    let text = format!(
+        "SELECT column_name, kind FROM system_schema.columns \
+         WHERE keyspace_name = '{}' AND table_name = '{table}'",
+        pair.keyspace
+    );
+    let answer = pair.ours.answer(&text, &Ask::default());
+    let pair = |row: &str| {
+        let (name, kind) = row.split_once(" | ")?;
+        Some((
+            name.trim_matches('\'').to_owned(),
+            kind.trim_matches('\'').to_owned(),
+        ))
+    };
+    rows(&answer).into_iter().filter_map(pair).collect()
+}
+
+/// Whether a text names a column.
+fn names(text: &str, column: &str) -> bool {
+    text.split(|c: char| !c.is_alphanumeric() && c != '_')
+        .any(|word| word == column)
+}
+
+/// An index of a static column together with the whole partition key and clustering columns:
+/// nothing is found there, and without the condition on the static column the same rows are.
+fn lacks_static_index(pair: &mut Pair, select: &Select, ours: &str, theirs: &str) -> bool {
+    if !rows(theirs).is_empty() || rows(ours).is_empty() {
+        return false;
+    }
+    let columns = columns(pair, &select.table);
+    let of_kind = |kind: &str, relation: &str| {
+        let named = |(name, it): &&(String, String)| it == kind && names(relation, name);
+        columns.iter().find(named).map(|(name, _)| name.clone())
+    };
+    let any = |kind: &str| {
+        select
+            .relations
+            .iter()
+            .any(|it| of_kind(kind, it).is_some())
+    };
+    let keyed = columns
+        .iter()
+        .filter(|(_, kind)| kind == "partition_key")
+        .all(|(name, _)| select.relations.iter().any(|it| names(it, name)));
+    if !keyed || !any("clustering") {
+        return false;
+    }
+    let indexes = format!(
+        "SELECT options FROM system_schema.indexes \
+         WHERE keyspace_name = '{}' AND table_name = '{}'",
+        pair.keyspace, select.table
+    );
+    let indexes = pair.ours.answer(&indexes, &Ask::default());
+    for (at, relation) in select.relations.iter().enumerate() {
+        let Some(column) = of_kind("static", relation) else {
+            continue;
+        };
+        if !rows(&indexes).iter().any(|it| names(it, &column)) {
+            continue;
+        }
+        let line = select.instead(&select.selection, Some(at));
+        if let Some((ours, theirs)) = both(pair, &line) {
+            return comparable(&ours, false) == comparable(&theirs, false)
+                && !rows(&theirs).is_empty();
+        }
+    }
+    false
+}
+
+/// Rows whose INSERT with a TTL has expired and that live by an older cell: they are missing
+/// there, but for `SELECT *`, and what was selected of them is null.
+fn lacks_marker(pair: &mut Pair, select: &Select) -> bool {
+    if select.selection.starts_with('*') || select.selection.starts_with("DISTINCT") {
+        return false;
+    }
+    let selection = select.selection.clone();
+    let Some((all, all_theirs)) = both(pair, &select.instead("*", None)) else {
+        return false;
+    };
+    if comparable(&all, false) != comparable(&all_theirs, false) {
+        return false;
+    }
+    let Some((ours, theirs)) = both(pair, &select.instead(&selection, None)) else {
+        return false;
+    };
+    let header = all.lines().next().unwrap_or_default();
+    let places: Vec<&str> = header.split(" | ").collect();
+    let place_of = |name: &str| {
+        let prefix = format!("{name} ");
+        places.iter().position(|it| it.starts_with(&prefix))
+    };
+    // Of `v[…]` but the element is read.
+    let read: Vec<usize> = columns(pair, &select.table)
+        .iter()
+        .filter(|(name, kind)| {
+            let whole = names(&selection, name) && !selection.contains(&format!("{name}["));
+            kind == "regular" && whole
+        })
+        .filter_map(|(name, _)| place_of(name))
+        .collect();
+    let (all, ours, theirs) = (rows(&all), rows(&ours), rows(&theirs));
+    if all.len() != ours.len() || theirs.len() >= ours.len() {
+        return false;
+    }
+    let mut theirs = theirs.into_iter().peekable();
+    for (whole, row) in all.iter().zip(ours) {
+        let same = |it: &&str| comparable(it, false) == comparable(row, false);
+        if theirs.next_if(same).is_some() {
+            continue;
+        }
+        let cells: Vec<&str> = whole.split(" | ").collect();
+        let is_null = |at: &usize| cells.get(*at).is_none_or(|it| *it == "null");
+        if cells.len() != places.len() || !read.iter().all(is_null) {
+            return false;
+        }
+    }
+    theirs.next().is_none()
+}
