@@ -115,6 +115,13 @@ pub enum Choice {
     Listed(Term),
 }
 
+impl Choice {
+    /// Whether it is an IN.
+    pub fn is_in(&self) -> bool {
+        !matches!(self, Self::One(_))
+    }
+}
+
 /// The tuples that several clustering columns may have.
 #[derive(Clone, Debug)]
 pub enum TupleChoice {

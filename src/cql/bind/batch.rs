@@ -1,7 +1,6 @@
 //! BATCH.
 
 use crate::cql::ast::{Batch, BatchKind, Expr, StatementKind};
-use crate::cql::bind::condition::check_conditional;
 use crate::cql::bind::{Binder, Receiver};
 use crate::cql::plan::{BatchPlan, Term, WritePlan};
 use crate::error::{Error, Result};
@@ -60,9 +59,6 @@ pub fn check<'p>(
             return Err(Error::invalid(
                 "Batch with conditions cannot span multiple tables",
             ));
-        }
-        for plan in plans {
-            check_conditional(plan, false)?;
         }
     }
     Ok(())

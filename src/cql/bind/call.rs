@@ -59,6 +59,10 @@ impl Binder<'_> {
             ExprKind::Cast(inner, to) => of(self.casting(inner, to)),
             ExprKind::Negate(inner) => of(self.negation(inner, None)),
             ExprKind::Arithmetic(op, left, right) => of(self.operation(*op, left, right, None)),
+            ExprKind::Tuple(items) => match items.as_slice() {
+                [inner] => self.known(inner),
+                _ => unknown(),
+            },
             _ => unknown(),
         }
     }
@@ -208,14 +212,15 @@ fn likely_type(expr: &Expr) -> Option<Type> {
 }
 
 fn is_computed(expr: &Expr) -> bool {
-    matches!(
-        expr.kind,
+    match &expr.kind {
         ExprKind::Function(_)
-            | ExprKind::Cast(..)
-            | ExprKind::TypeHint(..)
-            | ExprKind::Negate(_)
-            | ExprKind::Arithmetic(..)
-    )
+        | ExprKind::Cast(..)
+        | ExprKind::TypeHint(..)
+        | ExprKind::Negate(_)
+        | ExprKind::Arithmetic(..) => true,
+        ExprKind::Tuple(items) => matches!(items.as_slice(), [inner] if is_computed(inner)),
+        _ => false,
+    }
 }
 
 fn has_marker(expr: &Expr) -> bool {

@@ -3,6 +3,7 @@
 //! What a frozen value, or a part of one, was written with is what its one cell was written with.
 
 use crate::cql::ast::{CellInfo, Expr, ExprKind, Name};
+use crate::cql::bind::naming::column_name;
 use crate::cql::bind::node::info_type;
 use crate::cql::bind::selector::{Selection, Typed, no_field, part_name};
 use crate::cql::bind::{Binder, Receiver, show};
@@ -24,7 +25,7 @@ impl Binder<'_> {
             Error::invalid(format!(
                 "Cannot use selection function {} on {}",
                 show::cell_info(info),
-                show::expr(of)
+                column_name(of, &selection.table.keyspace)
             ))
         })?;
         let column = selection.column(name)?;

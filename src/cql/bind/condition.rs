@@ -6,8 +6,7 @@ use crate::cql::ast::{
 use crate::cql::bind::relation::{contained, list_of};
 use crate::cql::bind::{Binder, Receiver, column, placed};
 use crate::cql::plan::{
-    Choice, ClusteringPart, ColumnCondition, ColumnConditions, ColumnRef, Condition, ConditionPart,
-    Term, TupleChoice, WriteKind, WritePlan,
+    ColumnCondition, ColumnConditions, ColumnRef, Condition, ConditionPart, Term, WritePlan,
 };
 use crate::error::{Error, Result};
 use crate::schema::{ColumnKind, Table};
@@ -42,11 +41,6 @@ impl Binder<'_> {
                 Condition::Columns(found)
             }
         };
-        if table.is_counter() {
-            return Err(Error::invalid(
-                "Conditional updates are not supported on counter tables",
-            ));
-        }
         Ok(Some(Box::new(condition)))
     }
 
@@ -181,32 +175,6 @@ fn check_durations(ty: &Type, operator: Operator) -> Result<()> {
     Err(Error::invalid(format!(
         "Slice conditions {sign}are not supported on {what}"
     )))
-}
-
-/// Refuses what a conditional statement, or one beside it in a batch, may not say.
-pub fn check_conditional(plan: &WritePlan, alone: bool) -> Result<()> {
-    let what = match plan.kind {
-        WriteKind::Delete => "deletions",
-        _ => "updates",
-    };
-    let one = |choice: &Choice| matches!(choice, Choice::One(_));
-    if alone && !plan.partition.iter().all(one) {
-        return Err(Error::invalid(format!(
-            "IN on the partition key is not supported with conditional {what}"
-        )));
-    }
-    let has_in = plan.clustering.iter().any(|part| match part {
-        ClusteringPart::Column(choice) => !one(choice),
-        ClusteringPart::Tuple(_, TupleChoice::Many(terms)) => terms.len() != 1,
-        ClusteringPart::Tuple(_, TupleChoice::Listed(_)) => true,
-        ClusteringPart::Slice { .. } => false,
-    });
-    if has_in {
-        return Err(Error::invalid(format!(
-            "IN on the clustering key columns is not supported with conditional {what}"
-        )));
-    }
-    Ok(())
 }
 
 /// What Cassandra says of a conditional statement's own timestamp.

@@ -40,7 +40,7 @@ pub use batch::check as check_batch;
 use crate::cql::ast::{FunctionCall, Name, Position, QualifiedName, Statement, StatementKind};
 use crate::cql::ddl;
 use crate::cql::functions::Scalar;
-use crate::cql::plan::{ColumnRef, Plan, Term, WritePlan};
+use crate::cql::plan::{ColumnRef, Plan, Term};
 use crate::cql::result::ColumnSpec;
 use crate::cql::virtual_tables::{self, VIRTUAL_KEYSPACES};
 use crate::error::{Error, Result};
@@ -139,9 +139,9 @@ pub fn bind(catalog: &Catalog, keyspace: Option<&str>, statement: &Statement) ->
     };
     let plan = match &statement.kind {
         StatementKind::Select(select) => Plan::Select(Arc::new(binder.select(select)?)),
-        StatementKind::Insert(insert) => Plan::Write(alone(binder.insert(insert)?)?),
-        StatementKind::Update(update) => Plan::Write(alone(binder.update(update)?)?),
-        StatementKind::Delete(delete) => Plan::Write(alone(binder.delete(delete)?)?),
+        StatementKind::Insert(insert) => Plan::Write(binder.insert(insert)?),
+        StatementKind::Update(update) => Plan::Write(binder.update(update)?),
+        StatementKind::Delete(delete) => Plan::Write(binder.delete(delete)?),
         StatementKind::Batch(batch) => Plan::Batch(binder.batch(batch)?),
         StatementKind::Truncate(name) => Plan::Truncate(binder.table_to_empty(name)?.id),
         StatementKind::Use(name) => {
@@ -160,14 +160,6 @@ pub fn bind(catalog: &Catalog, keyspace: Option<&str>, statement: &Statement) ->
         variables: variables.into(),
         catalog_version: catalog.version,
     })
-}
-
-/// A write that is no part of a batch.
-fn alone(plan: WritePlan) -> Result<WritePlan> {
-    if plan.condition.is_some() {
-        condition::check_conditional(&plan, true)?;
-    }
-    Ok(plan)
 }
 
 /// `error`, with its place if it has none yet.

@@ -24,7 +24,7 @@ pub fn column_name(expr: &Expr, keyspace: &str) -> String {
         ExprKind::CountRows => "count".to_owned(),
         ExprKind::CellInfo(info, of) => format!("{}({})", show::cell_info(*info), name(of)),
         ExprKind::Cast(of, ty) => format!("cast({} as {})", name(of), ty),
-        ExprKind::Element(of, key) => format!("{}[{}]", name(of), show::term(key)),
+        ExprKind::Element(of, key) => format!("{}[{}]", name(of), show::expr(key)),
         ExprKind::Field(of, field) => format!("{}.{field}", name(of)),
         ExprKind::Negate(of) => format!("-{}", name(of)),
         ExprKind::Arithmetic(op, left, right) => {
@@ -32,7 +32,7 @@ pub fn column_name(expr: &Expr, keyspace: &str) -> String {
         }
         ExprKind::TypeHint(ty, of) => format!("({}){}", ty.in_keyspace(keyspace), name(of)),
         ExprKind::Slice(of, from, to) => {
-            let end = |e: &Option<Box<Expr>>| e.as_deref().map(show::term).unwrap_or_default();
+            let end = |e: &Option<Box<Expr>>| e.as_deref().map(show::expr).unwrap_or_default();
             format!("{}[{}..{}]", name(of), end(from), end(to))
         }
         ExprKind::List(items) => format!("[{}]", list(items)),

@@ -1,8 +1,6 @@
 //! What SET and DELETE do to a column.
 
-use crate::cql::ast::{
-    Assignment, AssignmentKind, Expr, ExprKind, Literal, Name, Target, TargetPart,
-};
+use crate::cql::ast::{Assignment, AssignmentKind, Expr, ExprKind, Name, Target, TargetPart};
 use crate::cql::bind::{Binder, Receiver, column, placed, show};
 use crate::cql::functions;
 use crate::cql::plan::{ColumnOperation, ColumnRef, Operation, Term};
@@ -226,9 +224,6 @@ impl Binder<'_> {
         value: &Expr,
     ) -> Result<Operation> {
         if column.ty == Type::Counter {
-            if value.kind == ExprKind::Literal(Literal::Null) {
-                return Err(null_count());
-            }
             // What is no count at all is refused as such.
             self.term(value, &Receiver::column(table, column))?;
             return Err(Error::invalid(format!(

@@ -35,28 +35,31 @@ pub(super) fn order(
         ));
     }
     let mut next = 0;
-    let mut reversed = None;
+    let mut against = Vec::with_capacity(order_by.len());
     let mut columns = Vec::with_capacity(order_by.len());
     for by in once_each(order_by) {
-        let refused = |message: &str| placed(Error::invalid(message), by.column.position);
         let (found, descending) = clustering(table, by)?;
         let skipped = table.clustering.get(next..found.position);
         if !skipped.is_some_and(|skipped| skipped.iter().all(|it| fixed.columns.contains(&it.id))) {
-            return Err(refused(
-                "Order by currently only supports the ordering of columns following their declared \
-                 order in the PRIMARY KEY",
+            return Err(placed(
+                Error::invalid(
+                    "Order by currently only supports the ordering of columns following their \
+                     declared order in the PRIMARY KEY",
+                ),
+                by.column.position,
             ));
         }
         next = found.position + 1;
-        let against = descending != found.descending;
-        if *reversed.get_or_insert(against) != against {
-            return Err(refused("Unsupported order by relation"));
-        }
+        against.push(descending != found.descending);
         let mut column = ColumnRef::from(found);
         column.descending = descending;
         columns.push(column);
     }
-    Ok((reversed.unwrap_or(false), columns))
+    let reversed = against.first().copied().unwrap_or(false);
+    match against.iter().all(|it| *it == reversed) {
+        true => Ok((reversed, columns)),
+        false => Err(Error::invalid("Unsupported order by relation")),
+    }
 }
 
 /// Each column once: one that is named again stands where it was named first, as it was named last.

@@ -179,6 +179,7 @@ impl Binder<'_> {
         key: &Expr,
         relation: &Relation,
     ) -> Result<Restriction> {
+        check_durations(&column, relation.operator)?;
         let name = &column.name;
         let (key_ty, value_ty) = match &column.ty {
             Type::List { .. } => {
@@ -252,8 +253,8 @@ impl Binder<'_> {
             }
             (operator, right) => {
                 let term = self.whole_tuple(table, value(right)?, &columns, &receiver)?;
-                if operator != Operator::Eq {
-                    check_durations(&columns)?;
+                for column in &columns {
+                    check_durations(column, operator)?;
                 }
                 compare(operator, term, columns.len(), true)
             }
@@ -451,6 +452,7 @@ fn check_operator(column: &ColumnRef, relation: &Relation) -> Result<()> {
         let ty = if column.descending { &Type::Int } else { ty };
         contained(ty, name, operator)?;
     }
+    check_durations(column, operator)?;
     if ty.is_multi_cell() && matches!(ty, Type::Udt { .. }) {
         return Err(Error::invalid(format!(
             "Non-frozen UDT column '{name}' ({ty}) cannot be restricted by any relation"
@@ -461,26 +463,25 @@ fn check_operator(column: &ColumnRef, relation: &Relation) -> Result<()> {
             "Collection column '{name}' ({ty}) cannot be restricted by a '{operator}' relation"
         )));
     }
-    if matches!(
-        operator,
-        Operator::Lt | Operator::LtEq | Operator::Gt | Operator::GtEq
-    ) {
-        check_durations(std::slice::from_ref(column))?;
-    }
     Ok(())
 }
 
-fn check_durations(columns: &[ColumnRef]) -> Result<()> {
-    for column in columns {
-        if !column.ty.references_duration() {
-            continue;
-        }
-        return Err(Error::invalid(match &column.ty {
-            Type::Tuple(_) => "Slice restrictions are not supported on tuples containing durations",
-            Type::Udt { .. } => "Slice restrictions are not supported on UDTs containing durations",
-            Type::Duration => "Slice restrictions are not supported on duration columns",
-            _ => "Slice restrictions are not supported on collections containing durations",
-        }));
+/// What is as long as the month is has no order.
+fn check_durations(column: &ColumnRef, operator: Operator) -> Result<()> {
+    let slices = matches!(
+        operator,
+        Operator::Lt | Operator::LtEq | Operator::Gt | Operator::GtEq
+    );
+    if !slices || !column.ty.references_duration() {
+        return Ok(());
     }
-    Ok(())
+    let what = match &column.ty {
+        Type::Tuple(_) => "tuples containing durations",
+        Type::Udt { .. } => "UDTs containing durations",
+        Type::Duration => "duration columns",
+        _ => "collections containing durations",
+    };
+    Err(Error::invalid(format!(
+        "Slice restrictions are not supported on {what}"
+    )))
 }

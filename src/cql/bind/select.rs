@@ -33,18 +33,15 @@ impl Binder<'_> {
         if select.json {
             (columns, selected) = as_json(&table, &columns, selected);
         }
-        check_distinct(&selection, select, &restrictions)?;
-        let group = self.group_keys(&mut selection, select, &restrictions)?;
-        check_aggregates(&selection, select)?;
-        let static_only_rows = !restrictions.has_clustering() && !restrictions.has_regular();
         let fixed = Fixed {
             columns: equal_columns(&restrictions),
             keys_in: has_in(&found.partition),
             ranged: !matches!(found.partition, PartitionPlan::Keys(_)),
         };
-        if select.distinct {
-            check_keys(&selection, fixed.ranged)?;
-        }
+        check_distinct(&selection, select, &restrictions, &fixed)?;
+        let group = self.group_keys(&mut selection, select, &restrictions)?;
+        check_aggregates(&selection, select)?;
+        let static_only_rows = !restrictions.has_clustering() && !restrictions.has_regular();
         self.check_order(&table, select, found.uses_index)?;
         let (reversed, order) = order(&table, &select.order_by, &fixed)?;
         if found.filtering && !allow_filtering {
@@ -52,9 +49,6 @@ impl Binder<'_> {
         }
         let (limit, per_partition_limit) = self.limits(&table, select)?;
         let merge_order = if fixed.keys_in { order } else { Vec::new() };
-        if let (true, Some(column)) = (select.distinct, merge_order.first()) {
-            return Err(not_distinct(&column.name));
-        }
         let filters = found.partition_filters.iter().chain(&found.row_filters);
         for column in filters.flat_map(Filter::columns).chain(&merge_order) {
             selection.use_column(column);
@@ -205,9 +199,7 @@ pub(super) fn equal_columns(restrictions: &Restrictions) -> Vec<ColumnId> {
 
 fn has_in(partition: &PartitionPlan) -> bool {
     match partition {
-        PartitionPlan::Keys(choices) => choices
-            .iter()
-            .any(|choice| !matches!(choice, Choice::One(_))),
+        PartitionPlan::Keys(choices) => choices.iter().any(Choice::is_in),
         PartitionPlan::Tokens { .. } | PartitionPlan::All => false,
     }
 }
@@ -216,6 +208,7 @@ fn check_distinct(
     selection: &Selection<'_>,
     select: &Select,
     restrictions: &Restrictions,
+    fixed: &Fixed,
 ) -> Result<()> {
     if !select.distinct {
         return Ok(());
@@ -236,7 +229,14 @@ fn check_distinct(
             return Err(not_distinct(&column.name));
         }
     }
-    Ok(())
+    // What rows of several partitions are merged by is read with them.
+    for by in select.order_by.iter().filter(|_| fixed.keys_in) {
+        let kind = column(selection.table, &by.column)?.kind;
+        if !matches!(kind, ColumnKind::PartitionKey | ColumnKind::Static) {
+            return Err(not_distinct(&by.column.text));
+        }
+    }
+    check_keys(selection, fixed.ranged)
 }
 
 /// DISTINCT over a range of partitions wants their whole keys; where the partitions are named, each

@@ -1,4 +1,6 @@
-//! Expressions and relations as messages and column names show them.
+//! Terms and relations as messages show them: operators and casts are functions there.
+//!
+//! A selector is shown as it was written, see [`naming`](crate::cql::bind::naming).
 
 use crate::cql::ast::{
     ArithmeticOp, CellInfo, Expr, ExprKind, Literal, Name, Relation, RelationLeft, RelationRight,
@@ -40,7 +42,18 @@ pub fn sign(op: ArithmeticOp) -> &'static str {
     }
 }
 
-/// An expression.
+/// The name of an operator's function; the spelling is Cassandra's.
+fn function(op: ArithmeticOp) -> &'static str {
+    match op {
+        ArithmeticOp::Add => "_add",
+        ArithmeticOp::Subtract => "_substract",
+        ArithmeticOp::Multiply => "_multiply",
+        ArithmeticOp::Divide => "_divide",
+        ArithmeticOp::Modulo => "_modulo",
+    }
+}
+
+/// A term.
 pub fn expr(e: &Expr) -> String {
     match &e.kind {
         ExprKind::Literal(value) => literal(value),
@@ -62,7 +75,7 @@ pub fn expr(e: &Expr) -> String {
         ExprKind::Function(call) => format!("{}({})", call.name, join(&call.arguments, expr)),
         ExprKind::CountRows => "count(*)".to_owned(),
         ExprKind::CellInfo(info, column) => format!("{}({})", cell_info(*info), expr(column)),
-        ExprKind::Cast(inner, ty) => format!("cast({} as {})", expr(inner), ty),
+        ExprKind::Cast(inner, ty) => format!("system.cast_as_{ty}({})", expr(inner)),
         ExprKind::TypeHint(ty, inner) => format!("({}){}", ty, expr(inner)),
         ExprKind::Element(of, key) => format!("{}[{}]", expr(of), expr(key)),
         ExprKind::Slice(of, from, to) => {
@@ -70,23 +83,11 @@ pub fn expr(e: &Expr) -> String {
             format!("{}[{}..{}]", expr(of), end(from), end(to))
         }
         ExprKind::Field(of, name) => format!("{}.{name}", expr(of)),
-        ExprKind::Negate(inner) => format!("-{}", expr(inner)),
+        ExprKind::Negate(inner) => format!("system.\"_negate\"({})", expr(inner)),
         ExprKind::Arithmetic(op, left, right) => {
-            format!("{} {} {}", expr(left), sign(*op), expr(right))
+            let name = function(*op);
+            format!("system.\"{name}\"({}, {})", expr(left), expr(right))
         }
-    }
-}
-
-/// A term, as the name of a column shows it: operators are functions.
-pub fn term(e: &Expr) -> String {
-    match &e.kind {
-        ExprKind::Arithmetic(op, left, right) => {
-            let name = format!("{op:?}").to_lowercase();
-            format!("system.\"_{name}\"({}, {})", term(left), term(right))
-        }
-        ExprKind::Negate(inner) => format!("system.\"_negate\"({})", term(inner)),
-        ExprKind::Function(call) => format!("{}({})", call.name, join(&call.arguments, term)),
-        _ => expr(e),
     }
 }
 
@@ -104,8 +105,8 @@ pub fn relation(relation: &Relation) -> String {
         RelationLeft::Custom(name) => format!("expr({name})"),
     };
     let right = match &relation.right {
-        RelationRight::Value(value) => term(value),
-        RelationRight::List(values) => format!("({})", join(values, term)),
+        RelationRight::Value(value) => expr(value),
+        RelationRight::List(values) => format!("({})", join(values, expr)),
         RelationRight::None => "NULL".to_owned(),
     };
     format!("{left} {} {right}", relation.operator)

@@ -66,6 +66,11 @@ impl Binder<'_> {
     fn term_unplaced(&mut self, expr: &Expr, receiver: &Receiver<'_>) -> Result<Term> {
         let ty = receiver.ty;
         let term = match &expr.kind {
+            ExprKind::Literal(Literal::Null) if *ty == Type::Counter => {
+                return Err(Error::invalid(
+                    "Invalid null value for counter increment/decrement",
+                ));
+            }
             ExprKind::Literal(literal) => {
                 if !literal_fits(literal, ty) {
                     return Err(Error::invalid(format!(

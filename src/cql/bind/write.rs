@@ -171,6 +171,11 @@ impl Binder<'_> {
         // A condition on the row wants to know which one, also where nothing is written to it.
         let rowless = statics_only && !condition::is_on_row(condition.as_deref());
         let (partition, clustering) = restrictions.for_write(&table, kind, rowless)?;
+        if condition.is_some() && table.is_counter() {
+            return Err(Error::invalid(
+                "Conditional updates are not supported on counter tables",
+            ));
+        }
         if condition.is_some() && timestamp.is_some() {
             return Err(condition::custom_timestamp());
         }

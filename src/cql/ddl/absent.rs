@@ -46,6 +46,19 @@ impl Context<'_> {
             }
             StatementKind::CreateTrigger(trigger) => self.create_trigger(catalog, trigger),
             StatementKind::DropTrigger(trigger) => self.drop_trigger(trigger),
+            StatementKind::Grant(grant) | StatementKind::Revoke(grant) => {
+                let known = check_function(catalog, &grant.resource)?;
+                if let Some(keyspace) = known {
+                    return Err(granted(keyspace));
+                }
+                Err(access(statement))
+            }
+            StatementKind::ListPermissions(list) => {
+                if let Some(resource) = &list.resource {
+                    check_function(catalog, resource)?;
+                }
+                Err(access(statement))
+            }
             other => Err(access(other)),
         }
     }
@@ -202,6 +215,41 @@ fn access(statement: &StatementKind) -> Error {
     refused.err().unwrap_or_else(|| {
         unauthorized("You have to be logged in and not anonymous to perform this request")
     })
+}
+
+/// The keyspace of the function that a resource is, if it is one. Its name and types are looked at
+/// before anything else.
+fn check_function<'r>(catalog: &Catalog, resource: &'r Resource) -> Result<Option<&'r str>> {
+    let Resource::Function(name, types) = resource else {
+        return Ok(None);
+    };
+    let Some(keyspace) = &name.keyspace else {
+        return Err(Error::invalid(
+            "In this context function name must be explictly qualified by a keyspace",
+        ));
+    };
+    match catalog.keyspaces.get(&keyspace.text) {
+        Some(found) => {
+            for ty in types {
+                resolve_type(ty, found)?;
+            }
+        }
+        None if SYSTEM_KEYSPACES.contains(&keyspace.text.as_str()) => {}
+        None => {
+            let message = format!("Keyspace {keyspace} doesn't exist");
+            return Err(Error::new(ErrorKind::Config, message));
+        }
+    }
+    Ok(Some(&keyspace.text))
+}
+
+/// What is said of permissions on a function: those of `system` are everybody's, others are not
+/// there.
+fn granted(keyspace: &str) -> Error {
+    if keyspace == "system" {
+        return Error::invalid("Altering permissions on builtin functions is not supported");
+    }
+    Error::syntax(format!("There are no functions in keyspace {keyspace}"))
 }
 
 fn unauthorized(message: &str) -> Error {

@@ -32,15 +32,20 @@ impl Context<'_> {
                 &create.name,
             ));
         }
+        let place = |error: Error, field: &Name| {
+            let position = field.position;
+            error.at(position.line, position.column)
+        };
+        for (at, (field, _)) in create.fields.iter().enumerate() {
+            let mut earlier = create.fields.iter().take(at);
+            if earlier.any(|(known, _)| known.text == field.text) {
+                let message = format!("Duplicate field name '{field}' in type '{name}'");
+                return Err(place(Error::invalid(message), field));
+            }
+        }
         let mut fields: Vec<(String, Type)> = Vec::new();
         for (field, ty) in &create.fields {
-            let place = |error: Error| error.at(field.position.line, field.position.column);
-            if fields.iter().any(|(known, _)| *known == field.text) {
-                return Err(place(Error::invalid(format!(
-                    "Duplicate field name '{field}' in type '{name}'"
-                ))));
-            }
-            check_field(ty).map_err(place)?;
+            check_field(ty).map_err(|error| place(error, field))?;
             fields.push((field.text.clone(), resolve_type(ty, keyspace)?));
         }
         let udt = Udt {

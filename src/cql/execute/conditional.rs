@@ -18,7 +18,10 @@ use crate::cql::execute::condition::BoundCondition;
 use crate::cql::execute::view::{Clustering, PartitionValues, RowView};
 use crate::cql::execute::write::{self, Statement, Writer};
 use crate::cql::execute::{Execution, Outcome, keys, levels};
-use crate::cql::plan::{ColumnCondition, ColumnConditions, ColumnRef, Condition, WritePlan};
+use crate::cql::plan::{
+    Choice, ClusteringPart, ColumnCondition, ColumnConditions, ColumnRef, Condition, TupleChoice,
+    WriteKind, WritePlan,
+};
 use crate::cql::result::{ColumnSpec, QueryResult, RowValues, Rows};
 use crate::error::{Error, Result};
 use crate::schema::{ColumnId, Table};
@@ -183,7 +186,7 @@ impl<'a> Demands<'a> {
         };
         let mut demands = Self {
             table: Arc::clone(&first.table),
-            key: only_key(first, context)?,
+            key: only_key(first, context, batch)?,
             rows: BTreeMap::new(),
             shown: Some(Vec::new()),
             read: Vec::new(),
@@ -197,11 +200,12 @@ impl<'a> Demands<'a> {
             demands.show(keys.map(ColumnRef::from));
         }
         for (plan, context) in statements {
-            if only_key(plan, context)? != demands.key {
+            if batch && only_key(plan, context, batch)? != demands.key {
                 return Err(Error::invalid(
                     "Batch with conditions cannot span multiple partitions",
                 ));
             }
+            check_clustering(plan)?;
             demands.add(plan, context)?;
         }
         demands.read = demands.columns_to_read(statements);
@@ -443,17 +447,46 @@ fn bound<'a>(
         .collect()
 }
 
-/// The one partition that a plan names.
-fn only_key(plan: &WritePlan, context: &Context<'_>) -> Result<PartitionKey> {
+/// The one partition that a plan names. That it could name several is told after what is wrong
+/// with their keys.
+fn only_key(plan: &WritePlan, context: &Context<'_>, batch: bool) -> Result<PartitionKey> {
     let keys = keys::partition_keys(&plan.table, &plan.partition, context)?;
-    <[PartitionKey; 1]>::try_from(keys)
-        .map(|[key]| key)
-        .map_err(|_| {
-            Error::invalid(
-                "Batch with conditions cannot span multiple partitions (you cannot use IN on the \
-                 partition key)",
-            )
-        })
+    let has_in = plan.partition.iter().any(Choice::is_in);
+    match <[PartitionKey; 1]>::try_from(keys) {
+        Ok([key]) if !has_in => Ok(key),
+        _ if batch => Err(Error::invalid(
+            "Batch with conditions cannot span multiple partitions (you cannot use IN on the \
+             partition key)",
+        )),
+        _ => Err(Error::invalid(format!(
+            "IN on the partition key is not supported with conditional {}",
+            what(plan)
+        ))),
+    }
+}
+
+/// Refuses a plan that could name several rows.
+fn check_clustering(plan: &WritePlan) -> Result<()> {
+    let has_in = plan.clustering.iter().any(|part| match part {
+        ClusteringPart::Column(choice) => choice.is_in(),
+        ClusteringPart::Tuple(_, TupleChoice::Many(terms)) => terms.len() != 1,
+        ClusteringPart::Tuple(_, TupleChoice::Listed(_)) => true,
+        ClusteringPart::Slice { .. } => false,
+    });
+    if !has_in {
+        return Ok(());
+    }
+    Err(Error::invalid(format!(
+        "IN on the clustering key columns is not supported with conditional {}",
+        what(plan)
+    )))
+}
+
+fn what(plan: &WritePlan) -> &'static str {
+    match plan.kind {
+        WriteKind::Delete => "deletions",
+        _ => "updates",
+    }
 }
 
 /// The one row that a plan names.

@@ -104,14 +104,17 @@ impl BoundFilter {
             },
             Left::Entry(column, key) => self.entry(view, column, key),
             Left::Tuple(columns) => self.tuple(view, columns),
-            Left::Token => {
-                let Some(partition) = view.partition else {
-                    return Ok(false);
-                };
-                let token = partition.token.to_be_bytes();
-                Ok(self.holds(|wanted| Type::BigInt.compare(&token, wanted)))
-            }
+            Left::Token => Ok(view
+                .partition
+                .is_some_and(|partition| self.admits(partition.token))),
         }
+    }
+
+    /// Whether it has nothing against a partition with this token.
+    pub fn admits(&self, token: i64) -> bool {
+        let token = token.to_be_bytes();
+        let is_about = matches!(self.left, Left::Token);
+        !is_about || self.holds(|wanted| Type::BigInt.compare(&token, wanted))
     }
 
     fn holds(&self, compare: impl Fn(&[u8]) -> Ordering) -> bool {
@@ -220,9 +223,6 @@ fn refused(left: &FilterLeft, missing: &Slot, part: &str, name: &str) -> Error {
         _ => "null",
     };
     Error::invalid(match left {
-        FilterLeft::Column(column) if column.ty == Type::Counter && how == "null" => {
-            "Invalid null value for counter increment/decrement".to_owned()
-        }
         FilterLeft::Tuple(_) => format!("Invalid {how} value for tuple ({name})"),
         FilterLeft::Token => "Invalid null token value".to_owned(),
         _ => format!("Unsupported {how} {part} for column {name}"),

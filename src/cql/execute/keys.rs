@@ -38,10 +38,17 @@ pub fn restricting(of: &Term, column: &str, context: &Context<'_>) -> Result<Byt
 fn choices(choice: &Choice, column: &str, context: &Context<'_>) -> Result<Vec<Bytes>> {
     match choice {
         Choice::One(one) => Ok(vec![restricting(one, column, context)?]),
-        Choice::Many(terms) => terms
-            .iter()
-            .map(|term| restricting(term, column, context))
-            .collect(),
+        Choice::Many(terms) => {
+            let values = terms.iter().map(|term| restricting(term, column, context));
+            values.collect::<Result<_>>().map_err(|error| {
+                // Of several values that are missing a null is told first.
+                let null = terms
+                    .iter()
+                    .find(|it| matches!(term(it, context), Ok(Slot::Null)));
+                let refused = null.and_then(|it| restricting(it, column, context).err());
+                refused.unwrap_or(error)
+            })
+        }
         Choice::Listed(list) => {
             let list = match term(list, context)? {
                 Slot::Null => {
@@ -92,6 +99,16 @@ fn too_many() -> Error {
          is greater than {}",
         limits::IN_COMBINATIONS_MAX
     ))
+}
+
+/// Refuses what is no value of a key, whether or not the values make a key.
+pub fn check_partition_values(
+    table: &Table,
+    parts: &[Choice],
+    context: &Context<'_>,
+) -> Result<()> {
+    let mut both = parts.iter().zip(&table.partition_key);
+    both.try_for_each(|(part, column)| choices(part, &column.name, context).map(drop))
 }
 
 /// The partitions that these values name: in the order of the values, each once.

@@ -7,9 +7,10 @@ use crate::cql::execute::items::Items;
 use crate::cql::execute::keys;
 use crate::cql::execute::paging::Place;
 use crate::cql::execute::view::{Clustering, PartitionValues, RowView};
-use crate::cql::plan::{PartitionPlan, SelectPlan, Slot, Term};
+use crate::cql::plan::{Choice, Filter, PartitionPlan, SelectPlan, Slot, Term};
 use crate::cql::result::RowValues;
 use crate::error::{Error, ErrorKind, Result};
+use crate::schema::ColumnKind;
 use crate::storage::Engine;
 use crate::storage::read::{Partitions, Projection, ReadCommand, ReadItem};
 use crate::storage::row::{PartitionKey, Row};
@@ -52,6 +53,8 @@ pub struct Scan {
     /// The values of this execution.
     pub execution: Execution,
     items: Items,
+    /// Whether the restrictions leave nothing to read.
+    void: bool,
     /// Where the page before ended, until its partition has been entered again.
     resumed: Option<Place>,
     partition_filters: Vec<BoundFilter>,
@@ -77,16 +80,17 @@ impl Scan {
     ) -> Result<Self> {
         let context = execution.context();
         let now_seconds = execution.now_seconds;
-        let bound = |filters: &[crate::cql::plan::Filter]| -> Result<Vec<BoundFilter>> {
-            filters
-                .iter()
-                .map(|filter| BoundFilter::new(filter, &context))
-                .collect()
+        let per_partition_limit = limit(plan.per_partition_limit.as_ref(), &context)?;
+        let bound = |filters: &[Filter]| -> Result<Vec<BoundFilter>> {
+            let bound = filters.iter().map(|it| BoundFilter::new(it, &context));
+            let bound = bound.collect::<Result<_>>();
+            bound.map_err(|error| first_fault(plan, &context).unwrap_or(error))
         };
         let partition_filters = bound(&plan.partition_filters)?;
         let row_filters = bound(&plan.row_filters)?;
-        let per_partition_limit = limit(plan.per_partition_limit.as_ref(), &context)?;
-        let items = match command(plan, &context, now_seconds)? {
+        let command = command(plan, &partition_filters, &context, now_seconds)?;
+        let void = command.is_none();
+        let items = match command {
             None => Items::none(),
             Some(command) => Items::new(engine, plan, &execution, command, place.as_ref())?,
         };
@@ -97,6 +101,7 @@ impl Scan {
         Ok(Self {
             plan: Arc::clone(plan),
             items,
+            void,
             resumed: place,
             partition_filters,
             row_filters,
@@ -110,6 +115,11 @@ impl Scan {
             ended: false,
             execution,
         })
+    }
+
+    /// Whether the restrictions leave nothing to read.
+    pub fn is_void(&self) -> bool {
+        self.void
     }
 
     /// The row that [`Scan::advance`] found.
@@ -302,23 +312,54 @@ impl Scan {
     }
 }
 
+/// What is wrong with the values of filters, by the order of the columns: those of keys, static
+/// columns and others.
+fn first_fault(plan: &SelectPlan, context: &Context<'_>) -> Option<Error> {
+    let mut filters: Vec<&Filter> = plan.partition_filters.iter().collect();
+    filters.extend(&plan.row_filters);
+    filters.sort_by_key(|filter| match filter.columns().first() {
+        None => 0,
+        Some(column) => match column.kind {
+            ColumnKind::PartitionKey => 0,
+            ColumnKind::Clustering => 1,
+            ColumnKind::Static => 2,
+            ColumnKind::Regular => 3,
+        },
+    });
+    let mut faults = filters
+        .iter()
+        .filter_map(|it| BoundFilter::new(it, context).err());
+    faults.next()
+}
+
 /// What the engine is to read; none where the restrictions leave nothing.
 fn command(
     plan: &SelectPlan,
+    filters: &[BoundFilter],
     context: &Context<'_>,
     now_seconds: i64,
 ) -> Result<Option<ReadCommand>> {
     let partitions = match &plan.partition {
         PartitionPlan::Keys(choices) => {
-            let keys = keys::partition_keys(&plan.table, choices, context)?;
+            let mut keys = match keys::partition_keys(&plan.table, choices, context) {
+                Ok(keys) => keys,
+                Err(error) => return unnamed(plan, choices, context, error),
+            };
+            if !filters.is_empty() {
+                keys.retain(|key| filters.iter().all(|filter| filter.admits(key.token)));
+            }
             if keys.is_empty() {
                 return Ok(None);
             }
             Partitions::Keys(keys)
         }
-        ranged => match keys::token_bounds(ranged, context)? {
-            Some((start, end)) => Partitions::Range { start, end },
-            None => return Ok(None),
+        ranged => match keys::token_bounds(ranged, context) {
+            Ok(Some((start, end))) => Partitions::Range { start, end },
+            bounds => {
+                // What is wrong with the clustering is told before what is wrong with tokens.
+                keys::slices(&plan.table, &plan.clustering, context)?;
+                return bounds.map(|_| None);
+            }
         },
     };
     let slices = keys::slices(&plan.table, &plan.clustering, context)?;
@@ -333,4 +374,21 @@ fn command(
         columns: Projection::Columns(plan.read_columns.clone()),
         now_seconds,
     }))
+}
+
+/// What is said where values make no key, `error` being why: that comes last, behind what is wrong
+/// with the values of the key and of the clustering. Where the clustering leaves nothing to read
+/// it is no offence.
+fn unnamed(
+    plan: &SelectPlan,
+    choices: &[Choice],
+    context: &Context<'_>,
+    error: Error,
+) -> Result<Option<ReadCommand>> {
+    keys::check_partition_values(&plan.table, choices, context)?;
+    keys::prefixes(&plan.table, &plan.clustering, context)?;
+    match keys::slices(&plan.table, &plan.clustering, context) {
+        Ok(slices) if slices.is_empty() => Ok(None),
+        _ => Err(error),
+    }
 }

@@ -36,13 +36,7 @@ pub fn execute(engine: &Engine, plan: &Arc<SelectPlan>, execution: Execution) ->
 fn rows(engine: &Engine, plan: &Arc<SelectPlan>, execution: Execution) -> Result<Rows> {
     let columns = Arc::clone(&plan.columns);
     let aggregated = !plan.aggregates.is_empty();
-    if execution.page.is_some() && !plan.merge_order.is_empty() {
-        return Err(Error::invalid(
-            "Cannot page queries with both ORDER BY and a IN restriction on the partition key; \
-             you must either remove the ORDER BY or the IN and sort client side, or disable \
-             paging for this query",
-        ));
-    }
+    let unpageable = execution.page.is_some() && !plan.merge_order.is_empty();
     execution.note(|| started(plan));
     if let Some(error) = &plan.fails {
         limit(plan.limit.as_ref(), &execution.context())?;
@@ -63,21 +57,32 @@ fn rows(engine: &Engine, plan: &Arc<SelectPlan>, execution: Execution) -> Result
     let (progress, place) = Progress::new(plan, page, counted)?;
     let size = progress.page.as_ref().map(|page| page.size);
     if plan.group.is_some() || aggregated {
-        let groups = Groups::new(
-            Scan::new(engine, plan, execution, place.clone())?,
-            progress,
-            place,
-        );
+        let scan = Scan::new(engine, plan, execution, place.clone())?;
+        check_pages(unpageable, &scan)?;
+        let groups = Groups::new(scan, progress, place);
         if sorted_groups {
             return Ok(Rows::from_vec(columns, in_one_order(plan, groups, limit)?));
         }
         return Ok(Rows::new(columns, Box::new(groups)).paged(size));
     }
     let scan = Scan::new(engine, plan, execution, place)?;
+    check_pages(unpageable, &scan)?;
     if !plan.merge_order.is_empty() {
         return Ok(Rows::from_vec(columns, sorted(scan, limit)?));
     }
     Ok(Rows::new(columns, Box::new(Plain { scan, progress })).paged(size))
+}
+
+/// Refuses pages of what cannot be paged, unless there is nothing to read.
+fn check_pages(unpageable: bool, scan: &Scan) -> Result<()> {
+    if !unpageable || scan.is_void() {
+        return Ok(());
+    }
+    Err(Error::invalid(
+        "Cannot page queries with both ORDER BY and a IN restriction on the partition key; you \
+         must either remove the ORDER BY or the IN and sort client side, or disable paging for \
+         this query",
+    ))
 }
 
 /// What a trace says when a plan starts.

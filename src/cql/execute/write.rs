@@ -8,7 +8,7 @@ use crate::cql::evaluate::{Context, term};
 use crate::cql::execute::Execution;
 use crate::cql::execute::cells::{ColumnCells, Stamp};
 use crate::cql::execute::keys::{self, Prefix};
-use crate::cql::plan::{ClusteringPart, ColumnOperation, Slot, Term, WriteKind, WritePlan};
+use crate::cql::plan::{Bound, ClusteringPart, ColumnOperation, Slot, Term, WriteKind, WritePlan};
 use crate::error::{Error, Result};
 use crate::limits;
 use crate::schema::{ColumnId, TableId};
@@ -307,6 +307,15 @@ impl Writer<'_> {
     }
 }
 
+/// Whether a plan's range ends in values of one column.
+fn ends_in_column(plan: &WritePlan) -> bool {
+    let of_column = |bound: &Option<Bound>| bound.as_ref().is_none_or(|bound| !bound.tuple);
+    match plan.clustering.last() {
+        Some(ClusteringPart::Slice { lower, upper }) => of_column(lower) && of_column(upper),
+        _ => false,
+    }
+}
+
 /// What a plan does in each of its partitions, columns aside.
 #[derive(Clone)]
 struct PartitionTemplate {
@@ -351,13 +360,15 @@ impl PartitionTemplate {
         let (prefixes, width) = keys::prefixes(&plan.table, &plan.clustering, writer.context)?;
         if width < plan.table.clustering.len() {
             // A range that holds nothing is no offence.
-            let slices = keys::slices(&plan.table, &plan.clustering, writer.context)?;
-            if slices.is_empty() {
-                return Ok(None);
-            }
-            return Err(Error::invalid(
-                "Range deletions are not supported for specific columns",
-            ));
+            let slices = keys::slices(&plan.table, &plan.clustering, writer.context);
+            return match slices {
+                Ok(slices) if slices.is_empty() => Ok(None),
+                // Whatever is wrong with the end of a range, there must be none.
+                Err(error) if !ends_in_column(plan) => Err(error),
+                _ => Err(Error::invalid(
+                    "Range deletions are not supported for specific columns",
+                )),
+            };
         }
         template.rows = rows(prefixes);
         Ok(Some(template))

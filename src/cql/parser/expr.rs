@@ -118,11 +118,13 @@ impl Parser<'_> {
     }
 
     fn signed(&mut self, allow: Allow) -> Result<Expr> {
-        let position = self.position();
+        let (position, end) = (self.position(), self.token.end);
         if !self.eat_symbol(Symbol::Minus)? {
             return self.postfix(allow);
         }
+        let touches = self.token.start == end;
         let number = match self.token.kind {
+            _ if !touches => None,
             TokenKind::Integer => Some(Literal::Integer(format!("-{}", self.slice()))),
             TokenKind::Float => Some(Literal::Float(format!("-{}", self.float()?))),
             TokenKind::Duration => Some(Literal::Duration(format!("-{}", self.slice()))),
@@ -133,6 +135,12 @@ impl Parser<'_> {
         if let Some(number) = number {
             self.advance()?;
             return Ok(expr(ExprKind::Literal(number), position));
+        }
+        let is_number = touches && self.slice().starts_with(|c: char| c.is_ascii_digit());
+        // A term has one sign; a negative number may have one more before it.
+        let is_sign = allow == Allow::Terms && self.at_symbol(Symbol::Minus);
+        if is_number || is_sign && !self.number_touches() {
+            return Err(self.no_viable());
         }
         let inner = self.nested(|parser| parser.signed(allow))?;
         Ok(expr(ExprKind::Negate(Box::new(inner)), position))
@@ -272,11 +280,10 @@ impl Parser<'_> {
             return self.marker();
         }
         let position = self.position();
-        let negative = self.eat_symbol(Symbol::Minus)?;
+        let sign = self.sign()?;
         if self.token.kind != TokenKind::Integer {
             return Err(self.no_viable());
         }
-        let sign = if negative { "-" } else { "" };
         let literal = Literal::Integer(format!("{sign}{}", self.slice()));
         self.advance()?;
         Ok(expr(ExprKind::Literal(literal), position))
@@ -337,6 +344,14 @@ impl Parser<'_> {
                     TokenKind::Integer | TokenKind::Float | TokenKind::Duration
                 )
         })
+    }
+
+    /// The sign of a constant: a minus belongs to the number that it touches.
+    pub(super) fn sign(&mut self) -> Result<&'static str> {
+        match self.at_symbol(Symbol::Minus) && self.number_touches() {
+            true => self.advance().map(|_| "-"),
+            false => Ok(""),
+        }
     }
 
     /// What stands behind a type hint: nothing with an operator, but a negative number.
@@ -463,7 +478,13 @@ impl Parser<'_> {
     fn cast(&mut self, allow: Allow) -> Result<ExprKind> {
         self.advance()?;
         self.expect_symbol(Symbol::LeftParen)?;
-        let of = self.expression(allow)?;
+        let of = match allow {
+            Allow::Columns => self.expression(allow)?,
+            Allow::Terms if self.at_symbol(Symbol::Minus) && !self.number_touches() => {
+                return Err(self.no_viable());
+            }
+            Allow::Terms => self.nested(|parser| parser.signed(allow))?,
+        };
         self.expect("AS")?;
         let known = crate::types::name::native_type(self.slice()).is_some();
         if self.token.kind != TokenKind::Word || !known {

@@ -125,7 +125,8 @@ impl Parser<'_> {
     fn assigned(&mut self, column: &str) -> Result<AssignmentKind> {
         let next = self.peek()?;
         let operator = matches!(next.kind, TokenKind::Symbol(Symbol::Plus | Symbol::Minus));
-        if self.at_name() && operator {
+        let signed = self.negative_follows()?;
+        if self.at_name() && operator && !signed {
             let other = self.name()?;
             if other.text != column {
                 let message = "Only expressions of the form X = X +<value> are supported.";
@@ -139,15 +140,15 @@ impl Parser<'_> {
                 Ok(AssignmentKind::Subtract(self.term()?))
             };
         }
-        // `X = X 1` is `X = X + 1`, as `X = X -1` subtracts.
-        if self.at_name() && next.kind == TokenKind::Integer {
+        // `X = X 1` is `X = X + 1`, and so is `X = X -1`.
+        if self.at_name() && (next.kind == TokenKind::Integer || signed) {
             let other = self.name()?;
             if other.text != column {
                 let message = "Only expressions of the form X = X + <value> are supported.";
                 let position = other.position;
                 return Err(Error::syntax(message).at(position.line, position.column));
             }
-            return Ok(AssignmentKind::Add(self.term()?));
+            return Ok(AssignmentKind::Add(self.integer_or_marker()?));
         }
         let value = self.term()?;
         if !self.eat_symbol(Symbol::Plus)? {
@@ -160,6 +161,17 @@ impl Parser<'_> {
             return Err(Error::syntax(message).at(position.line, position.column));
         }
         Ok(AssignmentKind::Prepend(value))
+    }
+
+    /// Whether a negative integer follows the current token, its sign touching it.
+    fn negative_follows(&self) -> Result<bool> {
+        let mut lexer = self.lexer;
+        let minus = lexer.next()?;
+        if minus.kind != TokenKind::Symbol(Symbol::Minus) {
+            return Ok(false);
+        }
+        let number = lexer.next()?;
+        Ok(number.kind == TokenKind::Integer && number.start == minus.end)
     }
 
     pub(super) fn delete(&mut self) -> Result<StatementKind> {

@@ -239,10 +239,7 @@ impl Parser<'_> {
 
     /// A constant as text.
     fn property_constant(&mut self) -> Result<String> {
-        let sign = match self.eat_symbol(Symbol::Minus)? {
-            true => "-",
-            false => "",
-        };
+        let sign = self.sign()?;
         if self.at("NULL") {
             return Err(self.no_viable());
         }

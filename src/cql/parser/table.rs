@@ -169,10 +169,7 @@ impl Parser<'_> {
         let mut timestamp = None;
         if self.eat("USING")? {
             self.expect("TIMESTAMP")?;
-            let sign = match self.eat_symbol(Symbol::Minus)? {
-                true => "-",
-                false => "",
-            };
+            let sign = self.sign()?;
             if self.token.kind != TokenKind::Integer {
                 return Err(self.mismatched("INTEGER"));
             }

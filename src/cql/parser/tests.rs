@@ -242,7 +242,7 @@ fn assignments() {
     assert!(matches!(found[5], AssignmentKind::Subtract(_)));
     assert!(matches!(found[6], AssignmentKind::SetElement(..)));
     assert!(matches!(found[7], AssignmentKind::SetField(..)));
-    assert!(matches!(found[8], AssignmentKind::Subtract(_)));
+    assert!(matches!(found[8], AssignmentKind::Add(_)));
     assert!(matches!(found[9], AssignmentKind::Set(_)));
 }
 

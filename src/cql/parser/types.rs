@@ -112,7 +112,7 @@ impl Parser<'_> {
 
     fn dimensions(&mut self) -> Result<u64> {
         let position = self.position();
-        let negative = self.eat_symbol(Symbol::Minus)?;
+        let negative = !self.sign()?.is_empty();
         if self.token.kind != TokenKind::Integer {
             return Err(self.mismatched("INTEGER"));
         }

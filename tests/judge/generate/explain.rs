@@ -82,7 +82,36 @@ fn by_words(ours: &str, theirs: &str) -> Option<&'static str> {
     let fits = |(_, of_theirs, of_ours): &&(&str, &str, &str)| {
         theirs.contains(of_theirs) && ours.contains(of_ours)
     };
-    EXPLAINED.iter().find(fits).map(|(name, ..)| *name)
+    let found = EXPLAINED.iter().find(fits).map(|(name, ..)| *name);
+    found
+        .or_else(|| splits_number(theirs).then_some("minus-without-blank"))
+        .or_else(|| tells_other_column(ours, theirs).then_some("json-order"))
+}
+
+/// Whether a negative number stands right behind an operand, where we subtract.
+fn splits_number(theirs: &str) -> bool {
+    let input = theirs.split("input '").nth(1);
+    let input = input.and_then(|it| it.split('\'').next());
+    let Some(number) = input.filter(|it| theirs.starts_with("Syntax: ") && it.starts_with('-'))
+    else {
+        return false;
+    };
+    let is_number = number[1..].starts_with(|c: char| c.is_ascii_digit());
+    let of_operand = |c: char| c.is_alphanumeric() || "')]}?_\"".contains(c);
+    // The excerpt has brackets around the number, or around what stands before it.
+    let excerpt: String = theirs.split(" (").skip(1).collect();
+    let excerpt = excerpt.replace('[', "");
+    let mut before = excerpt.split(number).map(str::trim_end);
+    is_number && before.any(|it| it.ends_with(of_operand))
+}
+
+/// Whether both find a value of INSERT JSON wrong, in different columns.
+fn tells_other_column(ours: &str, theirs: &str) -> bool {
+    let told = |answer: &str| {
+        let of = answer.strip_prefix("Invalid: Error decoding JSON value for ")?;
+        Some(of.split(':').next()?.to_owned())
+    };
+    told(ours).is_some_and(|ours| told(theirs).is_some_and(|theirs| ours != theirs))
 }
 
 /// What more questions tell.
