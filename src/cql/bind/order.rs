@@ -50,15 +50,18 @@ pub(super) fn order(
             ));
         }
         next = found.position + 1;
-        against.push(descending != found.descending);
+        against.push((descending != found.descending, by.column.position));
         let mut column = ColumnRef::from(found);
         column.descending = descending;
         columns.push(column);
     }
-    let reversed = against.first().copied().unwrap_or(false);
-    match against.iter().all(|it| *it == reversed) {
-        true => Ok((reversed, columns)),
-        false => Err(Error::invalid("Unsupported order by relation")),
+    let reversed = against.first().is_some_and(|(against, _)| *against);
+    match against.iter().find(|(against, _)| *against != reversed) {
+        None => Ok((reversed, columns)),
+        Some((_, position)) => Err(placed(
+            Error::invalid("Unsupported order by relation"),
+            *position,
+        )),
     }
 }
 

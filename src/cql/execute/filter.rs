@@ -48,13 +48,13 @@ impl BoundFilter {
                         "Invalid null value for column {name}"
                     )));
                 }
-                Slot::Unset if filter.operator == Operator::In => {
+                Slot::Unset if filter.listed => {
                     return Err(Error::invalid(format!(
                         "Invalid unset value for column {name}"
                     )));
                 }
-                // Nothing is null.
-                Slot::Null if filter.operator == Operator::In => {}
+                // Nothing is null, nor what is not set.
+                Slot::Null | Slot::Unset if filter.operator == Operator::In => {}
                 missing => return Err(refused(&filter.left, &missing, part, &name)),
             }
         }

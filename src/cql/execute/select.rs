@@ -58,7 +58,7 @@ fn rows(engine: &Engine, plan: &Arc<SelectPlan>, execution: Execution) -> Result
     let size = progress.page.as_ref().map(|page| page.size);
     if plan.group.is_some() || aggregated {
         let scan = Scan::new(engine, plan, execution, place.clone())?;
-        check_pages(unpageable, &scan)?;
+        check_pages(unpageable)?;
         let groups = Groups::new(scan, progress, place);
         if sorted_groups {
             return Ok(Rows::from_vec(columns, in_one_order(plan, groups, limit)?));
@@ -66,16 +66,16 @@ fn rows(engine: &Engine, plan: &Arc<SelectPlan>, execution: Execution) -> Result
         return Ok(Rows::new(columns, Box::new(groups)).paged(size));
     }
     let scan = Scan::new(engine, plan, execution, place)?;
-    check_pages(unpageable, &scan)?;
+    check_pages(unpageable && !scan.is_void())?;
     if !plan.merge_order.is_empty() {
         return Ok(Rows::from_vec(columns, sorted(scan, limit)?));
     }
     Ok(Rows::new(columns, Box::new(Plain { scan, progress })).paged(size))
 }
 
-/// Refuses pages of what cannot be paged, unless there is nothing to read.
-fn check_pages(unpageable: bool, scan: &Scan) -> Result<()> {
-    if !unpageable || scan.is_void() {
+/// Refuses pages of what cannot be paged.
+fn check_pages(unpageable: bool) -> Result<()> {
+    if !unpageable {
         return Ok(());
     }
     Err(Error::invalid(

@@ -74,9 +74,8 @@ pub fn name(pair: &mut Pair, script: &[Line], ours: &str, theirs: &str) -> Optio
 fn by_words(ours: &str, theirs: &str) -> Option<&'static str> {
     let slips =
         |(_, refused, ty): &&(&str, &str, &str)| ours.contains(refused) && ours.contains(ty);
-    if !is_refusal(theirs)
-        && let Some((name, ..)) = SLIPS.iter().find(slips)
-    {
+    // What was taken there may be followed by another fault.
+    if let Some((name, ..)) = SLIPS.iter().find(slips) {
         return Some(name);
     }
     let fits = |(_, of_theirs, of_ours): &&(&str, &str, &str)| {
