@@ -65,6 +65,9 @@ pub mod source;
 
 pub mod cql;
 
+#[cfg(feature = "analytics")]
+pub mod analytics;
+
 pub mod session;
 
 pub mod database;
