@@ -364,6 +364,8 @@ pub struct SelectPlan {
     pub clustering: Vec<ClusteringPart>,
     /// The index that finds the rows, where one does.
     pub index: Option<Box<IndexPlan>>,
+    /// Whether an index of the clustering has a say: its values are checked as those of filters.
+    pub clustering_indexed: bool,
     /// Conditions on partitions: of partition-key and static columns.
     pub partition_filters: Vec<Filter>,
     /// Conditions on rows.

@@ -74,6 +74,8 @@ pub struct SelectRestrictions {
     pub index: Option<Box<IndexPlan>>,
     /// Whether an index has a say, be it that in the end none is read.
     pub uses_index: bool,
+    /// Whether an index of the clustering has a say in it.
+    pub clustering_indexed: bool,
     /// Whether rows may be read in vain, so that ALLOW FILTERING is wanted.
     pub filtering: bool,
     /// What is wrong with it once it is executed.
@@ -348,6 +350,8 @@ impl Restrictions {
                 .any(|r| r.is_slice() || r.is_contains());
         let (uses_index, filtered) =
             self.filtered(table, whole_key, allow_filtering, statics_only)?;
+        let clustering_indexed =
+            !whole_key && self.clustering.iter().any(|r| indexes::serve(table, r));
         let index = match uses_index {
             true => indexes::choose(table, &filtered),
             false => None,
@@ -400,6 +404,7 @@ impl Restrictions {
             row_filters,
             index,
             uses_index,
+            clustering_indexed,
             filtering,
             refused,
         })

@@ -69,6 +69,7 @@ impl Binder<'_> {
             partition_filters: found.partition_filters,
             row_filters: found.row_filters,
             index: found.index,
+            clustering_indexed: found.clustering_indexed,
             static_only_rows,
             distinct: select.distinct,
             reversed,

@@ -84,7 +84,7 @@ impl Scan {
         let bound = |filters: &[Filter]| -> Result<Vec<BoundFilter>> {
             let bound = filters.iter().map(|it| BoundFilter::new(it, &context));
             let bound = bound.collect::<Result<_>>();
-            bound.map_err(|error| first_fault(plan, &context).unwrap_or(error))
+            bound.map_err(|error| first_fault(plan, &context).map_or(error, |(_, first)| first))
         };
         let partition_filters = bound(&plan.partition_filters)?;
         let row_filters = bound(&plan.row_filters)?;
@@ -314,22 +314,32 @@ impl Scan {
 
 /// What is wrong with the values of filters, by the order of the columns: those of keys, static
 /// columns and others.
-fn first_fault(plan: &SelectPlan, context: &Context<'_>) -> Option<Error> {
+fn first_fault(plan: &SelectPlan, context: &Context<'_>) -> Option<(u8, Error)> {
     let mut filters: Vec<&Filter> = plan.partition_filters.iter().collect();
     filters.extend(&plan.row_filters);
-    filters.sort_by_key(|filter| match filter.columns().first() {
-        None => 0,
-        Some(column) => match column.kind {
-            ColumnKind::PartitionKey => 0,
-            ColumnKind::Clustering => 1,
-            ColumnKind::Static => 2,
-            ColumnKind::Regular => 3,
-        },
-    });
-    let mut faults = filters
-        .iter()
-        .filter_map(|it| BoundFilter::new(it, context).err());
-    faults.next()
+    let rank = |filter: &Filter| match filter.columns().first().map(|column| column.kind) {
+        None | Some(ColumnKind::PartitionKey) => 0,
+        Some(ColumnKind::Clustering) => 1,
+        Some(ColumnKind::Static) => 2,
+        Some(ColumnKind::Regular) => 3,
+    };
+    filters.sort_by_key(|filter| rank(filter));
+    let fault = |filter: &&Filter| Some((rank(filter), BoundFilter::new(filter, context).err()?));
+    let first = filters.iter().find_map(fault);
+    match first {
+        Some((1.., _)) => unsliced(plan, context).or(first),
+        _ => first,
+    }
+}
+
+/// What is wrong with the values of the clustering, where they are checked as those of filters.
+fn unsliced(plan: &SelectPlan, context: &Context<'_>) -> Option<(u8, Error)> {
+    let prefixes = keys::prefixes(&plan.table, &plan.clustering, context);
+    let error = prefixes.err().filter(|_| plan.clustering_indexed)?;
+    let words = error
+        .message
+        .replace("null value in condition for", "null value for");
+    Some((1, Error::invalid(words.replace("Invalid ", "Unsupported "))))
 }
 
 /// What the engine is to read; none where the restrictions leave nothing.
@@ -362,7 +372,8 @@ fn command(
             }
         },
     };
-    let slices = keys::slices(&plan.table, &plan.clustering, context)?;
+    let slices = keys::slices(&plan.table, &plan.clustering, context)
+        .map_err(|error| unsliced(plan, context).map_or(error, |(_, it)| it))?;
     if slices.is_empty() {
         return Ok(None);
     }
