@@ -8,7 +8,8 @@
 //! Statement ─ kind ─┬─ Select ─ selection, where: Relation*, …
 //!                   ├─ Insert │ Update │ Delete │ Batch
 //!                   ├─ schema: CreateTable, AlterTable, …      (ast::schema)
-//!                   └─ access: CreateRole, Grant, …            (ast::access)
+//!                   ├─ access: CreateRole, Grant, …            (ast::access)
+//!                   └─ Sql, Explain                            (ast::sql)
 //! ```
 //!
 //! One type, [`Expr`], serves for terms and selectors alike. Columns, `count(*)`, `writetime` and
@@ -17,11 +18,13 @@
 mod access;
 mod describe;
 mod schema;
+mod sql;
 mod types;
 
 pub use access::*;
 pub use describe::*;
 pub use schema::*;
+pub use sql::*;
 pub use types::*;
 
 use std::fmt;
@@ -137,6 +140,10 @@ pub enum StatementKind {
     AddIdentity(AddIdentity),
     DropIdentity(DropIdentity),
     Describe(Describe),
+    /// `SQL …`.
+    Sql(Sql),
+    /// `EXPLAIN [ANALYZE] …`.
+    Explain(Explain),
 }
 
 /// A term or a selector.

@@ -10,6 +10,7 @@
 mod access;
 mod describe;
 mod expr;
+mod foreign;
 mod modify;
 mod names;
 mod relation;
@@ -22,6 +23,7 @@ mod types;
 #[cfg(test)]
 mod tests;
 
+pub use foreign::{SQL_HINT, parse_either, sql_mark};
 pub use split::{Piece, split_statements};
 
 use crate::cql::ast::{Name, Position, Statement, StatementKind};
@@ -132,6 +134,7 @@ impl<'a> Parser<'a> {
             b'G' if self.eat("GRANT")? => self.grant(),
             b'R' if self.eat("REVOKE")? => self.revoke(),
             b'L' if self.eat("LIST")? => self.list(),
+            b'S' if self.at("SQL") => self.sql(),
             _ => Err(self.no_viable()),
         }
     }
