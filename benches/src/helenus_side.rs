@@ -250,12 +250,8 @@ impl Side for EngineSide {
 
     fn scan_column(&self) -> (usize, i64) {
         let command = ScanCommand {
-            table: self.table.id,
-            start: PartitionBound::Open,
-            end: PartitionBound::Open,
             columns: vec![self.ids[0]],
-            keys: false,
-            now_seconds: NOW_SECONDS,
+            ..ScanCommand::new(self.table.id, NOW_SECONDS)
         };
         let mut stream = self.database.engine().scan(command).expect("scans");
         let (mut seen, mut sum) = (0, 0i64);

@@ -5,65 +5,32 @@
 
 use crate::schema::ColumnId;
 use crate::storage::cell::Cell;
-use crate::storage::read::{ColumnBatch, ColumnVector, VectorValues};
-use crate::storage::row::{ColumnData, PartitionKey, PathCell, Row};
+use crate::storage::read::{Clusterings, ColumnBatch, ColumnVector, VectorValues};
+use crate::storage::row::{ColumnData, PartitionKey, PathCell, Row, RowColumn};
 use crate::types::physical::PhysicalKind;
 use bytes::Bytes;
 
-/// Gathers live rows by column.
+/// The columns of some rows, one entry a row.
 #[derive(Debug)]
-pub struct Gather {
+struct Collected {
     columns: Vec<(ColumnId, PhysicalKind)>,
-    keys: bool,
     rows: usize,
-    partitions: Vec<(usize, PartitionKey)>,
-    clustering: Vec<Bytes>,
-    /// By column, one entry a row.
     simple: Vec<Vec<Option<Cell>>>,
     complex: Vec<Vec<Vec<(Bytes, Cell)>>>,
 }
 
-impl Gather {
-    /// Gathers these columns; with `keys` partitions and clusterings too.
-    pub fn new(columns: &[(ColumnId, PhysicalKind)], keys: bool) -> Self {
-        let count = columns.len();
+impl Collected {
+    fn new(columns: &[(ColumnId, PhysicalKind)]) -> Self {
         Self {
             columns: columns.to_vec(),
-            keys,
             rows: 0,
-            partitions: Vec::new(),
-            clustering: Vec::new(),
-            simple: vec![Vec::new(); count],
-            complex: vec![Vec::new(); count],
+            simple: vec![Vec::new(); columns.len()],
+            complex: vec![Vec::new(); columns.len()],
         }
     }
 
-    /// How many rows it has.
-    pub fn rows(&self) -> usize {
-        self.rows
-    }
-
-    /// The following rows are of this partition.
-    pub fn partition(&mut self, key: &PartitionKey) {
-        if !self.keys {
-            return;
-        }
-        if self
-            .partitions
-            .last()
-            .is_some_and(|(at, _)| *at == self.rows)
-        {
-            self.partitions.pop();
-        }
-        self.partitions.push((self.rows, key.clone()));
-    }
-
-    /// The next row.
-    pub fn row(&mut self, row: Row) {
-        if self.keys {
-            self.clustering.push(row.clustering);
-        }
-        let mut given = row.columns.into_iter().peekable();
+    fn push(&mut self, columns: Vec<RowColumn>) {
+        let mut given = columns.into_iter().peekable();
         let wanted = self.columns.iter();
         for ((id, kind), (simple, complex)) in
             wanted.zip(self.simple.iter_mut().zip(&mut self.complex))
@@ -82,35 +49,165 @@ impl Gather {
         self.rows += 1;
     }
 
-    /// The batch; the gatherer is empty again.
-    pub fn take(&mut self) -> ColumnBatch {
-        let mut vectors = Vec::with_capacity(self.columns.len());
-        let rows = self.rows;
-        for ((_, kind), (simple, complex)) in self
-            .columns
-            .iter()
-            .zip(self.simple.iter_mut().zip(&mut self.complex))
-        {
+    fn take(&mut self) -> Vec<ColumnVector> {
+        let rows = std::mem::take(&mut self.rows);
+        let parts = self.simple.iter_mut().zip(&mut self.complex);
+        let parts = self.columns.iter().zip(parts);
+        let vector_of = |((_, kind), (simple, complex)): (
+            &(ColumnId, PhysicalKind),
+            (&mut Vec<Option<Cell>>, &mut Vec<Vec<(Bytes, Cell)>>),
+        )| {
             if *kind == PhysicalKind::Complex {
                 let cells = std::mem::take(complex);
-                vectors.push(ColumnVector {
+                return ColumnVector {
                     present: bits(rows, cells.iter().map(|cells| !cells.is_empty())),
                     values: VectorValues::Complex(cells),
-                });
-            } else {
-                vectors.push(vector(*kind, simple));
-                simple.clear();
+                };
+            }
+            let vector = vector(*kind, simple);
+            simple.clear();
+            vector
+        };
+        parts.map(vector_of).collect()
+    }
+}
+
+/// What a scan wants of rows.
+#[derive(Clone, Debug)]
+pub struct GatherWish {
+    /// The wanted columns.
+    pub columns: Vec<(ColumnId, PhysicalKind)>,
+    /// The wanted static columns.
+    pub statics: Vec<(ColumnId, PhysicalKind)>,
+    /// Whether partitions are wanted.
+    pub partitions: bool,
+    /// Whether clusterings are wanted.
+    pub clusterings: bool,
+    /// Whether a partition that has a static row only makes a row.
+    pub static_rows: bool,
+}
+
+/// The partition that the next rows belong to.
+#[derive(Debug)]
+struct Present {
+    key: PartitionKey,
+    static_row: Option<Row>,
+    /// Whether it stands in the batch.
+    listed: bool,
+    /// Whether it has had a row in this batch or an earlier one.
+    has_rows: bool,
+}
+
+/// Gathers live rows by column.
+#[derive(Debug)]
+pub struct Gather {
+    wish: GatherWish,
+    rows: Collected,
+    statics: Collected,
+    bytes: usize,
+    partitions: Vec<(usize, PartitionKey)>,
+    clustering: Clusterings,
+    originals: Vec<(usize, Bytes)>,
+    present: Option<Present>,
+}
+
+impl Gather {
+    /// A gatherer without rows.
+    pub fn new(wish: GatherWish) -> Self {
+        Self {
+            rows: Collected::new(&wish.columns),
+            statics: Collected::new(&wish.statics),
+            wish,
+            bytes: 0,
+            partitions: Vec::new(),
+            clustering: Clusterings::default(),
+            originals: Vec::new(),
+            present: None,
+        }
+    }
+
+    /// How many rows it has.
+    pub fn rows(&self) -> usize {
+        self.rows.rows
+    }
+
+    /// About how many bytes its values take.
+    pub fn bytes(&self) -> usize {
+        self.bytes
+    }
+
+    /// The following rows are of this partition, which has had rows already or not.
+    pub fn partition(&mut self, key: PartitionKey, static_row: Option<Row>, has_rows: bool) {
+        self.end_partition();
+        self.present = Some(Present {
+            key,
+            static_row,
+            listed: false,
+            has_rows,
+        });
+    }
+
+    /// No row of the present partition follows.
+    pub fn end_partition(&mut self) {
+        let alone = self
+            .present
+            .as_ref()
+            .is_some_and(|it| !it.has_rows && it.static_row.is_some());
+        if alone && self.wish.static_rows {
+            self.row(Row::new(Bytes::new()));
+        }
+        self.present = None;
+    }
+
+    /// The next row.
+    pub fn row(&mut self, row: Row) {
+        if let Some(present) = &mut self.present {
+            present.has_rows = true;
+            if self.wish.partitions && !present.listed {
+                present.listed = true;
+                self.partitions.push((self.rows.rows, present.key.clone()));
+                let columns = present.static_row.as_ref().map(|row| row.columns.clone());
+                self.statics.push(columns.unwrap_or_default());
             }
         }
-        // A partition without rows of its own behind the last row is none.
-        self.partitions.retain(|(at, _)| *at < rows);
-        self.rows = 0;
+        if self.wish.clusterings {
+            self.clustering.push(&row.clustering);
+            let number = self.rows.rows;
+            self.originals
+                .extend(row.original.map(|original| (number, original)));
+        }
+        self.bytes += row
+            .columns
+            .iter()
+            .map(|it| data_bytes(&it.data))
+            .sum::<usize>();
+        self.rows.push(row.columns);
+    }
+
+    /// The batch; the gatherer is empty again, and still in the same partition.
+    pub fn take(&mut self) -> ColumnBatch {
+        if let Some(present) = &mut self.present {
+            present.listed = false;
+        }
+        self.bytes = 0;
         ColumnBatch {
-            rows,
+            rows: self.rows.rows,
             partitions: std::mem::take(&mut self.partitions),
             clustering: std::mem::take(&mut self.clustering),
-            columns: vectors,
+            originals: std::mem::take(&mut self.originals),
+            columns: self.rows.take(),
+            statics: self.statics.take(),
         }
+    }
+}
+
+fn data_bytes(data: &ColumnData) -> usize {
+    match data {
+        ColumnData::Simple(cell) => cell.value.len(),
+        ColumnData::Complex { cells, .. } => cells
+            .iter()
+            .map(|element| element.path.len() + element.cell.value.len())
+            .sum(),
     }
 }
 

@@ -59,7 +59,7 @@ pub mod table;
 mod tools;
 
 pub use blocking::{is_resident, resident};
-pub use engine::{AppendedView, ColumnStream, Engine, RowStream, Ticket};
+pub use engine::{AppendedView, ColumnStream, Engine, Pinned, RowStream, Ticket};
 pub use figures::{
     CacheFigures, CompactionFigures, CompactionsFigures, Figures, FlushFigures, Latency,
     LogFigures, MemtablesFigures, SizeEstimate, TableFigures,

@@ -4,10 +4,18 @@
 //! affair. What comes out is reconciled and live at the command's `now_seconds`: no tombstones, no
 //! expired cells, no row without a live cell or marker.
 
+mod batch;
+mod figures;
+mod zones;
+
+pub use batch::{Clusterings, ColumnBatch, ColumnVector, VectorValues};
+pub use figures::{LevelFigures, ScanFigures};
+pub use zones::{ZoneTest, zone_of_double, zone_of_float};
+
 use crate::schema::{ColumnId, TableId};
-use crate::storage::cell::Cell;
 use crate::storage::row::{PartitionKey, Row};
 use bytes::Bytes;
+use std::sync::Arc;
 
 /// A range of clusterings, `[start, end)` in clustering bytes.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -25,6 +33,11 @@ impl Slice {
             start: Bytes::from_static(&[0x20]),
             end: Bytes::from_static(&[0x60]),
         }
+    }
+
+    /// Whether the slice holds every row.
+    pub fn is_all(&self) -> bool {
+        self.start.as_ref() <= [0x20].as_slice() && self.end.as_ref() >= [0x60].as_slice()
     }
 
     /// One row, by its whole clustering with terminator: the quickest read there is.
@@ -100,6 +113,16 @@ pub enum Partitions {
     },
 }
 
+impl Partitions {
+    /// Every partition.
+    pub fn all() -> Self {
+        Self::Range {
+            start: PartitionBound::Open,
+            end: PartitionBound::Open,
+        }
+    }
+}
+
 /// Which columns a read wants. Keys, liveness and deletions are always read.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Projection {
@@ -142,78 +165,49 @@ pub enum ReadItem {
     Row(Row),
 }
 
-/// Wanted cells of one column, in row order: the columnar form that batch queries read.
-#[derive(Clone, Debug, Default)]
-pub struct ColumnVector {
-    /// One bit a row, lowest first: whether the row has a live value.
-    pub present: Vec<u64>,
-    /// The values of the present rows, one behind the other; see [`VectorValues`].
-    pub values: VectorValues,
-}
-
-/// The values of a [`ColumnVector`]: one entry for each row, absent ones hold a zero.
+/// A scan by column. Where neither columns nor keys are wanted it counts rows, and decodes nothing.
 #[derive(Clone, Debug)]
-pub enum VectorValues {
-    /// `tinyint`.
-    Int8(Vec<i8>),
-    /// `smallint`.
-    Int16(Vec<i16>),
-    /// `int`, and `date` as on the wire.
-    Int32(Vec<i32>),
-    /// `bigint`, `timestamp`, `time`, and a counter's count.
-    Int64(Vec<i64>),
-    /// `float`.
-    Float32(Vec<f32>),
-    /// `double`.
-    Float64(Vec<f64>),
-    /// `boolean`.
-    Bool(Vec<bool>),
-    /// Everything else: wire bytes; value `i` is `data[offsets[i]..offsets[i + 1]]`.
-    Bytes {
-        /// One more than there are rows.
-        offsets: Vec<u32>,
-        /// The bytes.
-        data: Vec<u8>,
-    },
-    /// A multi-cell column: its live cells, row by row.
-    Complex(Vec<Vec<(Bytes, Cell)>>),
-}
-
-impl Default for VectorValues {
-    fn default() -> Self {
-        Self::Bytes {
-            offsets: vec![0],
-            data: Vec::new(),
-        }
-    }
-}
-
-/// Rows by column.
-#[derive(Clone, Debug, Default)]
-pub struct ColumnBatch {
-    /// How many rows.
-    pub rows: usize,
-    /// Where partitions start: the first row's number and the key.
-    pub partitions: Vec<(usize, PartitionKey)>,
-    /// Each row's clustering bytes, only if asked for.
-    pub clustering: Vec<Bytes>,
-    /// The wanted columns, in the order asked for.
-    pub columns: Vec<ColumnVector>,
-}
-
-/// A scan by column over a range of partitions.
-#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ScanCommand {
     /// The table.
     pub table: TableId,
-    /// Where partitions start.
-    pub start: PartitionBound,
-    /// Where they stop.
-    pub end: PartitionBound,
-    /// The wanted columns (regular ones), in rising order of id.
+    /// Which partitions.
+    pub partitions: Partitions,
+    /// Which rows of each, in clustering order and apart; none means partitions with a static row
+    /// only.
+    pub slices: Vec<Slice>,
+    /// Whether the rows of each partition come in reverse clustering order.
+    pub reversed: bool,
+    /// The wanted regular columns, in rising order of id.
     pub columns: Vec<ColumnId>,
-    /// Whether keys are wanted too.
+    /// The wanted static columns, in rising order of id.
+    pub statics: Vec<ColumnId>,
+    /// Whether partition keys are wanted too.
     pub keys: bool,
+    /// Whether clusterings are wanted too.
+    pub clusterings: bool,
+    /// Rows that fail one of these may be left out.
+    pub zones: Vec<ZoneTest>,
+    /// Where to count what is read.
+    pub figures: Option<Arc<ScanFigures>>,
     /// The moment that decides what has expired, in seconds since 1970.
     pub now_seconds: i64,
+}
+
+impl ScanCommand {
+    /// Every row of a table, of which nothing is wanted but that it is there.
+    pub fn new(table: TableId, now_seconds: i64) -> Self {
+        Self {
+            table,
+            partitions: Partitions::all(),
+            slices: vec![Slice::all()],
+            reversed: false,
+            columns: Vec::new(),
+            statics: Vec::new(),
+            keys: false,
+            clusterings: false,
+            zones: Vec::new(),
+            figures: None,
+            now_seconds,
+        }
+    }
 }

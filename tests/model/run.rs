@@ -459,12 +459,11 @@ impl Run {
         let expected = self.expect(table, &command);
         let expected = scans::expected(&expected, &columns, table == COUNTING);
         let scan = ScanCommand {
-            table: TableId(table),
-            start,
-            end,
+            partitions: Partitions::Range { start, end },
             columns,
             keys: true,
-            now_seconds: self.now(),
+            clusterings: true,
+            ..ScanCommand::new(TableId(table), self.now())
         };
         let rows = scans::scan(&self.engine, scan.clone());
         if rows != expected {

@@ -47,7 +47,11 @@ fn flatten(batch: &ColumnBatch, rows: &mut Vec<FlatRow>) {
             }
         });
         let key = key.clone().expect("a partition starts at the first row");
-        rows.push((key, batch.clustering[at].clone(), values.collect()));
+        rows.push((
+            key,
+            Bytes::copy_from_slice(batch.clustering.get(at).unwrap()),
+            values.collect(),
+        ));
     }
 }
 

@@ -14,7 +14,7 @@ use crate::cql::result::{RowSource, RowValues};
 use crate::error::{Error, ErrorKind, Result};
 use crate::schema::{ColumnId, ColumnKind};
 use crate::storage::Engine;
-use crate::storage::read::{ColumnBatch, ColumnVector, ScanCommand, VectorValues};
+use crate::storage::read::{ColumnBatch, ColumnVector, Partitions, ScanCommand, VectorValues};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
@@ -82,12 +82,9 @@ impl Columnar {
             return Ok(states);
         };
         let mut stream = self.engine.scan(ScanCommand {
-            table: plan.table.id,
-            start,
-            end,
+            partitions: Partitions::Range { start, end },
             columns: plan.read_columns.clone(),
-            keys: false,
-            now_seconds: self.execution.now_seconds,
+            ..ScanCommand::new(plan.table.id, self.execution.now_seconds)
         })?;
         while let Some(batch) = stream.next()? {
             if self.execution.interrupt.load(Ordering::Relaxed) {

@@ -9,11 +9,12 @@ use crate::storage::disk::Disk;
 use crate::storage::disk::real::RealDisk;
 use crate::storage::disk::simulated::SimulatedDisk;
 use crate::storage::engine::core::Inner;
+use crate::storage::engine::pinned::Pinned;
 use crate::storage::engine::read::RowStream;
 use crate::storage::engine::scan::ColumnStream;
 use crate::storage::ingest::{Ingest, IngestOptions};
 use crate::storage::mutation::Mutation;
-use crate::storage::read::{ReadCommand, ScanCommand};
+use crate::storage::read::{ReadCommand, ScanCommand, ScanFigures};
 use crate::storage::row::PartitionKey;
 use std::fmt;
 use std::path::Path;
@@ -167,6 +168,20 @@ impl Engine {
     /// Starts a read. It sees what is durable now, and nothing that comes later.
     pub fn read(&self, command: ReadCommand) -> Result<RowStream> {
         self.inner.read(command, false)
+    }
+
+    /// The same, and counts in `figures` what is read: for EXPLAIN ANALYZE.
+    pub fn read_counted(
+        &self,
+        command: ReadCommand,
+        figures: &Arc<ScanFigures>,
+    ) -> Result<RowStream> {
+        self.inner.read_counted(command, figures)
+    }
+
+    /// Some tables as of one moment, now: what is durable. Flushes first what is worth it.
+    pub fn pin(&self, tables: &[TableId]) -> Result<Pinned> {
+        self.inner.pin(tables)
     }
 
     /// Starts a scan by column. It sees what is durable now, and nothing that comes later.

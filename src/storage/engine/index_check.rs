@@ -90,6 +90,7 @@ impl Moment {
             table: Arc::clone(table),
             logged: self.logged,
             volatile: self.volatile,
+            figures: None,
         };
         RowStream::new(snapshot, command)
     }

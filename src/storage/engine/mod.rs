@@ -11,6 +11,7 @@
 //! | `applied` | up to which position the memtables are complete |
 //! | `budget` | the bound on memory that makes writers wait |
 //! | `read` | snapshots, merges, streams of rows |
+//! | `pinned` | several tables as of one moment |
 //! | `scan` | streams of columns |
 //! | `flush` | freeze → SSTable → manifest → reclaim of the log |
 //! | `compact` | runs compaction jobs and publishes what they make |
@@ -45,6 +46,7 @@ mod index_renewal;
 mod ingest;
 mod jobs;
 mod locks;
+mod pinned;
 mod read;
 mod recover;
 mod scan;
@@ -55,6 +57,7 @@ mod write;
 pub use deferred::Ticket;
 pub use front::{AppendedView, Engine};
 pub use index_check::check_entries;
+pub use pinned::Pinned;
 pub use read::RowStream;
 pub use scan::ColumnStream;
 

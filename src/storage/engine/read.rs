@@ -8,10 +8,12 @@ use crate::storage::engine::core::Inner;
 use crate::storage::live::{Filter, LiveRows, Reread};
 use crate::storage::memtable::{Memtable, MemtableSource};
 use crate::storage::merge::{Merge, MergedRow};
-use crate::storage::read::{PartitionBound, Partitions, Projection, ReadCommand, ReadItem, Slice};
+use crate::storage::read::{
+    LevelFigures, PartitionBound, Partitions, Projection, ReadCommand, ReadItem, ScanFigures, Slice,
+};
 use crate::storage::reconcile;
 use crate::storage::row::{ColumnData, PartitionKey, Row};
-use crate::storage::source::{Source, SourceRequest};
+use crate::storage::source::{PartitionStart, Source, SourceItem, SourceRequest};
 use crate::storage::sstable::Cursor;
 use crate::storage::table::{FileHandle, TableState};
 use bytes::Bytes;
@@ -25,6 +27,8 @@ pub(super) struct Snapshot {
     pub logged: u64,
     /// The position, of writes that did not.
     pub volatile: u64,
+    /// Where to count what is read, if anybody wants to know.
+    pub figures: Option<Arc<ScanFigures>>,
 }
 
 impl Snapshot {
@@ -37,6 +41,13 @@ impl Snapshot {
         let counter = self.table.counter;
         let position = self.position_in(memtable);
         MemtableSource::new(Arc::clone(memtable), counter, position, request.clone())
+    }
+
+    /// Where to count what is read of a file, which is counted as taking part.
+    pub fn figures_of(&self, file: &FileHandle) -> Option<Arc<LevelFigures>> {
+        let figures = self.figures.as_ref()?.level(file.meta.level);
+        figures.file(file.meta.id);
+        Some(figures)
     }
 
     /// Up to where the snapshot sees a memtable.
@@ -66,19 +77,59 @@ impl Snapshot {
             if memtable.is_empty() {
                 continue;
             }
-            sources.push(Box::new(self.memtable_source(memtable, request)));
+            let source = self.memtable_source(memtable, request);
+            sources.push(match &self.figures {
+                None => Box::new(source),
+                Some(figures) => {
+                    figures.memtables().file(sources.len() as u64);
+                    Box::new(Counted::new(source, Arc::clone(figures.memtables())))
+                }
+            });
         }
         for file in self.table.files.iter() {
             if may_hold(file, request, key)? {
-                sources.push(Box::new(Cursor::new(file.reader()?, request.clone())));
+                let cursor = Cursor::new(file.reader()?, request.clone());
+                sources.push(match self.figures_of(file) {
+                    None => Box::new(cursor),
+                    Some(figures) => {
+                        let cursor = cursor.counted(Some(Arc::clone(&figures)));
+                        Box::new(Counted::new(cursor, figures))
+                    }
+                });
             }
         }
         Ok(Merge::new(sources, self.table.counter, request.reversed))
     }
 }
 
+/// A source whose rows are counted.
+struct Counted<S> {
+    source: S,
+    figures: Arc<LevelFigures>,
+}
+
+impl<S> Counted<S> {
+    fn new(source: S, figures: Arc<LevelFigures>) -> Self {
+        Self { source, figures }
+    }
+}
+
+impl<S: Source> Source for Counted<S> {
+    fn next_partition(&mut self) -> Result<Option<PartitionStart>> {
+        self.source.next_partition()
+    }
+
+    fn next_item(&mut self) -> Result<Option<SourceItem>> {
+        let item = self.source.next_item()?;
+        if let Some(SourceItem::Row(_)) = item {
+            self.figures.rows(1);
+        }
+        Ok(item)
+    }
+}
+
 /// Whether a file can have something to say, by what is known without reading its blocks.
-fn may_hold(
+pub(super) fn may_hold(
     file: &FileHandle,
     request: &SourceRequest,
     key: Option<&PartitionKey>,
@@ -278,7 +329,10 @@ impl RowStream {
             return Ok(None);
         };
         let clustering = match slice.as_row() {
-            Some(clustering) if !self.request.statics => clustering,
+            // What is counted goes the ordinary way.
+            Some(clustering) if !self.request.statics && self.snapshot.figures.is_none() => {
+                clustering
+            }
             _ => return Ok(None),
         };
         let columns = &self.request.columns;
@@ -353,6 +407,7 @@ impl Inner {
             table,
             logged,
             volatile: self.volatile.contiguous(),
+            figures: None,
         })
     }
 
@@ -363,5 +418,16 @@ impl Inner {
         let mut stream = RowStream::new(snapshot, command)?;
         stream.timed = timed;
         Ok(stream)
+    }
+
+    /// A read of what is durable that counts what it reads.
+    pub(super) fn read_counted(
+        &self,
+        command: ReadCommand,
+        figures: &Arc<ScanFigures>,
+    ) -> Result<RowStream> {
+        let mut snapshot = self.snapshot(command.table, false)?;
+        snapshot.figures = Some(Arc::clone(figures));
+        RowStream::new(snapshot, command)
     }
 }

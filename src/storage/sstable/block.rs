@@ -257,12 +257,19 @@ impl Block {
         Ok(self.frame.get_or_init(|| frame))
     }
 
-    /// The partitions and clusterings alone, for who does not want the rest.
-    pub fn load_keys(&self) -> Parsed<(Runs, Keys)> {
-        Ok((
-            Runs::parse(self.runs.load(&self.payload)?, self.rows)?,
-            Keys::parse(self.keys.load(&self.payload)?, self.rows)?,
-        ))
+    /// The partitions alone, for who does not want the rest.
+    pub fn load_runs(&self) -> Parsed<Runs> {
+        Runs::parse(self.runs.load(&self.payload)?, self.rows)
+    }
+
+    /// The clusterings alone.
+    pub fn load_keys(&self) -> Parsed<Keys> {
+        Keys::parse(self.keys.load(&self.payload)?, self.rows)
+    }
+
+    /// The rows' markers and deletions alone.
+    pub fn load_rows(&self) -> Parsed<Rows> {
+        Rows::parse(self.row_page.load(&self.payload)?, self.rows)
     }
 
     /// Row `row`, whose clustering is known already. Columns that are not wanted are left out

@@ -6,13 +6,13 @@
 //! a slice far into a large partition is found by the index.
 
 use crate::error::Result;
-use crate::storage::read::{PartitionBound, Slice};
+use crate::storage::read::{LevelFigures, PartitionBound, Slice};
 use crate::storage::row::{PartitionKey, RangeDeletion, Row};
 use crate::storage::source::{PartitionStart, Source, SourceItem, SourceRequest};
 use crate::storage::sstable::block::{Block, Frame, Wanted};
 use crate::storage::sstable::codec::{Damage, Parsed};
 use crate::storage::sstable::keys::Clusterings;
-use crate::storage::sstable::reader::{Ahead, BlockAt, Reader};
+use crate::storage::sstable::reader::{Ahead, BEHIND_ALL, BlockAt, Reader};
 use crate::storage::sstable::runs::{Runs, STATIC_BEFORE, STATIC_HERE};
 use bytes::Bytes;
 use std::cmp::Ordering;
@@ -20,9 +20,6 @@ use std::sync::Arc;
 
 /// From so many rows of a block on, their clusterings are made in one go.
 const TOGETHER_MIN: usize = 4;
-
-/// Behind every clustering of a partition.
-pub const BEHIND_ALL: &[u8] = &[0xFF];
 
 /// Whether a run stands before a bound.
 pub fn run_precedes(runs: &Runs, run: usize, bound: &PartitionBound) -> Parsed<bool> {
@@ -110,6 +107,7 @@ pub struct Cursor {
     only: Option<BlockAt>,
     state: State,
     current: Option<Current>,
+    figures: Option<Arc<LevelFigures>>,
 }
 
 impl Cursor {
@@ -144,10 +142,21 @@ impl Cursor {
             only,
             state: State::Start,
             current: None,
+            figures: None,
         }
     }
 
+    /// The same cursor, which counts the blocks that it reads.
+    #[must_use]
+    pub fn counted(mut self, figures: Option<Arc<LevelFigures>>) -> Self {
+        self.figures = figures;
+        self
+    }
+
     fn fetch(&mut self, at: &BlockAt) -> Result<Arc<Block>> {
+        if let Some(figures) = &self.figures {
+            figures.block(self.reader.entry(at)?.length);
+        }
         match &mut self.fetch {
             Fetch::Cached => self.reader.block(at),
             Fetch::Passing(ahead) => self.reader.passing_block(at, ahead),

@@ -6,6 +6,7 @@
 //! The rests can be reached one by one, so a row is found by binary search without decoding the
 //! others.
 
+use crate::storage::read;
 use crate::storage::sstable::codec::{Damage, Input, Parsed, put_sized, share};
 use crate::storage::sstable::values::Values;
 use crate::storage::sstable::values_builder::ValuesBuilder;
@@ -152,6 +153,19 @@ impl Keys {
         }
         let rest = self.page.get(start..end).ok_or(Damage("a key"))?;
         Ok(Bytes::from([self.prefix(), rest].concat()))
+    }
+
+    /// Appends the clusterings of `start..end`.
+    pub fn append_to(&self, start: usize, end: usize, out: &mut read::Clusterings) -> Parsed<()> {
+        let prefix = self.prefix();
+        out.offsets.reserve(end.saturating_sub(start));
+        for row in start..end {
+            out.data.extend_from_slice(prefix);
+            out.data
+                .extend_from_slice(self.rests.bytes(&self.page, row)?);
+            out.end();
+        }
+        Ok(())
     }
 
     /// The clusterings of `start..end`, made in one go.

@@ -35,7 +35,7 @@ mod writer;
 pub use cursor::Cursor;
 pub use footer::ColumnEntry;
 pub use reader::{BlockCache, Found, Reader};
-pub use scan::{BlockCursor, BlockSpan, Position};
+pub use scan::{BlockCursor, BlockSpan, BlockWish, Position};
 pub use tools::{inspect, verify};
 pub use values_builder::{Zone, float_order};
 pub use writer::{Writer, WriterOptions};

@@ -13,7 +13,7 @@ use crate::storage::sstable::block::{Block, UnitFile, Wanted};
 use crate::storage::sstable::block_builder::block_flags;
 use crate::storage::sstable::codec::Damage;
 use crate::storage::sstable::footer::{ColumnEntry, Properties, Trailer, check_header};
-use crate::storage::sstable::index::{BlockEntry, Index, Root, parse_zones};
+use crate::storage::sstable::index::{BlockEntry, ColumnZones, Index, Root, parse_zones};
 use crate::storage::sstable::runs::{STATIC_BEFORE, STATIC_HERE};
 use crate::storage::sstable::unit::{CHECKSUM_BYTES, check_unit};
 use crate::storage::sstable::values_builder::Zone;
@@ -25,6 +25,9 @@ use std::sync::{Arc, OnceLock};
 /// How much a pass over the file reads at once: below the size from which allocators go to the
 /// operating system for each piece.
 const AHEAD_BYTES: usize = 96 << 10;
+
+/// Behind every clustering of a partition.
+pub const BEHIND_ALL: &[u8] = &[0xFF];
 
 /// The index of a new file takes one part in so many of the cache.
 const WARM_SHARE: usize = 16;
@@ -81,6 +84,16 @@ impl BlockAt {
     /// Whether both are the same block of the same file.
     pub fn is(&self, other: &Self) -> bool {
         self.unit == other.unit && self.at == other.at
+    }
+
+    /// The number of the index unit that describes it, ...
+    pub fn unit(&self) -> usize {
+        self.unit
+    }
+
+    /// ... and its own number in that.
+    pub fn number(&self) -> usize {
+        self.at
     }
 
     /// The index unit that describes it.
@@ -339,13 +352,17 @@ impl Reader {
         Ok(index)
     }
 
-    /// The zones of a block: for each column (by place in the column table) that has one.
-    pub fn zones(&self, at: &BlockAt) -> Result<Vec<(usize, Zone)>> {
+    /// The zones of all blocks of a block's index unit, by column.
+    pub fn zone_unit(&self, at: &BlockAt) -> Result<Vec<ColumnZones>> {
         let entry = self.root()?.entry(at.unit).map_err(|d| self.in_root(d))?;
         let (offset, length) = entry.zones;
         let unit = self.units.unit(offset, length)?;
-        let zones = parse_zones(&unit, at.index.count())
-            .map_err(|damage| self.units.damaged(offset, damage))?;
+        parse_zones(&unit, at.index.count()).map_err(|damage| self.units.damaged(offset, damage))
+    }
+
+    /// The zones of a block: for each column (by place in the column table) that has one.
+    pub fn zones(&self, at: &BlockAt) -> Result<Vec<(usize, Zone)>> {
+        let zones = self.zone_unit(at)?;
         let of_block = |(place, list): (usize, Vec<Option<Zone>>)| {
             list.get(at.at).copied().flatten().map(|zone| (place, zone))
         };
@@ -370,6 +387,33 @@ impl Reader {
             at: 0,
             index: self.index(0)?,
         })
+    }
+
+    /// Whether a partition, if it is in the file, may take more than one block.
+    pub fn is_wide(&self, key: &PartitionKey) -> Result<bool> {
+        let first = self.locate(key, &[])?;
+        Ok(!first.is(&self.locate(key, BEHIND_ALL)?))
+    }
+
+    /// Appends where pieces of the file start, as tokens, with the pieces' bytes: at least
+    /// `pieces_min` of them, where there are so many blocks.
+    pub fn weights(&self, pieces_min: usize, out: &mut Vec<(i64, u64)>) -> Result<()> {
+        let root = self.root()?;
+        let units = root.count();
+        for unit in 0..units {
+            if units < pieces_min {
+                let index = self.index(unit)?;
+                for at in 0..index.count() {
+                    let (key, _) = index.position(at).map_err(|d| self.in_root(d))?;
+                    let entry = index.entry(at).map_err(|d| self.in_root(d))?;
+                    out.push((key.token, entry.length as u64));
+                }
+            } else {
+                let (key, _) = root.position(unit).map_err(|d| self.in_root(d))?;
+                out.push((key.token, self.meta.bytes / units as u64));
+            }
+        }
+        Ok(())
     }
 
     /// The block behind `at`.

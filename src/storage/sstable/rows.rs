@@ -224,6 +224,11 @@ impl Rows {
         })
     }
 
+    /// Whether some row has an original form of its clustering.
+    pub fn has_originals(&self) -> bool {
+        self.original_presence.count() > 0
+    }
+
     /// The original form of a row's clustering, where it has one.
     #[inline]
     pub fn original(&self, row: usize) -> Parsed<Option<Bytes>> {

@@ -183,12 +183,8 @@ fn long_work_is_refused() {
     put(&engine, 1, 10).unwrap();
     let id = TableId(1);
     let scan = ScanCommand {
-        table: id,
-        start: PartitionBound::Open,
-        end: PartitionBound::Open,
-        keys: false,
         columns: vec![ColumnId(3)],
-        now_seconds: 0,
+        ..ScanCommand::new(id, 0)
     };
     resident(|| {
         refused(engine.flush(None));

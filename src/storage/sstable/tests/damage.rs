@@ -1,6 +1,6 @@
 //! Files that are not what was written: every byte changed, every length, a newer version.
 
-use super::model::{Model, Partition, collect, everything};
+use super::model::{Model, Partition, collect, everything, wish};
 use super::*;
 use crate::error::{Error, ErrorKind, Result};
 use crate::storage::read::{PartitionBound, Projection};
@@ -31,13 +31,19 @@ fn read_all(disk: &SimulatedDisk, meta: &FileMeta, model: &Model) -> Result<Vec<
         }
     }
     let reader = open(&disk, meta)?;
-    let mut blocks = BlockCursor::new(&reader, PartitionBound::Open, PartitionBound::Open);
     let column = (
         crate::schema::ColumnId(3),
         crate::types::physical::PhysicalKind::Int64,
     );
+    let open_wish = wish(
+        &PartitionBound::Open,
+        &PartitionBound::Open,
+        &[column],
+        true,
+    );
+    let mut blocks = BlockCursor::new(&reader, &open_wish, None);
     while let Some(span) = blocks.next()? {
-        span.batch(&[column], true)?;
+        span.batch()?;
         span.zones()?;
     }
     Ok(got)
@@ -154,13 +160,19 @@ fn sound_checksums_over_nonsense_do_no_harm() {
         if let Err(error) = collect(&mut Cursor::new(&reader, everything())) {
             assert_eq!(error.kind, ErrorKind::Corrupt, "{error}");
         }
-        let mut blocks = BlockCursor::new(&reader, PartitionBound::Open, PartitionBound::Open);
         let column = (
             crate::schema::ColumnId(5),
             crate::types::physical::PhysicalKind::Bytes,
         );
+        let open_wish = wish(
+            &PartitionBound::Open,
+            &PartitionBound::Open,
+            &[column],
+            true,
+        );
+        let mut blocks = BlockCursor::new(&reader, &open_wish, None);
         while let Ok(Some(span)) = blocks.next() {
-            let _ = span.batch(&[column], true);
+            let _ = span.batch();
         }
     }
 }

@@ -7,7 +7,7 @@ use crate::storage::meta::FileMeta;
 use crate::storage::read::{ColumnVector, PartitionBound, Projection, Slice, VectorValues};
 use crate::storage::row::{ColumnData, PartitionKey, RangeDeletion, Row};
 use crate::storage::source::{Source, SourceItem, SourceRequest};
-use crate::storage::sstable::{BlockCursor, BlockSpan, Cursor, Reader};
+use crate::storage::sstable::{BlockCursor, BlockSpan, BlockWish, Cursor, Reader};
 use crate::types::physical::PhysicalKind;
 use bytes::Bytes;
 use std::sync::Arc;
@@ -334,17 +334,21 @@ impl Model {
             .flat_map(|partition| partition.rows.iter().map(|row| (&partition.key, row)))
             .collect();
         let mut wanted = wanted.as_slice();
-        let mut blocks = BlockCursor::new(reader, start.clone(), end.clone());
+        let mut blocks = BlockCursor::new(reader, &wish(start, end, &columns, true), None);
+        let without = wish(start, end, &columns[..1], false);
+        let mut without = BlockCursor::new(reader, &without, None);
         let mut last: Option<BlockSpan> = None;
         while let Some(span) = blocks.next().unwrap() {
             if let Some(last) = &last {
                 assert_eq!(last.end, span.start);
             }
             span.zones().unwrap();
-            let took = match span.batch(&columns, true).unwrap() {
+            let without = without.next().unwrap().unwrap();
+            let took = match span.batch().unwrap() {
                 Some(batch) => {
                     assert_eq!(batch.clustering.len(), batch.rows);
-                    for (row, clustering) in batch.clustering.iter().enumerate() {
+                    for row in 0..batch.rows {
+                        let clustering = batch.clustering.get(row).unwrap();
                         let (key, wanted) = wanted[row];
                         assert_eq!(*clustering, wanted.clustering);
                         let run = batch.partitions.iter().rfind(|(first, _)| *first <= row);
@@ -353,7 +357,7 @@ impl Model {
                             check_value(vector, row, wanted, *id);
                         }
                     }
-                    let without = span.batch(&columns[..1], false).unwrap().unwrap();
+                    let without = without.batch().unwrap().unwrap();
                     assert_eq!(without.rows, batch.rows);
                     batch.rows
                 }
@@ -372,6 +376,26 @@ impl Model {
         }
         assert!(wanted.is_empty());
     }
+}
+
+/// All rows between two bounds, their keys if wanted, and some columns.
+pub fn wish(
+    start: &PartitionBound,
+    end: &PartitionBound,
+    columns: &[(ColumnId, PhysicalKind)],
+    keys: bool,
+) -> Arc<BlockWish> {
+    Arc::new(BlockWish {
+        start: start.clone(),
+        end: end.clone(),
+        slices: vec![Slice::all()],
+        columns: columns.to_vec(),
+        statics: Vec::new(),
+        has_statics: false,
+        partitions: keys,
+        clusterings: keys,
+        originals: keys,
+    })
 }
 
 fn check_value(vector: &ColumnVector, row: usize, wanted: &Row, id: ColumnId) {
