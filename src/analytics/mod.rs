@@ -2,6 +2,8 @@
 //!
 //! | module | concept |
 //! |---|---|
+//! | [`statement`] | what frames a query and says where its rows go |
 //! | [`wire`] | Arrow values as CQL wire values |
 
+pub mod statement;
 pub mod wire;
