@@ -9,7 +9,7 @@ use std::fmt::Write;
 use std::path::{Path, PathBuf};
 
 /// At most so many differences of one script are shown.
-const SHOWN_MAX: usize = 40;
+const SHOWN_MAX: usize = 100;
 
 /// At most so many lines of an answer are shown.
 const LINES_MAX: usize = 12;

@@ -481,7 +481,7 @@ fn check_filter(restriction: &Restriction) -> Result<()> {
         Demand::Slice { .. } if restriction.tuple => Err(Error::invalid(
             "Multi-column slice restrictions cannot be used for filtering.",
         )),
-        Demand::In(_) | Demand::InListed(_) if restriction.tuple => {
+        Demand::In(_) | Demand::InListed(_) if restriction.columns.len() > 1 => {
             Err(Error::invalid("Multicolumn IN filters are not supported"))
         }
         _ => Ok(()),

@@ -206,6 +206,8 @@ impl<'a> Demands<'a> {
                 ));
             }
             check_clustering(plan)?;
+            // A condition on the static row alone doesn't look at the row, which may be none.
+            keys::prefixes(&plan.table, &plan.clustering, context)?;
             demands.add(plan, context)?;
         }
         demands.read = demands.columns_to_read(statements);

@@ -3,7 +3,6 @@
 use crate::cql::ast::Operator;
 use crate::cql::evaluate::{Context, term};
 use crate::cql::execute::cells::path_value;
-use crate::cql::execute::keys;
 use crate::cql::execute::view::RowView;
 use crate::cql::plan::{ColumnRef, Filter, FilterLeft, Slot};
 use crate::error::{Error, Result};
@@ -36,25 +35,22 @@ impl BoundFilter {
             _ => "value",
         };
         let mut values = Vec::with_capacity(filter.right.len());
+        let mut ended = false;
         for of in &filter.right {
             match term(of, context)? {
                 Slot::Bytes(list) if filter.listed => {
                     let elements = collection::elements(&list)?;
                     values.extend(elements.into_iter().map(|e| list.slice_ref(e)));
                 }
-                Slot::Bytes(value) => values.push(value),
-                Slot::Null if filter.listed => {
-                    return Err(Error::invalid(format!(
-                        "Invalid null value for column {name}"
-                    )));
+                Slot::Bytes(value) if !ended => values.push(value),
+                Slot::Bytes(_) => {}
+                missing if filter.listed => {
+                    return Err(refused_list(&filter.left, &missing, &name));
                 }
-                Slot::Unset if filter.listed => {
-                    return Err(Error::invalid(format!(
-                        "Invalid unset value for column {name}"
-                    )));
+                // Nothing is null, nor what is not set, nor what follows a null, as in Cassandra.
+                missing if filter.operator == Operator::In => {
+                    ended |= matches!(missing, Slot::Null);
                 }
-                // Nothing is null, nor what is not set.
-                Slot::Null | Slot::Unset if filter.operator == Operator::In => {}
                 missing => return Err(refused(&filter.left, &missing, part, &name)),
             }
         }
@@ -67,10 +63,7 @@ impl BoundFilter {
                 };
                 Left::Entry(column.clone(), key)
             }
-            FilterLeft::Tuple(columns) => {
-                keys::check_no_nulls(&values, columns.iter().map(|it| it.name.as_str()))?;
-                Left::Tuple(columns.clone())
-            }
+            FilterLeft::Tuple(columns) => Left::Tuple(columns.clone()),
             FilterLeft::Token => Left::Token,
         };
         Ok(Self {
@@ -188,6 +181,10 @@ impl BoundFilter {
         let mut orders = Vec::with_capacity(self.values.len());
         for wanted in &self.values {
             let fields = collection::fields(wanted, columns.len())?;
+            // What follows a null in IN is not looked at, as in Cassandra.
+            if self.operator == Operator::In && fields.contains(&None) {
+                break;
+            }
             let mut order = Ordering::Equal;
             for (column, field) in columns.iter().zip(fields) {
                 let (Some(value), Some(field)) = (view.simple(column), field) else {
@@ -214,6 +211,16 @@ fn name(left: &FilterLeft) -> String {
         }
         FilterLeft::Token => "partition key token".to_owned(),
     }
+}
+
+/// What is said where the list of an IN is null or not set.
+fn refused_list(left: &FilterLeft, missing: &Slot, name: &str) -> Error {
+    Error::invalid(match (left, missing) {
+        (FilterLeft::Tuple(_), Slot::Unset) => format!("Invalid unset value for in({name})"),
+        (FilterLeft::Tuple(_), _) => "Invalid null value for IN restriction".to_owned(),
+        (_, Slot::Unset) => format!("Invalid unset value for column {name}"),
+        _ => format!("Invalid null value for column {name}"),
+    })
 }
 
 /// What is said where a value is null or not set.

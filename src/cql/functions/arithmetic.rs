@@ -305,10 +305,6 @@ fn by_zero_varint() -> Error {
     Error::new(ErrorKind::FunctionFailure, "BigInteger divide by zero")
 }
 
-fn out_of_range() -> Error {
-    Error::new(ErrorKind::FunctionFailure, "the result is out of range")
-}
-
 /// A duration with its sign turned where it is subtracted.
 fn signed_duration(bytes: &[u8], sign: i64) -> Result<(i64, i64, i64)> {
     let (months, days, nanos) =
@@ -357,10 +353,10 @@ fn add_to_timestamp(time: &[u8], duration: &[u8], sign: i64) -> Result<Option<Ve
         return Err(imprecise("timestamp", sign, "millisecond", duration));
     }
     let days = temporal::add_months(millis.div_euclid(DAY_MILLIS), months) + more_days;
+    // Beyond the last time comes the first one, as in Cassandra.
     let millis = days
-        .checked_mul(DAY_MILLIS)
-        .and_then(|sum| sum.checked_add(millis.rem_euclid(DAY_MILLIS)))
-        .and_then(|sum| sum.checked_add(nanos / 1_000_000))
-        .ok_or_else(out_of_range)?;
+        .wrapping_mul(DAY_MILLIS)
+        .wrapping_add(millis.rem_euclid(DAY_MILLIS))
+        .wrapping_add(nanos / 1_000_000);
     Ok(Some(millis.to_be_bytes().to_vec()))
 }

@@ -116,10 +116,19 @@ fn tells_other_column(ours: &str, theirs: &str) -> bool {
 /// What more questions tell.
 fn by_asking(pair: &mut Pair, script: &[Line], ours: &str, theirs: &str) -> Option<&'static str> {
     let (line, before) = script.split_last()?;
+    if line.text.starts_with("DELETE") && theirs.is_empty() && ours.starts_with(NULL_IN_SLICE) {
+        return Some("slice-of-null");
+    }
+    let select = Select::read(line)?;
+    if calls_of_descending(pair, &select, ours, theirs) {
+        return Some("functions-in-descending");
+    }
     if is_refusal(ours) || is_refusal(theirs) {
         return None;
     }
-    let select = Select::read(line)?;
+    if contradicts_tokens(pair, &select, ours, theirs) {
+        return Some("tokens-beside-the-key");
+    }
     if lacks_static_index(pair, &select, ours, theirs) {
         return Some("static-index-clustering");
     }
@@ -127,6 +136,9 @@ fn by_asking(pair: &mut Pair, script: &[Line], ours: &str, theirs: &str) -> Opti
     let has_ttl = before.iter().any(expires);
     (has_ttl && lacks_marker(pair, &select)).then_some("expired-marker")
 }
+
+/// How a slice of null is refused.
+const NULL_IN_SLICE: &str = "Invalid: Invalid null value in condition for column";
 
 /// A SELECT in pieces.
 struct Select {
@@ -202,6 +214,11 @@ impl Select {
 
     /// The same with other things selected, without a relation, without the limits.
     fn instead(&self, selection: &str, without: Option<usize>) -> Line {
+        self.with(selection, |at, _| Some(at) != without)
+    }
+
+    /// The same with other things selected, with some of the relations, without the limits.
+    fn with(&self, selection: &str, keeps: impl Fn(usize, &str) -> bool) -> Line {
         let mut left = self.values.clone().unwrap_or_default().into_iter();
         let mut values = Vec::new();
         let mut take = |text: &str, kept: bool| {
@@ -212,7 +229,7 @@ impl Select {
         take(&self.selection, is_same);
         let mut relations = Vec::new();
         for (at, relation) in self.relations.iter().enumerate() {
-            let kept = Some(at) != without;
+            let kept = keeps(at, relation);
             take(relation, kept);
             if kept {
                 relations.push(relation.as_str());
@@ -248,22 +265,30 @@ fn both(pair: &mut Pair, line: &Line) -> Option<(String, String)> {
     (!is_refusal(&ours) && !is_refusal(&theirs)).then_some((ours, theirs))
 }
 
-/// The columns of a table of ours: name and kind.
-fn columns(pair: &mut Pair, table: &str) -> Vec<(String, String)> {
+/// A column of a table.
+struct Column {
+    name: String,
+    kind: String,
+    is_descending: bool,
+}
+
+/// The columns of a table of ours.
+fn columns(pair: &mut Pair, table: &str) -> Vec<Column> {
     let text = format!(
-        "SELECT column_name, kind FROM system_schema.columns \
+        "SELECT column_name, kind, clustering_order FROM system_schema.columns \
          WHERE keyspace_name = '{}' AND table_name = '{table}'",
         pair.keyspace
     );
     let answer = pair.ours.answer(&text, &Ask::default());
-    let pair = |row: &str| {
-        let (name, kind) = row.split_once(" | ")?;
-        Some((
-            name.trim_matches('\'').to_owned(),
-            kind.trim_matches('\'').to_owned(),
-        ))
+    let column = |row: &str| {
+        let mut cells = row.split(" | ").map(|it| it.trim_matches('\'').to_owned());
+        Some(Column {
+            name: cells.next()?,
+            kind: cells.next()?,
+            is_descending: cells.next()? == "desc",
+        })
     };
-    rows(&answer).into_iter().filter_map(pair).collect()
+    rows(&answer).into_iter().filter_map(column).collect()
 }
 
 /// Whether a text names a column.
@@ -280,8 +305,8 @@ fn lacks_static_index(pair: &mut Pair, select: &Select, ours: &str, theirs: &str
     }
     let columns = columns(pair, &select.table);
     let of_kind = |kind: &str, relation: &str| {
-        let named = |(name, it): &&(String, String)| it == kind && names(relation, name);
-        columns.iter().find(named).map(|(name, _)| name.clone())
+        let named = |it: &&Column| it.kind == kind && names(relation, &it.name);
+        columns.iter().find(named).map(|it| it.name.clone())
     };
     let any = |kind: &str| {
         select
@@ -291,8 +316,8 @@ fn lacks_static_index(pair: &mut Pair, select: &Select, ours: &str, theirs: &str
     };
     let keyed = columns
         .iter()
-        .filter(|(_, kind)| kind == "partition_key")
-        .all(|(name, _)| select.relations.iter().any(|it| names(it, name)));
+        .filter(|it| it.kind == "partition_key")
+        .all(|key| select.relations.iter().any(|it| names(it, &key.name)));
     if !keyed || !any("clustering") {
         return false;
     }
@@ -343,11 +368,11 @@ fn lacks_marker(pair: &mut Pair, select: &Select) -> bool {
     // Of `v[…]` but the element is read.
     let read: Vec<usize> = columns(pair, &select.table)
         .iter()
-        .filter(|(name, kind)| {
-            let whole = names(&selection, name) && !selection.contains(&format!("{name}["));
-            kind == "regular" && whole
+        .filter(|it| {
+            let whole = !selection.contains(&format!("{}[", it.name));
+            it.kind == "regular" && whole && names(&selection, &it.name)
         })
-        .filter_map(|(name, _)| place_of(name))
+        .filter_map(|it| place_of(&it.name))
         .collect();
     let (all, ours, theirs) = (rows(&all), rows(&ours), rows(&theirs));
     if all.len() != ours.len() || theirs.len() >= ours.len() {
@@ -366,4 +391,46 @@ fn lacks_marker(pair: &mut Pair, select: &Select) -> bool {
         }
     }
     theirs.next().is_none()
+}
+
+/// A cast or a function of collections that refuses a column for being in descending order.
+fn calls_of_descending(pair: &mut Pair, select: &Select, ours: &str, theirs: &str) -> bool {
+    if is_refusal(ours) {
+        return false;
+    }
+    let columns = columns(pair, &select.table);
+    let mut descending = columns.iter().filter(|it| it.is_descending);
+    let selection = select.selection.to_lowercase();
+    if let Some(cast) = theirs.strip_prefix("Invalid: Invalid call to function system.cast_as_") {
+        let to = cast.split(',').next().unwrap_or_default();
+        return descending.any(|it| selection.contains(&format!("cast({} as {to})", it.name)));
+    }
+    if let Some((of, to)) = theirs.split_once(" cannot be cast to ") {
+        let of = of.trim_start_matches("Invalid: ");
+        let is_asked = selection.contains(&format!("cast({of} as {})", to.trim_end()));
+        return is_asked && descending.any(|it| it.name == of);
+    }
+    // The names of the functions of collections, and what they say that they need.
+    let Some((of, argument)) = theirs.split_once(" argument, but found argument ") else {
+        return false;
+    };
+    of.starts_with("Invalid: Function system.")
+        && descending.any(|it| argument.starts_with(&format!("{} of type ", it.name)))
+}
+
+/// Two bounds of the token that nothing meets: nothing is found, but with the key given besides
+/// the rows of the key are.
+fn contradicts_tokens(pair: &mut Pair, select: &Select, ours: &str, theirs: &str) -> bool {
+    let is_token = |it: &str| it.starts_with("token(");
+    let bounds = select.relations.iter().filter(|it| is_token(it)).count();
+    if bounds < 2 || rows(theirs).is_empty() || !rows(ours).is_empty() {
+        return false;
+    }
+    let of_tokens = select.with("*", |_, it| is_token(it));
+    let of_key = select.with("*", |_, it| !is_token(it));
+    let empty = both(pair, &of_tokens).is_some_and(|(_, theirs)| rows(&theirs).is_empty());
+    let found = both(pair, &of_key);
+    empty
+        && found
+            .is_some_and(|(ours, theirs)| comparable(&ours, false) == comparable(&theirs, false))
 }
