@@ -12,7 +12,7 @@ use crate::cql::result::RowValues;
 use crate::error::{Error, ErrorKind, Result};
 use crate::schema::ColumnKind;
 use crate::storage::Engine;
-use crate::storage::read::{Partitions, Projection, ReadCommand, ReadItem};
+use crate::storage::read::{Partitions, Projection, ReadCommand, ReadItem, Slice};
 use crate::storage::row::{PartitionKey, Row};
 use crate::types::Type;
 use std::sync::Arc;
@@ -367,13 +367,12 @@ fn command(
             Ok(Some((start, end))) => Partitions::Range { start, end },
             bounds => {
                 // What is wrong with the clustering is told before what is wrong with tokens.
-                keys::slices(&plan.table, &plan.clustering, context)?;
+                slices(plan, context)?;
                 return bounds.map(|_| None);
             }
         },
     };
-    let slices = keys::slices(&plan.table, &plan.clustering, context)
-        .map_err(|error| unsliced(plan, context).map_or(error, |(_, it)| it))?;
+    let slices = slices(plan, context)?;
     if slices.is_empty() {
         return Ok(None);
     }
@@ -385,6 +384,12 @@ fn command(
         columns: Projection::Columns(plan.read_columns.clone()),
         now_seconds,
     }))
+}
+
+/// The slices that restrict the rows.
+fn slices(plan: &SelectPlan, context: &Context<'_>) -> Result<Vec<Slice>> {
+    keys::slices(&plan.table, &plan.clustering, context)
+        .map_err(|error| unsliced(plan, context).map_or(error, |(_, it)| it))
 }
 
 /// What is said where values make no key, `error` being why: that comes last, behind what is wrong
