@@ -120,7 +120,7 @@ fn by_asking(pair: &mut Pair, script: &[Line], ours: &str, theirs: &str) -> Opti
         return Some("slice-of-null");
     }
     let select = Select::read(line)?;
-    if calls_of_descending(pair, &select, ours, theirs) {
+    if calls_of_descending(pair, &select, line, ours, theirs) {
         return Some("functions-in-descending");
     }
     if is_refusal(ours) || is_refusal(theirs) {
@@ -393,29 +393,55 @@ fn lacks_marker(pair: &mut Pair, select: &Select) -> bool {
     theirs.next().is_none()
 }
 
-/// A cast or a function of collections that refuses a column for being in descending order.
-fn calls_of_descending(pair: &mut Pair, select: &Select, ours: &str, theirs: &str) -> bool {
-    if is_refusal(ours) {
+/// A cast or a function of collections that refuses a column for being in descending order. Where
+/// we refuse the statement for something else, that must be what both say without the call.
+fn calls_of_descending(
+    pair: &mut Pair,
+    select: &Select,
+    line: &Line,
+    ours: &str,
+    theirs: &str,
+) -> bool {
+    let Some((call, column)) = refused_call(pair, select, theirs) else {
         return false;
+    };
+    if !is_refusal(ours) {
+        return true;
     }
+    let Some(at) = line.text.to_lowercase().find(&call) else {
+        return false;
+    };
+    let mut without = line.clone();
+    without.text.replace_range(at..at + call.len(), &column);
+    let (ours_without, theirs_without) = pair.ask(&without);
+    let same = |it: &str| comparable(it, false) == comparable(ours, false);
+    same(&ours_without) && theirs_without.is_some_and(|it| same(&it))
+}
+
+/// The call of a column in descending order that is refused there, in lower case, and the column.
+fn refused_call(pair: &mut Pair, select: &Select, theirs: &str) -> Option<(String, String)> {
     let columns = columns(pair, &select.table);
     let mut descending = columns.iter().filter(|it| it.is_descending);
     let selection = select.selection.to_lowercase();
+    let mut called = |call: &dyn Fn(&str) -> String| {
+        let found = descending.find(|it| selection.contains(&call(&it.name)));
+        found.map(|it| (call(&it.name), it.name.clone()))
+    };
     if let Some(cast) = theirs.strip_prefix("Invalid: Invalid call to function system.cast_as_") {
         let to = cast.split(',').next().unwrap_or_default();
-        return descending.any(|it| selection.contains(&format!("cast({} as {to})", it.name)));
+        return called(&|column| format!("cast({column} as {to})"));
     }
     if let Some((of, to)) = theirs.split_once(" cannot be cast to ") {
         let of = of.trim_start_matches("Invalid: ");
-        let is_asked = selection.contains(&format!("cast({of} as {})", to.trim_end()));
-        return is_asked && descending.any(|it| it.name == of);
+        return called(&|column| format!("cast({column} as {})", to.trim_end()))
+            .filter(|(_, column)| column == of);
     }
     // The names of the functions of collections, and what they say that they need.
-    let Some((of, argument)) = theirs.split_once(" argument, but found argument ") else {
-        return false;
-    };
-    of.starts_with("Invalid: Function system.")
-        && descending.any(|it| argument.starts_with(&format!("{} of type ", it.name)))
+    let (of, argument) = theirs.split_once(" argument, but found argument ")?;
+    let function = of.strip_prefix("Invalid: Function system.")?;
+    let (function, _) = function.split_once(' ')?;
+    let (of, _) = argument.split_once(" of type ")?;
+    called(&|column| format!("{function}({column})")).filter(|(_, column)| column == of)
 }
 
 /// Two bounds of the token that nothing meets: nothing is found, but with the key given besides
