@@ -21,6 +21,7 @@ mod writes;
 pub use collections::{collection_value, column_value, replace_collection};
 pub use rows::RowCheck;
 pub use values::{FrozenBatch, ValueBatch};
+pub use writes::Writes;
 
 use crate::error::{Error, Result};
 use crate::schema::{Column, ColumnId, Table};
@@ -178,7 +179,7 @@ impl TableSource for Engine {
             rows::Target::Files(Box::new(self.ingest(table.id, ingest_options)?))
         } else {
             let fixed = options.timestamp_micros.is_some();
-            rows::Target::Writes(writes::Writes::new(self, table, fixed))
+            rows::Target::Writes(Writes::new(self, table, fixed))
         };
         Ok(Box::new(rows::EngineSink::new(
             table, &wanted, stamp, target,

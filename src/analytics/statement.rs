@@ -4,7 +4,7 @@
 //! and what lies inside (a query, an expression, a condition) stays text, passed on as it is:
 //!
 //! ```text
-//! INSERT INTO t (a, b) USING TTL 60  SELECT … FROM …        ─► columns, TTL │ query
+//! INSERT INTO t (a, b) USING TTL 60 SELECT … FROM …        ─► columns, TTL │ query
 //! CREATE TABLE t (PRIMARY KEY (a)) WITH … AS  SELECT …      ─► name, key    │ query
 //! UPDATE t SET a = ‹expression› FROM ‹tables› WHERE ‹condition›
 //! DELETE FROM t USING ‹tables› WHERE ‹condition›
@@ -52,6 +52,8 @@ pub struct Using {
     pub ttl_seconds: Option<i32>,
     /// The write timestamp, in microseconds.
     pub timestamp_micros: Option<i64>,
+    /// Whether a null deletes the value that was there, as CQL's INSERT does; else it is absent.
+    pub nulls: bool,
 }
 
 /// `INSERT INTO table [(columns)] [USING …] query`.

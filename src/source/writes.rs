@@ -20,7 +20,7 @@ const ROWS_MAX: usize = 64;
 const BYTES_MAX: usize = 1 << 20;
 
 /// Rows on their way, in mutations of some of them.
-pub(super) struct Writes {
+pub struct Writes {
     engine: Engine,
     table: TableId,
     schema_version: u32,

@@ -5,6 +5,7 @@ use crate::analytics::statement::{
     CreateTableAs, Delete, Explain, Insert, Statement, TableName, Update, Using,
 };
 use crate::error::{Error, Result};
+use crate::limits::TTL_SECONDS_MAX;
 
 /// What a query starts with, besides a parenthesis.
 const QUERY_WORDS: [&str; 4] = ["SELECT", "WITH", "VALUES", "TABLE"];
@@ -75,7 +76,7 @@ impl<'a> Parser<'a> {
         if self.at_sign('(') && !self.query_at(self.at + 1) {
             columns = Some(self.names()?);
         }
-        let using = self.using(true)?;
+        let using = self.using(&["TTL", "TIMESTAMP", "NULLS"])?;
         if !self.at_query() {
             return Err(self.expected("a query: SELECT …"));
         }
@@ -134,7 +135,7 @@ impl<'a> Parser<'a> {
     fn update(&mut self) -> Result<Update> {
         let table = self.table()?;
         let alias = self.alias()?;
-        let using = self.using(true)?;
+        let using = self.using(&["TTL", "TIMESTAMP"])?;
         self.expect("SET")?;
         let mut assignments = Vec::new();
         loop {
@@ -165,7 +166,7 @@ impl<'a> Parser<'a> {
         self.at += 1;
         let table = self.table()?;
         let alias = self.alias()?;
-        let using = self.using(false)?;
+        let using = self.using(&["TIMESTAMP"])?;
         let (from, condition) = self.from_where("USING")?;
         Ok(Delete {
             table,
@@ -193,29 +194,32 @@ impl<'a> Parser<'a> {
         }
     }
 
-    /// `USING TTL n AND TIMESTAMP n`; `USING` with tables behind it is left where it is.
-    fn using(&mut self, ttl: bool) -> Result<Using> {
+    /// `USING TTL n AND TIMESTAMP n AND NULLS`; `USING` with tables behind it is left where it is.
+    fn using(&mut self, words: &[&str]) -> Result<Using> {
         let mut using = Using::default();
-        let known = |at: usize, parser: &Self| {
-            parser.word_at(at, "TIMESTAMP") || (ttl && parser.word_at(at, "TTL"))
-        };
-        if !self.at_word("USING") || !known(self.at + 1, self) {
+        if !self.at_word("USING") || !words.iter().any(|word| self.word_at(self.at + 1, word)) {
             return Ok(using);
         }
         self.at += 1;
         loop {
-            if ttl && self.eat("TTL") {
+            if !words.iter().any(|word| self.at_word(word)) {
+                return Err(self.expected(&words.join(" or ")));
+            }
+            if self.eat("TTL") {
                 let seconds = self.number()?;
                 let fits = i32::try_from(seconds).ok();
-                let fits = fits.filter(|it| (0..=crate::limits::TTL_SECONDS_MAX).contains(it));
-                let fits = fits.ok_or_else(|| {
-                    Error::invalid(format!("a TTL is of 0 to 630720000 seconds, not {seconds}"))
-                });
-                using.ttl_seconds = Some(fits?);
+                let fits = fits.filter(|it| (0..=TTL_SECONDS_MAX).contains(it));
+                let wrong = || {
+                    Error::invalid(format!(
+                        "a TTL is of 0 to {TTL_SECONDS_MAX} seconds, not {seconds}"
+                    ))
+                };
+                using.ttl_seconds = Some(fits.ok_or_else(wrong)?);
             } else if self.eat("TIMESTAMP") {
                 using.timestamp_micros = Some(self.number()?);
             } else {
-                return Err(self.expected("TTL or TIMESTAMP"));
+                self.at += 1;
+                using.nulls = true;
             }
             if !self.eat("AND") {
                 return Ok(using);
