@@ -12,7 +12,7 @@
 use crate::analytics::statement::{Delete, Insert, Statement, TableName, Update, Using};
 use crate::cql::ddl::{SYSTEM_KEYSPACES, no_keyspace};
 use crate::error::{Error, ErrorKind, Result};
-use crate::schema::{Catalog, Column, Table};
+use crate::schema::{Catalog, Column, ColumnKind, Table};
 use crate::types::Type;
 use std::fmt::Write as _;
 use std::sync::Arc;
@@ -57,7 +57,7 @@ impl WritePlan {
     fn insert(catalog: &Catalog, keyspace: Option<&str>, insert: &Insert) -> Result<Self> {
         let table = table(catalog, keyspace, &insert.table)?;
         let columns: Vec<Column> = match &insert.columns {
-            None => table.columns().cloned().collect(),
+            None => in_order(&table),
             Some(names) => names
                 .iter()
                 .map(|name| column(&table, name).cloned())
@@ -191,6 +191,19 @@ fn column<'t>(table: &'t Table, name: &str) -> Result<&'t Column> {
             table.full_name()
         ))
     })
+}
+
+/// The columns in the order in which DESCRIBE and `SELECT *` show them: of static and of regular
+/// ones, those of one cell before those of several.
+fn in_order(table: &Table) -> Vec<Column> {
+    let mut columns: Vec<Column> = table.columns().cloned().collect();
+    columns.sort_by_key(|column| match column.kind {
+        ColumnKind::PartitionKey => (0, false),
+        ColumnKind::Clustering => (1, false),
+        ColumnKind::Static => (2, column.ty.is_multi_cell()),
+        ColumnKind::Regular => (3, column.ty.is_multi_cell()),
+    });
+    columns
 }
 
 fn keys(table: &Table) -> Vec<Column> {

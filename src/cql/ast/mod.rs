@@ -17,12 +17,14 @@
 
 mod access;
 mod describe;
+mod job;
 mod schema;
 mod sql;
 mod types;
 
 pub use access::*;
 pub use describe::*;
+pub use job::*;
 pub use schema::*;
 pub use sql::*;
 pub use types::*;
@@ -140,6 +142,9 @@ pub enum StatementKind {
     AddIdentity(AddIdentity),
     DropIdentity(DropIdentity),
     Describe(Describe),
+    CreateJob(CreateJob),
+    DropJob(DropJob),
+    RunJob(RunJob),
     /// `SQL …`.
     Sql(Sql),
     /// `EXPLAIN [ANALYZE] …`.

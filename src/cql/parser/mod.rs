@@ -11,6 +11,7 @@ mod access;
 mod describe;
 mod expr;
 mod foreign;
+mod job;
 mod modify;
 mod names;
 mod relation;
@@ -133,6 +134,7 @@ impl<'a> Parser<'a> {
             b'A' if self.eat("ADD")? => self.add_identity(),
             b'G' if self.eat("GRANT")? => self.grant(),
             b'R' if self.eat("REVOKE")? => self.revoke(),
+            b'R' if self.eat("RUN")? => self.run_job(),
             b'L' if self.eat("LIST")? => self.list(),
             b'S' if self.at("SQL") => self.sql(),
             _ => Err(self.no_viable()),

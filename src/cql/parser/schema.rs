@@ -35,6 +35,8 @@ impl Parser<'_> {
             self.create_view()
         } else if self.eat("TRIGGER")? {
             self.create_trigger()
+        } else if self.eat("JOB")? {
+            self.create_job()
         } else if self.eat("ROLE")? {
             self.create_role(false)
         } else if self.eat("USER")? {
@@ -88,6 +90,9 @@ impl Parser<'_> {
     }
 
     pub(super) fn drop(&mut self) -> Result<StatementKind> {
+        if self.eat("JOB")? {
+            return self.drop_job();
+        }
         let kind = if self.eat("TABLE")? || self.eat("COLUMNFAMILY")? {
             DropKind::Table
         } else if self.eat("KEYSPACE")? {
