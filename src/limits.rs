@@ -149,3 +149,20 @@ pub const UNLOGGED_BATCH_WARN_PARTITIONS: usize = 10;
 
 /// The largest answer that the client takes, in bytes: what the protocol can say at most.
 pub const RESPONSE_BYTES_MAX: usize = 256 << 20;
+
+/// The most results of batch queries that wait for who reads them in pages; over it the one that
+/// was not asked for the longest is forgotten.
+pub const CURSORS_MAX: usize = 64;
+
+/// How long such a result waits for its reader, in seconds.
+pub const CURSOR_IDLE_SECONDS_MAX: i64 = 600;
+
+/// The rows of one such result that stay in memory, in bytes; the rest goes to a temporary file.
+pub const CURSOR_MEMORY_BYTES_MAX: usize = 1 << 20;
+
+/// The largest such file, in bytes.
+pub const CURSOR_FILE_BYTES_MAX: u64 = 4 << 30;
+
+/// The most batch queries that are run for network clients at the same time; one more is answered
+/// OVERLOADED.
+pub const BATCH_QUERIES_MAX: usize = 16;

@@ -223,6 +223,11 @@ impl Rows {
         Ok(Page { rows, paging_state })
     }
 
+    /// Appends the next row's values as `[bytes]`; false at the end.
+    pub fn encode_row(&mut self, out: &mut BytesMut) -> Result<bool> {
+        self.source.encode(out)
+    }
+
     /// Rows that are there already.
     pub fn from_vec(columns: Arc<[ColumnSpec]>, rows: Vec<RowValues>) -> Self {
         Self::new(columns, Box::new(Listed(rows.into_iter())))
