@@ -6,6 +6,7 @@ pub mod ddl;
 pub mod describe;
 pub mod evaluate;
 pub mod execute;
+pub mod explain;
 pub mod functions;
 pub mod json;
 pub mod lexer;

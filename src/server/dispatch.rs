@@ -88,7 +88,7 @@ pub fn perform(context: &Context<'_>, envelope: &Envelope, known: Option<Prepare
         return Attempt::Later(Later::default());
     }
     let traces = context.state.database.virtual_tables().traces();
-    let shared = context.state.database.shared();
+    let shared = &context.state.shared;
     let known = known.or_else(|| match &message.request {
         Request::Execute { id, .. } => shared.prepared(&statement_id(id)?),
         _ => None,
@@ -158,7 +158,7 @@ fn run_request(
     known: Option<Prepared>,
     trace: Option<&Arc<Trace>>,
 ) -> Attempt {
-    let shared = context.state.database.shared();
+    let shared = &context.state.shared;
     match request {
         Request::Query { text, parameters } => {
             let text = text.as_str();
@@ -172,6 +172,9 @@ fn run_request(
             let statement = known.map_or_else(|| shared.adhoc(text, keyspace), Ok);
             match statement {
                 Ok(statement) => Run::new(context, statement, trace).statement(parameters, None),
+                Err(error) if context.quick && error.kind == ErrorKind::WouldBlock => {
+                    Attempt::Later(Later::default())
+                }
                 Err(error) => failed(
                     RequestKind::Other,
                     Failure::of(error, Asked::default(), None),
@@ -272,7 +275,7 @@ impl<'a> Run<'a> {
         let id = by_id.map(|by_id| &by_id.id);
         let skip_metadata = parameters.skip_metadata;
         let options = options(self.context, parameters, self.trace);
-        let shared = self.context.state.database.shared();
+        let shared = &self.context.state.shared;
         let answer = shared.run(&self.statement, options);
         let mut described = Described::of(&self.statement, skip_metadata, by_id);
         if let Ok(Answer {
@@ -466,7 +469,7 @@ fn run_batch(context: &Context<'_>, batch: Batch, trace: Option<&Arc<Trace>>) ->
         }
     }
     let options = options(context, batch.parameters, trace);
-    let shared = context.state.database.shared();
+    let shared = &context.state.shared;
     let answer = shared.run_batch(kind, statements, options);
     let none = Described::default();
     match answer.and_then(|answer| outcome(context, answer, RequestKind::Batch, none)) {
@@ -490,7 +493,7 @@ fn batch_statement(
     statement: BatchStatement,
     keyspace: Option<&str>,
 ) -> Result<Prepared, Failure> {
-    let shared = context.state.database.shared();
+    let shared = &context.state.shared;
     match statement {
         BatchStatement::Text(text) => shared
             .adhoc(text.as_str(), keyspace.or(context.keyspace))
@@ -514,6 +517,7 @@ fn kind_of(class: StatementClass) -> RequestKind {
         StatementClass::Batch => RequestKind::Batch,
         StatementClass::Schema | StatementClass::Truncate => RequestKind::Schema,
         StatementClass::Describe => RequestKind::Describe,
+        StatementClass::Sql => RequestKind::Sql,
         StatementClass::Use | StatementClass::Access => RequestKind::Other,
     }
 }

@@ -2,7 +2,9 @@
 
 use crate::access::{AllowAll, Authenticator};
 use crate::limits;
+use crate::session::{Door, Files, Routing};
 use std::net::{Ipv4Addr, SocketAddr};
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -51,6 +53,10 @@ pub struct ServerOptions {
     pub silence_timeout: Duration,
     /// How long a stopping server waits for what it accepted.
     pub drain_timeout: Duration,
+    /// How batch SQL is told from CQL.
+    pub sql_routing: Routing,
+    /// Below which directory batch SQL may read files; none: nowhere.
+    pub files_dir: Option<PathBuf>,
 }
 
 impl Default for ServerOptions {
@@ -75,11 +81,22 @@ impl Default for ServerOptions {
             handshake_timeout: Duration::from_secs(15),
             silence_timeout: Duration::from_secs(10),
             drain_timeout: Duration::from_secs(30),
+            sql_routing: Routing::Explicit,
+            files_dir: None,
         }
     }
 }
 
 impl ServerOptions {
+    /// By which door clients come in.
+    pub fn door(&self) -> Door {
+        Door {
+            routing: self.sql_routing,
+            files: self.files_dir.clone().map_or(Files::None, Files::Below),
+            shared: true,
+        }
+    }
+
     /// For tests: free ports on the loopback address.
     pub fn on_free_ports() -> Self {
         let free = SocketAddr::from((Ipv4Addr::LOCALHOST, 0));

@@ -8,6 +8,7 @@ use crate::config::{CommitlogSync, Config};
 use crate::error::{Error, Result};
 use crate::limits;
 use crate::server::options::{CQL_PORT, ServerOptions};
+use crate::session::Routing;
 use serde::Deserialize;
 use std::net::{IpAddr, SocketAddr};
 use std::ops::RangeInclusive;
@@ -53,6 +54,8 @@ struct File {
     user: Option<String>,
     password_file: Option<PathBuf>,
     password_env: Option<String>,
+    sql_routing: Option<RoutingName>,
+    files_dir: Option<PathBuf>,
 }
 
 /// A key, its value if the file has one, and what it may be.
@@ -69,6 +72,13 @@ enum Sync {
     Group,
     Batch,
     Periodic,
+}
+
+#[derive(Clone, Copy, Debug, Deserialize)]
+#[serde(rename_all = "lowercase")]
+enum RoutingName {
+    Explicit,
+    Auto,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
@@ -234,6 +244,12 @@ impl File {
             options.http_listen = Some(listen);
             options.http_required = true;
         }
+        let routing = self.sql_routing.map(|routing| match routing {
+            RoutingName::Explicit => Routing::Explicit,
+            RoutingName::Auto => Routing::Auto,
+        });
+        set(&mut options.sql_routing, routing);
+        options.files_dir = self.files_dir.clone();
         set_millis(&mut options.read_timeout, self.read_request_timeout_ms);
         set_millis(&mut options.range_timeout, self.range_request_timeout_ms);
         set_millis(&mut options.write_timeout, self.write_request_timeout_ms);
@@ -332,6 +348,7 @@ impl File {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::session::Files;
 
     fn parse(text: &str) -> Result<Settings> {
         Settings::parse("helenus.toml", text, |_| Ok("secret".to_owned()))
@@ -356,6 +373,12 @@ mod tests {
         assert_eq!(settings.engine.commitlog_sync, CommitlogSync::Periodic);
         assert_eq!(settings.engine.memtable_bytes_max, 10_000_000);
         assert_eq!(settings.data_dir, Some(PathBuf::from("/x")));
+        assert_eq!(settings.options.door().routing, Routing::Explicit);
+        assert_eq!(settings.options.door().files, Files::None);
+        let opened = parse("sql_routing = 'auto'\nfiles_dir = '/data'\n").unwrap();
+        assert_eq!(opened.options.door().routing, Routing::Auto);
+        assert_eq!(opened.options.door().files, Files::Below("/data".into()));
+        assert!(refusal("sql_routing = 'never'").starts_with("helenus.toml, line 1: "));
         let judged = settings
             .options
             .authenticator

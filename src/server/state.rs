@@ -7,6 +7,7 @@ use crate::server::metrics::Metrics;
 use crate::server::options::ServerOptions;
 use crate::server::peer::{Peer, Peers};
 use crate::server::workers::{LongTexts, Workers};
+use crate::session::Shared;
 use std::net::SocketAddr;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -16,6 +17,8 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 pub struct State {
     /// The database.
     pub database: Database,
+    /// How it speaks to the database.
+    pub shared: Shared,
     /// What it was told.
     pub options: ServerOptions,
     /// What it counts.
@@ -59,6 +62,7 @@ impl State {
             unsent_bytes: Arc::default(),
             started_at_micros: clock.monotonic_micros(),
             clock,
+            shared: database.shared().through(options.door()),
             database,
             options,
             metrics: Arc::default(),

@@ -28,6 +28,8 @@ pub enum StatementClass {
     Access,
     /// DESCRIBE.
     Describe,
+    /// Batch SQL, and EXPLAIN.
+    Sql,
 }
 
 impl StatementClass {
@@ -42,6 +44,7 @@ impl StatementClass {
             StatementKind::Truncate(_) => Self::Truncate,
             StatementKind::Use(_) => Self::Use,
             StatementKind::Describe(_) => Self::Describe,
+            StatementKind::Sql(_) | StatementKind::Explain(_) => Self::Sql,
             StatementKind::CreateRole(_)
             | StatementKind::AlterRole(_)
             | StatementKind::DropRole(_)
@@ -71,6 +74,7 @@ impl StatementClass {
             Self::Schema => "schema",
             Self::Access => "access",
             Self::Describe => "describe",
+            Self::Sql => "sql",
         }
     }
 }

@@ -6,11 +6,18 @@
 //!
 //! Who serves many clients holds a [`Shared`] and no session: [`Shared::prepare`] and
 //! [`Shared::adhoc`] make a [`Prepared`], [`Shared::run`] executes it with [`RequestOptions`].
+//!
+//! What is no CQL (`SQL …`, EXPLAIN) takes a way of its own (`apart`, `sql`); which texts that are
+//! depends on the [`Door`] by which they come in.
 
+mod apart;
 mod batch;
 mod class;
+mod door;
 mod prepared;
 mod request;
+#[path = "sql_absent.rs"]
+mod sql;
 mod statements;
 mod values;
 mod views;
@@ -21,18 +28,18 @@ mod tests;
 pub use crate::cql::ast::BatchKind;
 pub use crate::cql::plan::Slot;
 pub use class::StatementClass;
+pub use door::{Door, Files, Routing};
 pub use prepared::{Prepared, StatementId};
 pub use request::{Answer, RequestOptions, Values};
 pub use statements::StatementFigures;
 
-use crate::cql::ast::{Statement, StatementKind};
+use crate::cql::ast::StatementKind;
 use crate::cql::execute::paging::{PageRequest, PagingState};
 use crate::cql::execute::{self, Execution};
 use crate::cql::result::{BindValue, ColumnSpec, QueryResult};
 use crate::cql::virtual_tables::{CatalogView, Registry};
-use crate::cql::{ddl, describe, parser};
+use crate::cql::{ddl, describe};
 use crate::error::{Error, ErrorKind, Result};
-use crate::limits;
 use crate::random::Random;
 use crate::storage::Engine;
 use prepared::Ready;
@@ -47,6 +54,8 @@ pub struct Shared {
     statements: Arc<Statements>,
     random: Arc<Random>,
     catalog: Arc<CatalogView>,
+    batch: Arc<sql::Sql>,
+    door: Door,
 }
 
 impl Shared {
@@ -57,10 +66,21 @@ impl Shared {
         let statements = Arc::<Statements>::default();
         views::register(&registry, &statements);
         Self {
+            batch: Arc::new(sql::Sql::new(&engine)),
+            door: Door::default(),
             engine,
             statements,
             random,
             catalog: Arc::new(CatalogView::new(registry)),
+        }
+    }
+
+    /// The same for those who come in by another door.
+    #[must_use]
+    pub fn through(&self, door: Door) -> Self {
+        Self {
+            door,
+            ..self.clone()
         }
     }
 
@@ -94,7 +114,13 @@ impl Shared {
     }
 
     fn compile(&self, text: &str, keyspace: Option<&str>, remembered: bool) -> Result<Prepared> {
-        let statement = parse(text)?;
+        let statement = door::parse(text, self.door.routing)?;
+        if door::is_apart(&statement.kind) {
+            let apart = apart::compile(self, keyspace, &statement)?;
+            return Ok(Prepared::apart(
+                text, keyspace, statement, apart, remembered,
+            ));
+        }
         let catalog = self.catalog.of(&self.engine)?;
         Prepared::new(text, keyspace, statement, &catalog, remembered)
     }
@@ -112,7 +138,10 @@ impl Shared {
     /// Executes a statement.
     pub fn run(&self, statement: &Prepared, options: RequestOptions) -> Result<Answer> {
         let Some(ready) = self.ready_to_run(statement)? else {
-            return self.unbound(statement, &options);
+            return match statement.is_apart() {
+                true => apart::run(self, statement, options),
+                false => self.unbound(statement, &options),
+            };
         };
         let mut options = options;
         let values = std::mem::take(&mut options.values);
@@ -200,6 +229,7 @@ impl Shared {
             interrupt: Arc::clone(&options.interrupt),
             page: None,
             trace: options.trace.clone(),
+            figures: None,
             defer: options.defer,
             consistency: options.consistency,
             serial_consistency: options.serial_consistency,
@@ -327,6 +357,11 @@ impl Session {
                 let slots = values(&ready.bound.variables)?;
                 self.shared.run_ready(statement, &ready, slots, &options)?
             }
+            None if statement.is_apart() => {
+                let values = values(&statement.variables())?.into();
+                self.shared
+                    .run(statement, RequestOptions { values, ..options })?
+            }
             None => self.shared.run(statement, options)?,
         };
         self.follow(&answer.result);
@@ -338,15 +373,4 @@ impl Session {
             self.keyspace = Some(keyspace.clone());
         }
     }
-}
-
-fn parse(cql: &str) -> Result<Statement> {
-    if cql.len() > limits::STATEMENT_BYTES_MAX {
-        return Err(Error::invalid(format!(
-            "The statement has {} bytes; at most {} are taken",
-            cql.len(),
-            limits::STATEMENT_BYTES_MAX
-        )));
-    }
-    parser::parse_statement(cql)
 }

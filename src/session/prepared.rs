@@ -6,6 +6,7 @@ use crate::cql::plan::{Choice, Plan, SelectPlan, Term, WritePlan};
 use crate::cql::result::ColumnSpec;
 use crate::error::{Error, ErrorKind, Result};
 use crate::schema::Catalog;
+use crate::session::apart::Apart;
 use crate::session::class::{self, StatementClass};
 use crate::types::token;
 use std::sync::{Arc, PoisonError, RwLock};
@@ -43,6 +44,8 @@ struct Inner {
     first_metadata_id: [u8; 16],
     /// The present plan; none for statements that are not bound (schema statements).
     ready: Option<RwLock<Arc<Ready>>>,
+    /// What is no CQL.
+    apart: Option<Apart>,
 }
 
 /// A plan, and what follows from it.
@@ -84,9 +87,36 @@ impl Prepared {
             true => Some(Ready::new(bind::bind(catalog, keyspace, &statement)?)),
             false => None,
         };
-        let none = || metadata_id(&[]);
-        let first_metadata_id = ready.as_ref().map_or_else(none, |it| it.result_metadata_id);
-        Ok(Self {
+        Ok(Self::of(
+            query, keyspace, statement, ready, None, remembered,
+        ))
+    }
+
+    /// The same for a statement that is no CQL.
+    pub(super) fn apart(
+        query: &str,
+        keyspace: Option<&str>,
+        statement: Statement,
+        apart: Apart,
+        remembered: bool,
+    ) -> Self {
+        Self::of(query, keyspace, statement, None, Some(apart), remembered)
+    }
+
+    fn of(
+        query: &str,
+        keyspace: Option<&str>,
+        statement: Statement,
+        ready: Option<Ready>,
+        apart: Option<Apart>,
+        remembered: bool,
+    ) -> Self {
+        let first_metadata_id = match (&ready, &apart) {
+            (Some(ready), _) => ready.result_metadata_id,
+            (None, Some(apart)) => metadata_id(&apart.columns()),
+            (None, None) => metadata_id(&[]),
+        };
+        Self {
             inner: Arc::new(Inner {
                 id: statement_id(query, keyspace),
                 query: query.to_owned(),
@@ -98,8 +128,19 @@ impl Prepared {
                 remembered,
                 first_metadata_id,
                 ready: ready.map(|ready| RwLock::new(Arc::new(ready))),
+                apart,
             }),
-        })
+        }
+    }
+
+    /// Whether it is no CQL.
+    pub(super) fn is_apart(&self) -> bool {
+        self.inner.apart.is_some()
+    }
+
+    /// What it is, where it is no CQL.
+    pub(super) fn as_apart(&self) -> Option<&Apart> {
+        self.inner.apart.as_ref()
     }
 
     /// What it is known by: the same text in the same keyspace has the same id.
@@ -130,6 +171,7 @@ impl Prepared {
     /// Its bind markers, in order.
     pub fn variables(&self) -> Arc<[ColumnSpec]> {
         self.of_ready(|ready| Arc::clone(&ready.bound.variables))
+            .or_else(|| self.inner.apart.as_ref().map(Apart::variables))
             .unwrap_or_default()
     }
 
@@ -143,6 +185,7 @@ impl Prepared {
     /// The columns of its rows; empty where it answers none.
     pub fn result_columns(&self) -> Arc<[ColumnSpec]> {
         self.of_ready(|ready| Arc::clone(&ready.result_columns))
+            .or_else(|| self.inner.apart.as_ref().map(Apart::columns))
             .unwrap_or_default()
     }
 

@@ -92,7 +92,15 @@ fn next(world: &World, state: &Bytes, page: usize) -> Result<(Vec<i32>, Option<B
 #[test]
 fn pages_follow_each_other_to_the_end() {
     let world = world();
-    for (rows, page) in [(0, 3), (3, 3), (1, 3), (4, 3), (10, 3), (20_000, 1_000), (9, 1)] {
+    for (rows, page) in [
+        (0, 3),
+        (3, 3),
+        (1, 3),
+        (4, 3),
+        (10, 3),
+        (20_000, 1_000),
+        (9, 1),
+    ] {
         let (mut all, mut state) = first(&world, rows, page);
         while let Some(at) = state {
             let (more, after) = next(&world, &at, page).unwrap();
@@ -149,12 +157,20 @@ fn a_lost_cursor_says_so() {
     let (_, state) = first(&world, 10, 2);
     let state = state.unwrap();
     // Idle for too long.
-    world.clock.advance_micros(limits::CURSOR_IDLE_SECONDS_MAX * 1_000_000);
+    world
+        .clock
+        .advance_micros(limits::CURSOR_IDLE_SECONDS_MAX * 1_000_000);
     assert!(next(&world, &state, 2).is_ok());
-    world.clock.advance_micros(limits::CURSOR_IDLE_SECONDS_MAX * 1_000_000 + 1);
+    world
+        .clock
+        .advance_micros(limits::CURSOR_IDLE_SECONDS_MAX * 1_000_000 + 1);
     let error = next(&world, &state, 2).unwrap_err();
     assert_eq!(error.kind, ErrorKind::Invalid);
-    assert!(error.message.contains("Run the statement again"), "{}", error.message);
+    assert!(
+        error.message.contains("Run the statement again"),
+        "{}",
+        error.message
+    );
     // Too many: the one that was not used for the longest goes.
     let (_, oldest) = first(&world, 10, 2);
     for _ in 0..limits::CURSORS_MAX {

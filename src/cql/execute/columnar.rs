@@ -84,6 +84,7 @@ impl Columnar {
         let mut stream = self.engine.scan(ScanCommand {
             partitions: Partitions::Range { start, end },
             columns: plan.read_columns.clone(),
+            figures: self.execution.figures.clone(),
             ..ScanCommand::new(plan.table.id, self.execution.now_seconds)
         })?;
         while let Some(batch) = stream.next()? {

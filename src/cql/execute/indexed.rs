@@ -15,10 +15,11 @@
 
 use crate::cql::evaluate::{Context, term};
 use crate::cql::execute::paging::{self, behind};
+use crate::cql::execute::read;
 use crate::cql::plan::{IndexPlan, Slot};
 use crate::error::{Error, ErrorKind, Result};
 use crate::limits;
-use crate::storage::read::{Partitions, Projection, ReadCommand, ReadItem, Slice};
+use crate::storage::read::{Partitions, Projection, ReadCommand, ReadItem, ScanFigures, Slice};
 use crate::storage::row::PartitionKey;
 use crate::storage::{
     Engine, Place, RowStream, entries_between, entries_from, entries_of_partition, entry_key,
@@ -26,6 +27,7 @@ use crate::storage::{
 };
 use crate::types::collection;
 use bytes::Bytes;
+use std::sync::Arc;
 
 /// How many rows of a partition are read at a time.
 const ROWS_MAX: usize = 128;
@@ -38,6 +40,7 @@ pub struct Indexed {
     /// Whether an entry stands for a whole partition.
     whole: bool,
     entries: RowStream,
+    figures: Option<Arc<ScanFigures>>,
     ahead: Option<Place>,
     /// The place of the entry that was taken last.
     taken: Option<Place>,
@@ -86,6 +89,7 @@ impl Indexed {
         value: &[u8],
         base: ReadCommand,
         resumed: Option<&paging::Place>,
+        figures: Option<&Arc<ScanFigures>>,
     ) -> Result<Self> {
         if !plan.index.built {
             return Err(Error::new(
@@ -107,19 +111,21 @@ impl Indexed {
             }
         }
         slices.retain(|slice| slice.start < slice.end);
-        let entries = engine.read(ReadCommand {
+        let of_entries = ReadCommand {
             table: plan.index.entries,
             partitions: Partitions::Keys(vec![entry_key(value)]),
             slices,
             reversed: false,
             columns: Projection::Columns(Vec::new()),
             now_seconds: base.now_seconds,
-        })?;
+        };
+        let entries = read(engine, figures, of_entries)?;
         Ok(Self {
             engine: engine.clone(),
             base,
             whole: plan.is_static,
             entries,
+            figures: figures.cloned(),
             ahead: None,
             taken: None,
             present: None,
@@ -146,7 +152,7 @@ impl Indexed {
             let Some(command) = self.command()? else {
                 return Ok(None);
             };
-            self.present = Some(self.engine.read(command)?);
+            self.present = Some(read(&self.engine, self.figures.as_ref(), command)?);
         }
     }
 

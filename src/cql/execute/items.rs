@@ -1,13 +1,13 @@
 //! Where partitions and rows come from: the engine, an index, or a table that is made up.
 
-use crate::cql::execute::Execution;
 use crate::cql::execute::indexed::{self, Indexed};
 use crate::cql::execute::paging::Place;
+use crate::cql::execute::{Execution, read};
 use crate::cql::plan::SelectPlan;
 use crate::cql::virtual_tables;
 use crate::error::Result;
 use crate::schema::Table;
-use crate::storage::read::{Partitions, ReadCommand, ReadItem};
+use crate::storage::read::{Partitions, ReadCommand, ReadItem, ScanFigures};
 use crate::storage::{Engine, RowStream};
 use std::sync::Arc;
 
@@ -22,6 +22,7 @@ pub struct Items {
     present: Present,
     /// What is read next: where reading goes on within a partition, those that follow it.
     next: Option<(Engine, ReadCommand)>,
+    figures: Option<Arc<ScanFigures>>,
     /// Whether there is one partition at most.
     single: bool,
 }
@@ -32,6 +33,7 @@ impl Items {
         Self {
             present: Present::Listed(Vec::new().into_iter()),
             next: None,
+            figures: None,
             single: true,
         }
     }
@@ -50,10 +52,18 @@ impl Items {
                 return Ok(Self::none());
             };
             execution.note(|| format!("Reading the entries of index {}", index.index.name));
-            let rows = Indexed::new(engine, index, &value, command, place)?;
+            let rows = Indexed::new(
+                engine,
+                index,
+                &value,
+                command,
+                place,
+                execution.figures.as_ref(),
+            )?;
             return Ok(Self {
                 present: Present::Indexed(Box::new(rows)),
                 next: None,
+                figures: None,
                 single,
             });
         }
@@ -76,13 +86,15 @@ impl Items {
             return Ok(Self {
                 present: Present::Listed(items.into_iter()),
                 next: None,
+                figures: None,
                 single,
             });
         }
         execution.note(|| "Merging memtable and sstable contents");
         Ok(Self {
-            present: Present::Stored(Box::new(engine.read(first)?)),
+            present: Present::Stored(Box::new(read(engine, execution.figures.as_ref(), first)?)),
             next: then.map(|command| (engine.clone(), command)),
+            figures: execution.figures.clone(),
             single,
         })
     }
@@ -106,7 +118,8 @@ impl Items {
             let Some((engine, command)) = self.next.take() else {
                 return Ok(None);
             };
-            self.present = Present::Stored(Box::new(engine.read(command)?));
+            let stream = read(&engine, self.figures.as_ref(), command)?;
+            self.present = Present::Stored(Box::new(stream));
         }
     }
 }

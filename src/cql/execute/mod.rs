@@ -47,7 +47,8 @@ use crate::cql::virtual_tables::{self, CatalogView};
 use crate::error::Result;
 use crate::protocol::Consistency;
 use crate::random::Random;
-use crate::storage::{Engine, Ticket};
+use crate::storage::read::{ReadCommand, ScanFigures};
+use crate::storage::{Engine, RowStream, Ticket};
 use paging::PageRequest;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
@@ -73,6 +74,8 @@ pub struct Execution {
     pub page: Option<PageRequest>,
     /// Notes what happens.
     pub trace: Option<Arc<Trace>>,
+    /// Counts what is read: for EXPLAIN ANALYZE.
+    pub figures: Option<Arc<ScanFigures>>,
     /// Whether the caller waits by itself until a write is durable.
     pub defer: bool,
     /// The consistency level, where the client says one.
@@ -131,6 +134,18 @@ impl Execution {
         if let Some(trace) = &self.trace {
             trace.event(activity());
         }
+    }
+}
+
+/// Starts a read, and has it counted where somebody wants to know.
+fn read(
+    engine: &Engine,
+    figures: Option<&Arc<ScanFigures>>,
+    command: ReadCommand,
+) -> Result<RowStream> {
+    match figures {
+        None => engine.read(command),
+        Some(figures) => engine.read_counted(command, figures),
     }
 }
 

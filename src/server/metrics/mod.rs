@@ -107,13 +107,15 @@ pub enum RequestKind {
     Schema,
     /// DESCRIBE.
     Describe,
+    /// Batch SQL, and EXPLAIN.
+    Sql,
     /// All other statements.
     Other,
 }
 
 impl RequestKind {
     /// All kinds, in the order in which they are shown.
-    pub const ALL: [Self; 9] = [
+    pub const ALL: [Self; 10] = [
         Self::Select,
         Self::Insert,
         Self::Update,
@@ -122,6 +124,7 @@ impl RequestKind {
         Self::Prepare,
         Self::Schema,
         Self::Describe,
+        Self::Sql,
         Self::Other,
     ];
 
@@ -136,6 +139,7 @@ impl RequestKind {
             Self::Prepare => "prepare",
             Self::Schema => "schema",
             Self::Describe => "describe",
+            Self::Sql => "sql",
             Self::Other => "other",
         }
     }
@@ -151,6 +155,7 @@ impl From<StatementClass> for RequestKind {
             StatementClass::Batch => Self::Batch,
             StatementClass::Truncate | StatementClass::Schema => Self::Schema,
             StatementClass::Describe => Self::Describe,
+            StatementClass::Sql => Self::Sql,
             StatementClass::Use | StatementClass::Access => Self::Other,
         }
     }
