@@ -43,7 +43,7 @@
 
 use crate::clock::{SharedClock, SystemClock};
 use crate::config::Config;
-use crate::cql::result::{BindValue, QueryResult};
+use crate::cql::result::{BindValue, QueryResult, Rows};
 use crate::cql::virtual_tables::Registry;
 use crate::error::Result;
 use crate::random::Random;
@@ -119,6 +119,13 @@ impl Database {
             *self.keyspace.lock().unwrap_or_else(PoisonError::into_inner) = Some(keyspace.clone());
         }
         Ok(result)
+    }
+
+    /// Runs a batch query (joins, windows, any GROUP BY; see [`crate::manual::batch_sql`]) in the
+    /// database's own conversation. With markers in it, [`Database::execute`] takes the same text
+    /// behind `SQL`, and values.
+    pub fn query(&self, sql: &str) -> Result<Rows> {
+        Ok(self.execute(&format!("SQL {sql}"), &[])?.into_rows())
     }
 
     /// Prepares a statement in the database's own conversation.

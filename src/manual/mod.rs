@@ -8,6 +8,7 @@
 //! | [`format_sstable`] | who must know it of SSTables, byte by byte |
 //! | [`cql_support`] | who brings an application from Cassandra |
 //! | [`cql_differences`] | who gets another answer than from Cassandra |
+//! | [`batch_sql`] | who asks for more than CQL answers |
 //! | [`protocol`] | who writes a client, or reads its bytes |
 //! | [`system_tables`] | who looks at the node and its schema through CQL |
 //! | [`clients`] | who connects an application or a tool of Cassandra |
@@ -34,6 +35,9 @@ pub mod cql_support {}
 
 #[doc = include_str!("cql_differences.md")]
 pub mod cql_differences {}
+
+#[doc = include_str!("batch_sql.md")]
+pub mod batch_sql {}
 
 #[doc = include_str!("protocol.md")]
 pub mod protocol {}

@@ -10,6 +10,7 @@ use super::*;
 use crate::clock::VirtualClock;
 use crate::config::Config;
 use crate::error::ErrorKind;
+use crate::limits;
 use crate::types::Value;
 
 pub(super) fn shared() -> Shared {

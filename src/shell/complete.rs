@@ -47,13 +47,24 @@ const FUNCTIONS: &[&str] = &[
     "writetime(",
 ];
 
+/// Keywords of a batch query, and what it may begin with behind SQL or EXPLAIN.
+const SQL_WORDS: &str = "SELECT INSERT INTO UPDATE DELETE CREATE WITH EXPLAIN ANALYZE CQL SQL \
+     FROM WHERE AND OR NOT IN EXISTS BETWEEN LIKE IS NULL AS ON USING JOIN INNER LEFT RIGHT FULL \
+     OUTER CROSS NATURAL LATERAL GROUP BY HAVING ROLLUP CUBE GROUPING SETS ORDER ASC DESC NULLS \
+     LIMIT OFFSET UNION INTERSECT EXCEPT ALL DISTINCT OVER PARTITION ROWS RANGE UNBOUNDED \
+     PRECEDING FOLLOWING CURRENT CASE WHEN THEN ELSE END CAST INTERVAL UNNEST VALUES RECURSIVE";
+
 /// Keywords that may stand inside of a statement.
 const INSIDE: &[(&str, &str)] = &[
     (
         "SELECT",
         "FROM WHERE AND IN ORDER BY ASC DESC LIMIT PER PARTITION ALLOW FILTERING DISTINCT AS \
-         CONTAINS GROUP JSON",
+         CONTAINS GROUP JSON JOIN LEFT RIGHT FULL INNER CROSS ON USING UNION INTERSECT EXCEPT ALL \
+         HAVING OVER",
     ),
+    ("SQL", SQL_WORDS),
+    ("EXPLAIN", SQL_WORDS),
+    ("WITH", SQL_WORDS),
     ("INSERT", "VALUES USING TTL TIMESTAMP AND IF JSON DEFAULT"),
     ("UPDATE", "SET WHERE AND IN USING TTL TIMESTAMP IF"),
     ("DELETE", "FROM WHERE AND IN USING TIMESTAMP IF"),
@@ -253,7 +264,9 @@ impl Context<'_> {
         if makes && last.is("ON") && self.words.iter().any(|word| word.is("INDEX")) {
             return self.tables_and_keyspaces();
         }
-        let table_words = ["FROM", "INTO", "UPDATE", "TRUNCATE", "COPY", "TABLE"];
+        let table_words = [
+            "FROM", "INTO", "UPDATE", "TRUNCATE", "COPY", "TABLE", "JOIN",
+        ];
         if self.is_after(&table_words) && !(makes && last.is("TABLE")) {
             let copies = first.is("COPY") && last.is("FROM");
             return if copies {
@@ -344,7 +357,8 @@ impl Context<'_> {
         if makes || first.is("DROP") {
             offered.extend(self.types());
         }
-        if first.is("SELECT") {
+        let asks = ["SELECT", "SQL", "EXPLAIN", "WITH"];
+        if asks.iter().any(|word| first.is(word)) {
             offered.extend(keywords(FUNCTIONS.to_vec()));
         }
         if let Some((_, inside)) = INSIDE.iter().find(|(statement, _)| first.is(statement)) {
@@ -443,7 +457,11 @@ impl Context<'_> {
             return names(&table);
         }
         let first = self.words.first();
-        if !first.is_some_and(|word| word.is("SELECT") || word.is("DELETE")) {
+        if !first.is_some_and(|word| {
+            ["SELECT", "DELETE", "SQL", "EXPLAIN", "WITH"]
+                .iter()
+                .any(|it| word.is(it))
+        }) {
             return Vec::new();
         }
         let keyspace = self.keyspace.filter(|name| !is_system(name));
@@ -521,8 +539,21 @@ mod tests {
     fn statements_begin() {
         assert_eq!(offered("sel|"), ["select"]);
         assert_eq!(offered("SE|"), ["SELECT", "SERIAL"]);
-        assert_eq!(offered("SELECT 1; exp|"), ["expand"]);
+        assert_eq!(offered("SELECT 1; exp|"), ["expand", "explain"]);
         assert_eq!(offered("-- se|"), [] as [&str; 0]);
+    }
+
+    #[test]
+    fn batch_queries_have_words_of_their_own() {
+        assert_eq!(offered("sq|"), ["sql"]);
+        assert_eq!(offered("SQL SEL|"), ["SELECT"]);
+        assert_eq!(offered("SQL SELECT * FROM a JOIN o|"), ["orders"]);
+        assert_eq!(offered("SELECT * FROM orders JO|"), ["JOIN"]);
+        assert_eq!(
+            offered("SQL SELECT pr| FROM orders"),
+            ["preceding", "price"]
+        );
+        assert_eq!(offered("EXPLAIN AN|"), ["ANALYZE", "AND"]);
     }
 
     #[test]
@@ -543,7 +574,10 @@ mod tests {
         assert_eq!(offered("SELECT cou| FROM shop.orders"), ["count("]);
         assert_eq!(offered("SELECT to_j| FROM shop.orders"), ["to_json("]);
         assert_eq!(offered("SELECT colo|"), ["colour"]);
-        assert_eq!(offered("SELECT * FROM orders WHERE i|"), ["id", "in"]);
+        assert_eq!(
+            offered("SELECT * FROM orders WHERE i|"),
+            ["id", "in", "inner", "intersect"]
+        );
         assert_eq!(offered("UPDATE orders SET p|"), ["price"]);
         assert_eq!(offered("INSERT INTO orders (id, p|"), ["price"]);
         let update = "UPDATE orders SET price = 1 WHERE id = 1 IF";

@@ -8,7 +8,7 @@ use crate::schema::{Catalog, Table};
 use crate::shell::words::{self, Kind, Piece, meaning};
 use std::sync::Arc;
 
-/// Words that no CQL has, and what they belong to.
+/// Words that no CQL has, and batch SQL has.
 const BATCH_SQL: &[&str] = &[
     "JOIN",
     "OVER",
@@ -18,6 +18,8 @@ const BATCH_SQL: &[&str] = &[
     "HAVING",
     "EXPLAIN",
     "OFFSET",
+    "BETWEEN",
+    "CASE",
 ];
 
 /// What other databases call the types.
@@ -46,12 +48,15 @@ pub fn hint(
     catalog: &Catalog,
     keyspace: Option<&str>,
 ) -> Option<String> {
+    let message = error.message.as_str();
+    if error.kind == ErrorKind::Syntax {
+        // What is known of the text goes before the word that there is another language.
+        return syntax(message, statement).or_else(|| error.hint.clone());
+    }
     if error.hint.is_some() {
         return error.hint.clone();
     }
-    let message = error.message.as_str();
     match error.kind {
-        ErrorKind::Syntax => syntax(message, statement),
         ErrorKind::Invalid | ErrorKind::Config => {
             about_names(message, statement, catalog, keyspace)
                 .or_else(|| about_filtering(message, statement, catalog, keyspace))
@@ -68,6 +73,9 @@ fn syntax(message: &str, statement: &str) -> Option<String> {
     }
     let pieces = meaning(statement);
     let first = pieces.first()?;
+    if first.is("SQL") {
+        return None;
+    }
     let subquery = pieces
         .windows(2)
         .skip(1)
@@ -77,7 +85,7 @@ fn syntax(message: &str, statement: &str) -> Option<String> {
         .find(|word| pieces.iter().any(|piece| piece.is(word)));
     if let Some(word) = foreign.copied().or(subquery.then_some("subquery")) {
         return Some(format!(
-            "CQL has no {word}; it comes with batch SQL, which is not in this version yet."
+            "CQL has no {word}, batch SQL has: put SQL in front of the statement."
         ));
     }
     if let Some(line) = missing_semicolon(&pieces, statement) {

@@ -307,7 +307,12 @@ fn estimate(plan: &SelectPlan, size: Size) -> u64 {
             false => rows.div_ceil(SLICE_SHARE),
         };
     }
-    for _ in &plan.row_filters {
+    // What the index finds passes the filter that it serves.
+    for _ in plan
+        .row_filters
+        .iter()
+        .skip(usize::from(plan.index.is_some()))
+    {
         rows = rows.div_ceil(FILTER_SHARE);
     }
     if plan.group.is_none() && !plan.aggregates.is_empty() {

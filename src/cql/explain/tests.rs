@@ -66,7 +66,7 @@ fn a_plan_says_how_rows_are_found() {
             "Read rows of k.t by its index by_v\n  \
              index: by_v finds the rows with the value; each is then read by its key\n  \
              pruned: all rows without an entry in the index\n  \
-             columns read: v, w (2 of 2)\n  estimated rows: 10 of 40",
+             filter, row by row: v = 3\n  columns read: v, w (2 of 2)\n  estimated rows: 10 of 40",
         ),
         (
             "SELECT * FROM t WHERE w = 'x' ALLOW FILTERING",
