@@ -12,12 +12,13 @@ pub const LOW_MIN: u64 = 0x8080_8080_8080_8080;
 /// The lower bytes that stand last.
 pub const LOW_MAX: u64 = 0x7F7F_7F7F_7F7F_7F7F;
 
-/// The uuid of a time in steps of 100 ns since 1970, with its lower bytes.
+/// The uuid of a time in steps of 100 ns since 1970, with its lower bytes. A time beyond 60 bits
+/// spoils the version, as it does in Cassandra.
 pub fn at_steps(steps_since_1970: i64, low: u64) -> [u8; 16] {
     let steps = steps_since_1970.wrapping_add(EPOCH_STEPS).cast_unsigned();
     let time_low = steps & 0xFFFF_FFFF;
     let time_mid = (steps >> 32) & 0xFFFF;
-    let time_high = (steps >> 48) & 0x0FFF;
+    let time_high = (steps >> 48) & 0xFFFF;
     let high = (time_low << 32) | (time_mid << 16) | 0x1000 | time_high;
     ((u128::from(high) << 64) | u128::from(low)).to_be_bytes()
 }
@@ -42,16 +43,21 @@ pub fn fresh(micros: i64, random: &Random) -> [u8; 16] {
     at_steps(steps, low)
 }
 
+/// The time within, in steps of 100 ns since 1582-10-15.
+fn time_within(uuid: &[u8]) -> Option<i64> {
+    let high = u64::from_be_bytes(*uuid.first_chunk::<8>()?);
+    let steps = ((high & 0xEFFF) << 48) | ((high << 16) & 0xFFFF_0000_0000) | (high >> 32);
+    Some(steps.cast_signed())
+}
+
 /// The time within, in steps of 100 ns since 1970.
 pub fn steps(uuid: &[u8]) -> Option<i64> {
-    let high = u64::from_be_bytes(*uuid.first_chunk::<8>()?);
-    let steps = ((high & 0x0FFF) << 48) | ((high << 16) & 0xFFFF_0000_0000) | (high >> 32);
-    Some(steps.cast_signed() - EPOCH_STEPS)
+    time_within(uuid).map(|steps| steps.wrapping_sub(EPOCH_STEPS))
 }
 
 /// The time within, in milliseconds since 1970.
 pub fn unix_millis(uuid: &[u8]) -> Option<i64> {
-    steps(uuid).map(|steps| steps.div_euclid(10_000))
+    time_within(uuid).map(|steps| steps / 10_000 - EPOCH_STEPS / 10_000)
 }
 
 #[cfg(test)]

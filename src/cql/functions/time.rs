@@ -1,7 +1,7 @@
 //! Functions of time: what time it is, timeuuids' bounds, and conversions.
 
 use crate::cql::functions::overload::Overload;
-use crate::error::{Error, Result};
+use crate::error::Result;
 use crate::types::codec::EPOCH_DAY;
 use crate::types::temporal::DAY_NANOS;
 use crate::types::{Type, timeuuid};
@@ -65,10 +65,6 @@ pub(super) fn is_conversion(name: &str) -> bool {
     )
 }
 
-fn out_of_range(what: &str) -> Error {
-    Error::invalid(format!("out of the range of {what}"))
-}
-
 /// A date's wire bytes.
 pub(super) fn date_bytes(days: i32) -> Vec<u8> {
     (days.cast_unsigned() ^ EPOCH_DAY).to_be_bytes().to_vec()
@@ -112,13 +108,10 @@ fn conversions(
 /// The first or last timeuuid of a millisecond.
 fn bound(steps_within: i64, low: u64) -> Overload {
     Overload::unary(Type::Timestamp, Type::TimeUuid, move |bytes| {
-        let Some(millis) = millis_of(&Type::Timestamp, bytes) else {
-            return Ok(None);
-        };
-        let steps = millis
-            .checked_mul(10_000)
-            .and_then(|steps| steps.checked_add(steps_within))
-            .ok_or_else(|| out_of_range("a timeuuid"))?;
-        Ok(Some(timeuuid::at_steps(steps, low).to_vec()))
+        // What is beyond the times of a timeuuid comes around, as in Cassandra.
+        Ok(millis_of(&Type::Timestamp, bytes).map(|millis| {
+            let steps = millis.wrapping_mul(10_000).wrapping_add(steps_within);
+            timeuuid::at_steps(steps, low).to_vec()
+        }))
     })
 }

@@ -47,6 +47,11 @@ const EXPLAINED: &[(&str, &str, &str)] = &[
         "Invalid: Invalid comparison with an empty ",
     ),
     (
+        "conditions-on-empty",
+        "[applied] boolean",
+        "Invalid: Invalid comparison with null for operator",
+    ),
+    (
         "unset-in-condition",
         "[applied] boolean",
         "Invalid: Invalid 'unset' value in condition",
