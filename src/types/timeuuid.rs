@@ -55,9 +55,10 @@ pub fn steps(uuid: &[u8]) -> Option<i64> {
     time_within(uuid).map(|steps| steps.wrapping_sub(EPOCH_STEPS))
 }
 
-/// The time within, in milliseconds since 1970.
+/// The time within, in milliseconds since 1970, rounded towards that.
 pub fn unix_millis(uuid: &[u8]) -> Option<i64> {
-    time_within(uuid).map(|steps| steps / 10_000 - EPOCH_STEPS / 10_000)
+    let steps = i128::from(time_within(uuid)?) - i128::from(EPOCH_STEPS);
+    i64::try_from(steps / 10_000).ok()
 }
 
 #[cfg(test)]
