@@ -53,13 +53,17 @@ pub mod read;
 pub mod reconcile;
 pub mod record;
 pub mod row;
+pub mod shapes;
 pub mod source;
 pub mod sstable;
 pub mod table;
 mod tools;
 
 pub use blocking::{is_resident, resident};
-pub use engine::{AppendedView, ColumnStream, Engine, Pinned, RowStream, Ticket};
+pub use engine::{
+    AppendedView, ColumnStatistics, ColumnStream, Engine, Pinned, RowStream, TableStatistics,
+    Ticket,
+};
 pub use figures::{
     CacheFigures, CompactionFigures, CompactionsFigures, Figures, FlushFigures, Latency,
     LogFigures, MemtablesFigures, SizeEstimate, TableFigures,
@@ -68,4 +72,5 @@ pub use index::{
     Place, entries_between, entries_from, entries_of_partition, entry_key, pair_value,
 };
 pub use ingest::{Ingest, IngestOptions, IngestSummary};
+pub use shapes::DecimalShape;
 pub use tools::{CheckSummary, check_directory, inspect_file};

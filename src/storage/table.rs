@@ -5,13 +5,14 @@
 //! that names: a file is deleted when nobody names it any more ([`Garbage`]).
 
 use crate::error::Result;
-use crate::schema::{Catalog, Table, TableId};
+use crate::schema::{Catalog, ColumnId, Table, TableId};
 use crate::storage::blocking;
 use crate::storage::disk::Disk;
 use crate::storage::figures::{TableCounters, add};
 use crate::storage::live::Hidden;
 use crate::storage::memtable::Memtable;
 use crate::storage::meta::FileMeta;
+use crate::storage::shapes::{DecimalColumns, DecimalShape};
 use crate::storage::sstable::{BlockCache, ColumnEntry, Reader, WriterOptions};
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -122,6 +123,7 @@ pub fn writer_options(schema: &Table, file: u64, block_bytes: usize) -> WriterOp
         columns,
         block_bytes,
         bloom_filter_fp_millionths: schema.options.bloom_filter_fp_millionths,
+        decimals: Arc::new(DecimalColumns::of(schema)),
         compression: enabled.is_none_or(|enabled| enabled != "false"),
     }
 }
@@ -162,6 +164,9 @@ impl Garbage {
     }
 }
 
+/// The shapes of these columns' decimals.
+type KnownShapes = (Arc<DecimalColumns>, Arc<BTreeMap<ColumnId, DecimalShape>>);
+
 /// A table's file, shared by all who read it.
 #[derive(Debug)]
 pub struct FileHandle {
@@ -171,6 +176,7 @@ pub struct FileHandle {
     pub meta: Arc<FileMeta>,
     shared: Arc<FileShared>,
     reader: OnceLock<Arc<Reader>>,
+    shapes: OnceLock<KnownShapes>,
     obsolete: AtomicBool,
 }
 
@@ -193,6 +199,7 @@ impl FileHandle {
             meta: Arc::new(meta),
             shared: Arc::clone(shared),
             reader: OnceLock::new(),
+            shapes: OnceLock::new(),
             obsolete: AtomicBool::new(false),
         })
     }
@@ -210,6 +217,26 @@ impl FileHandle {
             Arc::clone(&self.shared.cache),
         )?;
         Ok(self.reader.get_or_init(|| reader))
+    }
+
+    /// The shapes of these columns' decimals, if they are known.
+    pub fn shapes(
+        &self,
+        of: &Arc<DecimalColumns>,
+    ) -> Option<Arc<BTreeMap<ColumnId, DecimalShape>>> {
+        let (columns, shapes) = self.shapes.get()?;
+        (columns == of).then(|| Arc::clone(shapes))
+    }
+
+    /// Keeps the shapes of these columns' decimals, unless some are kept already.
+    pub fn keep_shapes(
+        &self,
+        of: &Arc<DecimalColumns>,
+        shapes: BTreeMap<ColumnId, DecimalShape>,
+    ) -> Arc<BTreeMap<ColumnId, DecimalShape>> {
+        let shapes = Arc::new(shapes);
+        let _ = self.shapes.set((Arc::clone(of), Arc::clone(&shapes)));
+        shapes
     }
 
     /// A file that was just written: opened, and its index and filters in the cache as far as

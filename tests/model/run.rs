@@ -2,7 +2,6 @@
 
 use crate::indexes;
 use crate::oracle::{Model, Wanted};
-use crate::scans;
 use crate::setup::*;
 use bytes::Bytes;
 use helenus::clock::{Clock, VirtualClock};
@@ -13,7 +12,7 @@ use helenus::storage::cell::{Cell, Deletion, Liveness};
 use helenus::storage::disk::simulated::SimulatedDisk;
 use helenus::storage::mutation::{Mutation, PartitionUpdate};
 use helenus::storage::read::{
-    PartitionBound, Partitions, Projection, ReadCommand, ReadItem, ScanCommand, Slice,
+    PartitionBound, Partitions, Projection, ReadCommand, ReadItem, Slice,
 };
 use helenus::storage::row::{
     ColumnData, PartitionKey, PathCell, RangeDeletion, Row, RowColumn, RowDeletion,
@@ -22,19 +21,19 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 pub struct Run {
-    seed: u64,
+    pub seed: u64,
     /// Whether the tables have indexes.
     pub indexed: bool,
     random: Random,
     clock: Arc<VirtualClock>,
     disk: SimulatedDisk,
-    engine: Engine,
+    pub engine: Engine,
     models: Vec<Model>,
     /// Timestamps of the purging table are above this one.
     floor: i64,
     highest: i64,
     counter_clock: i64,
-    now_step: usize,
+    pub now_step: usize,
 }
 
 impl Run {
@@ -72,15 +71,15 @@ impl Run {
         }
     }
 
-    fn below(&self, bound: u64) -> u64 {
+    pub fn below(&self, bound: u64) -> u64 {
         self.random.below(bound)
     }
 
-    fn chance(&self, percent: u64) -> bool {
+    pub fn chance(&self, percent: u64) -> bool {
         self.below(100) < percent
     }
 
-    fn now(&self) -> i64 {
+    pub fn now(&self) -> i64 {
         self.clock.now_seconds()
     }
 
@@ -359,7 +358,7 @@ impl Run {
         update
     }
 
-    fn write(&mut self) {
+    pub fn write(&mut self) {
         let mut mutation = Mutation::default();
         let table = self.below(TABLES);
         let count = if self.chance(5) { 1 + self.below(4) } else { 1 };
@@ -373,7 +372,7 @@ impl Run {
         self.engine.apply(mutation).unwrap();
     }
 
-    fn slices(&self) -> Vec<Slice> {
+    pub fn slices(&self) -> Vec<Slice> {
         let slice = |(start, end)| Slice { start, end };
         match self.below(10) {
             0..=3 => vec![Slice::all()],
@@ -395,7 +394,7 @@ impl Run {
         }
     }
 
-    fn partition_bound(&self) -> PartitionBound {
+    pub fn partition_bound(&self) -> PartitionBound {
         let some = key(self.below(PARTITIONS));
         match self.below(6) {
             0..=1 => PartitionBound::Open,
@@ -436,52 +435,6 @@ impl Run {
         self.compare(&command, &expected);
     }
 
-    fn scan(&mut self) {
-        let table = self.below(TABLES);
-        let ids: &[u32] = match table {
-            COUNTING => &COUNTERS,
-            _ => &[SIMPLE[0], SIMPLE[1], COLLECTION],
-        };
-        let chosen = ids.iter().filter(|_| self.chance(60));
-        let columns: Vec<ColumnId> = chosen.map(|id| ColumnId(*id)).collect();
-        let (start, end) = (self.partition_bound(), self.partition_bound());
-        let command = ReadCommand {
-            table: TableId(table),
-            partitions: Partitions::Range {
-                start: start.clone(),
-                end: end.clone(),
-            },
-            slices: vec![Slice::all()],
-            reversed: false,
-            columns: Projection::Columns(columns.clone()),
-            now_seconds: self.now(),
-        };
-        let expected = self.expect(table, &command);
-        let expected = scans::expected(&expected, &columns, table == COUNTING);
-        let scan = ScanCommand {
-            partitions: Partitions::Range { start, end },
-            columns,
-            keys: true,
-            clusterings: true,
-            ..ScanCommand::new(TableId(table), self.now())
-        };
-        let rows = scans::scan(&self.engine, scan.clone());
-        if rows != expected {
-            let at = rows
-                .iter()
-                .zip(&expected)
-                .take_while(|(a, b)| a == b)
-                .count();
-            panic!(
-                "seed {} operation {}: {scan:?}\nrow {at}: engine {:#?}\nmodel {:#?}",
-                self.seed,
-                self.now_step,
-                rows.get(at),
-                expected.get(at)
-            );
-        }
-    }
-
     fn read_everything(&mut self) {
         for table in 0..TABLES {
             let command = everything(table, self.now());
@@ -491,7 +444,7 @@ impl Run {
         self.check_indexes();
     }
 
-    fn expect(&self, table: u64, command: &ReadCommand) -> Vec<ReadItem> {
+    pub fn expect(&self, table: u64, command: &ReadCommand) -> Vec<ReadItem> {
         let model = &self.models[table as usize];
         let slices: Vec<_> = command
             .slices

@@ -37,6 +37,7 @@ fn writer(disk: &Arc<dyn Disk>, file: u64) -> Result<Writer> {
         }],
         block_bytes: 200,
         bloom_filter_fp_millionths: 10_000,
+        decimals: Arc::default(),
         compression: true,
     };
     Writer::create(Arc::clone(disk), &FileMeta::path(TABLE, file), options)

@@ -13,6 +13,7 @@
 //! | `read` | snapshots, merges, streams of rows |
 //! | `pinned` | several tables as of one moment |
 //! | `scan` | streams of columns |
+//! | `statistics` | what is known of a table without reading it |
 //! | `flush` | freeze → SSTable → manifest → reclaim of the log |
 //! | `compact` | runs compaction jobs and publishes what they make |
 //! | `jobs` | the compaction job under way |
@@ -51,6 +52,7 @@ mod read;
 mod recover;
 mod scan;
 mod schema;
+mod statistics;
 mod timestamps;
 mod write;
 
@@ -60,6 +62,7 @@ pub use index_check::check_entries;
 pub use pinned::Pinned;
 pub use read::RowStream;
 pub use scan::ColumnStream;
+pub use statistics::{ColumnStatistics, TableStatistics};
 
 #[cfg(test)]
 mod tests;

@@ -82,7 +82,7 @@ impl Inner {
 }
 
 impl Pinned {
-    fn snapshot(&self, table: TableId) -> Result<&Snapshot> {
+    pub(super) fn snapshot(&self, table: TableId) -> Result<&Snapshot> {
         self.tables.get(&table).ok_or_else(unknown_table)
     }
 

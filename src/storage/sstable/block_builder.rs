@@ -131,6 +131,8 @@ pub struct Encoded {
     pub flags: u64,
     /// The least and greatest values of columns, by place in the column table.
     pub zones: Vec<(usize, Zone)>,
+    /// How many rows have a value of a column of one cell, by place in the column table.
+    pub present: Vec<(usize, u64)>,
 }
 
 /// Collects a block.
@@ -290,7 +292,7 @@ impl BlockBuilder {
     ) -> Result<Encoded> {
         let rows = self.rows.count();
         let flags = self.flags();
-        let mut zones = Vec::new();
+        let (mut zones, mut present) = (Vec::new(), Vec::new());
         self.pages.clear();
         out.push(0);
         put_count(out, rows);
@@ -326,7 +328,10 @@ impl BlockBuilder {
                 .collect::<Result<Vec<_>>>()?;
             self.page.clear();
             let zone = match column {
-                ColumnBuilder::Simple(cells) => cells.encode(&mut self.page, rows, kind, &places),
+                ColumnBuilder::Simple(cells) => {
+                    present.push((at, cells.values().count() as u64));
+                    cells.encode(&mut self.page, rows, kind, &places)
+                }
                 ColumnBuilder::Complex(complex) => {
                     complex.encode(&mut self.page, rows, &places);
                     None
@@ -340,7 +345,12 @@ impl BlockBuilder {
         }
         out.extend_from_slice(&self.pages);
         self.clear();
-        Ok(Encoded { rows, flags, zones })
+        Ok(Encoded {
+            rows,
+            flags,
+            zones,
+            present,
+        })
     }
 
     fn clear(&mut self) {

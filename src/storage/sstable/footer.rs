@@ -19,6 +19,7 @@ use crate::storage::disk::ReadFile;
 use crate::storage::format::{FileHeader, FileKind, FormatVersion, HEADER_BYTES};
 use crate::storage::meta::FileMeta;
 use crate::storage::row::PartitionKey;
+use crate::storage::shapes::DecimalShape;
 use crate::storage::sstable::codec::{Damage, Input, Parsed, put_count, put_sized, put_varint};
 use crate::storage::sstable::stats::{Histogram, Stats};
 use crate::storage::sstable::unit::{MAGIC, VERSION};
@@ -34,11 +35,13 @@ const SEAL_BYTES: usize = 16;
 
 /// A reader that does not know a tag with this bit must refuse the file.
 const REQUIRED: u16 = 0x8000;
-// Tags are persisted: never change them. 5 is kept for the scales and digits of decimal columns.
+// Tags are persisted: never change them.
 const COLUMNS: u16 = REQUIRED | 1;
 const META: u16 = REQUIRED | 2;
 const HISTOGRAM: u16 = 3;
 const ZONES: u16 = 4;
+const DECIMALS: u16 = 5;
+const PRESENT: u16 = 6;
 
 /// A column of the table, as the file describes it to its readers.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -62,6 +65,11 @@ pub struct Properties {
     pub blocks: u64,
     /// The least and greatest values of columns, by place in the column table.
     pub zones: BTreeMap<usize, Zone>,
+    /// What the decimals of columns fit, key columns included; none in a file that was written
+    /// before this was counted.
+    pub decimals: Option<BTreeMap<ColumnId, DecimalShape>>,
+    /// How many rows have a value, by place in the column table; none likewise.
+    pub present: Option<BTreeMap<usize, u64>>,
 }
 
 /// What the trailer says.
@@ -234,6 +242,25 @@ impl Properties {
             content.extend_from_slice(&max.to_le_bytes());
         }
         put_record(&mut out, ZONES, &content);
+        if let Some(decimals) = &self.decimals {
+            content.clear();
+            put_count(&mut content, decimals.len());
+            for (id, shape) in decimals {
+                content.extend_from_slice(&id.0.to_le_bytes());
+                content.extend_from_slice(&shape.scale_max.to_le_bytes());
+                content.extend_from_slice(&shape.integer_digits_max.to_le_bytes());
+            }
+            put_record(&mut out, DECIMALS, &content);
+        }
+        if let Some(present) = &self.present {
+            content.clear();
+            put_count(&mut content, present.len());
+            for (place, count) in present {
+                put_count(&mut content, *place);
+                put_varint(&mut content, *count);
+            }
+            put_record(&mut out, PRESENT, &content);
+        }
         out
     }
 
@@ -293,6 +320,15 @@ impl Properties {
                         let zone = (content.i64()?, content.i64()?);
                         found.zones.insert(place, zone);
                     }
+                }
+                DECIMALS => found.decimals = Some(parse_decimals(&mut content)?),
+                PRESENT => {
+                    let mut present = BTreeMap::new();
+                    for _ in 0..content.count(content.left())? {
+                        let place = content.count(found.columns.len())?;
+                        present.insert(place, content.varint()?);
+                    }
+                    found.present = Some(present);
                 }
                 _ if tag & REQUIRED != 0 => {
                     return Err(Damage("a property that this version does not know"));
@@ -354,6 +390,19 @@ fn parse_columns(input: &mut Input<'_>) -> Parsed<Vec<ColumnEntry>> {
     Ok(columns)
 }
 
+fn parse_decimals(input: &mut Input<'_>) -> Parsed<BTreeMap<ColumnId, DecimalShape>> {
+    let mut decimals = BTreeMap::new();
+    for _ in 0..input.count(input.left())? {
+        let id = ColumnId(input.u32()?);
+        let shape = DecimalShape {
+            scale_max: input.u32()?.cast_signed(),
+            integer_digits_max: input.u32()?,
+        };
+        decimals.insert(id, shape);
+    }
+    Ok(decimals)
+}
+
 fn parse_histogram(input: &mut Input<'_>) -> Parsed<Histogram> {
     let width = input.i64()?;
     if width < 1 {
@@ -381,12 +430,20 @@ mod tests {
             name: "visits".to_owned(),
         });
         properties.zones.insert(0, (-1, 9));
+        let shape = DecimalShape {
+            scale_max: -2,
+            integer_digits_max: 40,
+        };
+        properties.decimals = Some(BTreeMap::from([(ColumnId(9), shape)]));
+        properties.present = Some(BTreeMap::from([(0, 5)]));
         let mut bytes = properties.encode();
         put_record(&mut bytes, 77, b"from the future");
         let found = Properties::parse(&bytes).unwrap();
         assert_eq!(found.columns, properties.columns);
         assert_eq!(found.stats.meta.rows, 5);
         assert_eq!(found.zones, properties.zones);
+        assert_eq!(found.decimals, properties.decimals);
+        assert_eq!(found.present, properties.present);
         put_record(&mut bytes, REQUIRED | 77, b"");
         assert!(Properties::parse(&bytes).is_err());
         assert!(Properties::parse(&[]).is_err());

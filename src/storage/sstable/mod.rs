@@ -33,7 +33,7 @@ mod vector;
 mod writer;
 
 pub use cursor::Cursor;
-pub use footer::ColumnEntry;
+pub use footer::{ColumnEntry, Properties};
 pub use reader::{BlockCache, Found, Reader};
 pub use scan::{BlockCursor, BlockSpan, BlockWish, Position};
 pub use tools::{inspect, verify};

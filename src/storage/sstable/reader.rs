@@ -171,6 +171,11 @@ impl Reader {
         Ok(properties.stats.histogram.before(seconds))
     }
 
+    /// What the file says of itself.
+    pub fn properties(&self) -> Result<Properties> {
+        read_properties(&self.units, &self.trailer)
+    }
+
     /// The column table.
     pub fn columns(&self) -> &[ColumnEntry] {
         &self.columns

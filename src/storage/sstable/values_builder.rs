@@ -83,6 +83,11 @@ impl ValuesBuilder {
         }
     }
 
+    /// How many there are.
+    pub fn count(&self) -> usize {
+        self.ends.len()
+    }
+
     /// Whether all have `width` bytes.
     pub fn is_uniform(&self, width: usize) -> bool {
         !self.mixed && (self.ends.is_empty() || self.length == width)

@@ -12,6 +12,7 @@ use crate::storage::cell::Deletion;
 use crate::storage::disk::{Disk, WriteFile};
 use crate::storage::meta::FileMeta;
 use crate::storage::row::{PartitionKey, RangeDeletion, Row};
+use crate::storage::shapes::{DecimalColumns, Shapes};
 use crate::storage::sstable::block_builder::{BlockBuilder, Encoded};
 use crate::storage::sstable::footer::{ColumnEntry, Properties, Trailer, encode_header};
 use crate::storage::sstable::index::{IndexBuilder, RootBuilder, UNIT_BLOCKS_MAX};
@@ -20,7 +21,7 @@ use crate::storage::sstable::stats::Stats;
 use crate::storage::sstable::unit::{BLOCK_ROWS_MAX, Compressor, checksum};
 use crate::storage::sstable::values::OverflowRef;
 use bytes::Bytes;
-use std::collections::VecDeque;
+use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 
 /// Bytes are handed to the disk in pieces of about this size.
@@ -40,6 +41,8 @@ pub struct WriterOptions {
     /// The share of absent keys that the filter lets through, in millionths; 1,000,000 or more
     /// means no filter.
     pub bloom_filter_fp_millionths: u32,
+    /// Which columns hold decimals.
+    pub decimals: Arc<DecimalColumns>,
     /// Whether pages are compressed where that saves something.
     pub compression: bool,
 }
@@ -132,6 +135,8 @@ pub struct Writer {
     index: IndexBuilder,
     root: RootBuilder,
     properties: Properties,
+    /// The shapes of decimals, if there may be some.
+    shapes: Option<Shapes>,
     finished: bool,
     /// Whether the file has its name already.
     renamed: bool,
@@ -176,6 +181,7 @@ impl Writer {
                 stats: Stats::default(),
                 ..Properties::default()
             },
+            shapes: (!options.decimals.is_empty()).then(|| Shapes::new(&options.decimals)),
             options,
             finished: false,
             renamed: false,
@@ -206,6 +212,9 @@ impl Writer {
             stats.meta.first = key.clone();
         }
         stats.meta.last = key.clone();
+        if let Some(shapes) = &mut self.shapes {
+            shapes.partition(key);
+        }
         stats.meta.partitions += 1;
         stats.meta.beyond_rows |= !deletion.is_none() || !ranges.is_empty();
         stats.deletion(&deletion);
@@ -305,6 +314,10 @@ impl Writer {
         self.end_index()?;
         let root = self.root.encode(&mut self.compressor);
         let root_offset = self.units.unit(&root)?;
+        self.properties.decimals = Some(match &self.shapes {
+            Some(shapes) => shapes.found().clone(),
+            None => BTreeMap::new(),
+        });
         let stats = &mut self.properties.stats;
         stats.histogram.settle();
         stats.meta.id = self.options.file;
@@ -358,6 +371,9 @@ impl Writer {
         });
         if too_long {
             return Err(misused("a value over the limit"));
+        }
+        if let Some(shapes) = &mut self.shapes {
+            shapes.row(row);
         }
         if self.block.push_row(row, &mut self.properties.stats) {
             Ok(())
@@ -452,7 +468,12 @@ impl Writer {
         };
         self.payload.clear();
         let units = &mut self.units;
-        let Encoded { rows, flags, zones } = self.block.encode(
+        let Encoded {
+            rows,
+            flags,
+            zones,
+            present,
+        } = self.block.encode(
             &mut self.payload,
             &mut self.compressor,
             &mut |value, compressor| units.overflow(value, compressor),
@@ -461,6 +482,10 @@ impl Writer {
         for (column, (min, max)) in &zones {
             let zone = self.properties.zones.entry(*column).or_insert((*min, *max));
             *zone = (zone.0.min(*min), zone.1.max(*max));
+        }
+        let counts = self.properties.present.get_or_insert_default();
+        for (column, count) in present {
+            *counts.entry(column).or_default() += count;
         }
         self.properties.blocks += 1;
         let place = (offset, self.payload.len());

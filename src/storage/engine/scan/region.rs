@@ -102,7 +102,10 @@ pub fn plan(start: &Position, end: &Position, model: &SourceRequest) -> VecDeque
     if start.key == end.key {
         reads.push_back(one(&start.key, slices(&start.clustering, &end.clustering)));
     } else {
-        reads.push_back(one(&start.key, slices(&start.clustering, BEHIND_ALL)));
+        // Where the region starts behind a whole partition, that was read.
+        if start.clustering != BEHIND_ALL {
+            reads.push_back(one(&start.key, slices(&start.clustering, BEHIND_ALL)));
+        }
         reads.push_back(request(
             PartitionBound::After(start.key.clone()),
             PartitionBound::Before(end.key.clone()),

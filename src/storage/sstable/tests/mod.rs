@@ -20,6 +20,7 @@ fn options(block_bytes: usize, compression: bool, fp_millionths: u32) -> WriterO
         file: 42,
         columns: random_rows::columns(),
         block_bytes,
+        decimals: Arc::default(),
         bloom_filter_fp_millionths: fp_millionths,
         compression,
     }
