@@ -370,6 +370,7 @@ impl RowSink for RemoteSink {
             rows: self.rows,
             duplicates: 0,
             bytes: self.bytes,
+            ..IngestSummary::default()
         })
     }
 }

@@ -66,10 +66,13 @@ pub struct IngestSummary {
     pub duplicates: u64,
     /// Bytes of the SSTables written.
     pub bytes: u64,
+    /// The commit sequence number under which they became part of the table: behind that of every
+    /// write before; 0 where there was nothing to publish.
+    pub sequence: u64,
 }
 
-/// Makes the files of an import part of the table, all at once.
-pub type Publish = Box<dyn FnOnce(Vec<FileMeta>) -> Result<()> + Send>;
+/// Makes the files of an import part of the table, all at once; answers the commit sequence number.
+pub type Publish = Box<dyn FnOnce(Vec<FileMeta>) -> Result<u64> + Send>;
 
 /// What an import needs of the engine.
 pub struct IngestTarget {
@@ -201,7 +204,7 @@ impl Ingest {
         })
     }
 
-    /// Adds a row; `row.clustering` is empty for a static row.
+    /// Adds a row, which may be or hold deletions; `row.clustering` is empty for a static row.
     pub fn add(&mut self, key: &PartitionKey, row: &Row) -> Result<()> {
         self.scratch.clear();
         key::partition_prefix(key.token, &key.key, &mut self.scratch);
@@ -272,7 +275,7 @@ impl Ingest {
             .unwrap_or_else(PoisonError::into_inner);
         temporary.clear();
         drop(temporary);
-        publish(files)?;
+        summary.sequence = publish(files)?;
         Ok(summary)
     }
 

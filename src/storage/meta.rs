@@ -45,7 +45,7 @@ pub struct FileMeta {
     pub expiry_max: i64,
     /// How many tombstones of all kinds and expiring cells it holds.
     pub droppable: u64,
-    /// The first commit sequence number in it; 0 where unknown (bulk import).
+    /// The first commit sequence number in it; 0 where unknown.
     pub sequence_min: u64,
     /// The last commit sequence number in it; 0 where unknown.
     pub sequence_max: u64,

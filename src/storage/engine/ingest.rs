@@ -56,11 +56,16 @@ impl Inner {
     }
 
     /// Makes an import's files part of its table, in one edit.
-    fn publish_import(&self, id: TableId, files: Vec<FileMeta>) -> Result<()> {
+    ///
+    /// An import has one commit sequence number, as a write has: it takes an empty record's place in
+    /// the log.
+    fn publish_import(&self, id: TableId, mut files: Vec<FileMeta>) -> Result<u64> {
+        let sequence;
         let give_up = |files: Vec<FileMeta>| {
             for file in files {
                 self.files.garbage.put(id, file.id);
             }
+            self.collect_garbage();
         };
         {
             let _committing = self.commit();
@@ -70,7 +75,6 @@ impl Inner {
             }
             let Ok(table) = self.table(id) else {
                 give_up(files);
-                self.collect_garbage();
                 return Err(Error::invalid(
                     "the table was dropped while rows were imported",
                 ));
@@ -78,6 +82,16 @@ impl Inner {
             if !table.schema.indexes.is_empty() {
                 give_up(files);
                 return Err(indexed());
+            }
+            sequence = match self.append_empty() {
+                Ok(sequence) => sequence,
+                Err(error) => {
+                    give_up(files);
+                    return Err(error);
+                }
+            };
+            for file in &mut files {
+                (file.sequence_min, file.sequence_max) = (sequence, sequence);
             }
             let add = |file: &FileMeta| Edit::AddFile {
                 table: id,
@@ -96,6 +110,6 @@ impl Inner {
             self.publish_table(id, |now| now.replace_files(&[], &added));
         }
         self.compaction_bell.ring();
-        Ok(())
+        Ok(sequence)
     }
 }

@@ -240,6 +240,17 @@ impl Inner {
         Ok(position)
     }
 
+    /// Appends a record of nothing, for its position alone; returns once that is durable.
+    pub(super) fn append_empty(&self) -> Result<u64> {
+        let gate = self.enter_gate()?;
+        let mut record = Vec::new();
+        let updates = record::encode(&Mutation::default(), &mut record)?;
+        let position = self.append_logged(&record, &updates)?;
+        drop(gate);
+        self.log.wait_durable(position)?;
+        Ok(position)
+    }
+
     fn append_volatile(&self, record: &[u8], updates: &[UpdateSpan]) -> Result<()> {
         check_size(record)?;
         let position = self.volatile_next.fetch_add(1, Ordering::SeqCst) + 1;

@@ -5,11 +5,15 @@
 //! that a later line overwrites an earlier one. So the order of input decides what timestamps
 //! leave open, before anything is written.
 
-use crate::storage::cell::Deletion;
+use crate::storage::cell::{Deletion, Liveness};
 use crate::storage::row::{ColumnData, PathCell, Row, RowColumn, RowDeletion};
 
 /// The row that `older` and then `newer`, written one after the other, leave.
-pub(super) fn combine(older: Row, newer: Row) -> Row {
+pub(super) fn combine(mut older: Row, newer: Row) -> Row {
+    if !newer.deletion.deletion.is_none() {
+        forget(&mut older, newer.deletion.deletion);
+    }
+    step_back(&mut older.deletion.deletion, &newer);
     let newer_marker = newer.liveness.timestamp >= older.liveness.timestamp;
     let (liveness, original) = if newer_marker {
         (newer.liveness, newer.original)
@@ -40,6 +44,40 @@ pub(super) fn combine(older: Row, newer: Row) -> Row {
             shadowable: latest(older.deletion.shadowable, newer.deletion.shadowable),
         },
         columns,
+    }
+}
+
+/// Drops what a later deletion covers.
+fn forget(row: &mut Row, deletion: Deletion) {
+    let until = deletion.timestamp;
+    if row.liveness.timestamp <= until {
+        row.liveness = Liveness::NONE;
+    }
+    row.columns.retain_mut(|column| match &mut column.data {
+        ColumnData::Simple(cell) => cell.timestamp > until,
+        ColumnData::Complex { deletion, cells } => {
+            cells.retain(|cell| cell.cell.timestamp > until);
+            if deletion.timestamp <= until {
+                *deletion = Deletion::NONE;
+            }
+            !cells.is_empty() || !deletion.is_none()
+        }
+    });
+}
+
+/// A deletion at the timestamp of what a later line writes goes before it.
+fn step_back(deletion: &mut Deletion, newer: &Row) {
+    let cells = newer.columns.iter().flat_map(|column| match &column.data {
+        ColumnData::Simple(cell) => vec![cell.timestamp],
+        ColumnData::Complex { cells, .. } => {
+            let times = cells.iter().map(|cell| cell.cell.timestamp);
+            times.collect::<Vec<_>>()
+        }
+    });
+    let marker = (!newer.liveness.is_none()).then_some(newer.liveness.timestamp);
+    let written = cells.chain(marker).min();
+    if !deletion.is_none() && written == Some(deletion.timestamp) {
+        deletion.timestamp -= 1;
     }
 }
 

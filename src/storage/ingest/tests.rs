@@ -7,10 +7,10 @@ use crate::error::ErrorKind;
 use crate::random::Random;
 use crate::schema::{Column, ColumnId, ColumnKind, SchemaChange, Table, TableOptions};
 use crate::storage::Engine;
-use crate::storage::cell::{Cell, Liveness};
-use crate::storage::disk::simulated::SimulatedDisk;
+use crate::storage::cell::{Cell, Deletion, Liveness};
+use crate::storage::disk::simulated::{Fault, FaultKind, SimulatedDisk};
 use crate::storage::read::{PartitionBound, Partitions, Projection, ReadCommand, ReadItem, Slice};
-use crate::storage::row::{ColumnData, RowColumn};
+use crate::storage::row::{ColumnData, RowColumn, RowDeletion};
 use crate::types::Type;
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -327,6 +327,105 @@ fn a_full_disk_stops_the_import_and_nothing_else() {
     }
     ingest.finish().unwrap();
     check(&engine, &rows);
+}
+
+/// A call that finds the disk full, whichever it is: nothing is published, nothing left behind, and
+/// what was there is served.
+#[test]
+fn a_disk_that_is_full_at_any_call_gets_no_part_of_an_import() {
+    let rows = rows(16, 60);
+    for call in 1.. {
+        let disk = Arc::new(SimulatedDisk::new());
+        let engine = create(&disk);
+        let mut ingest = engine.ingest(TableId(1), options(1 << 20)).unwrap();
+        ingest
+            .add(&key(9_999), &row(7, vec![cell(3, "old")]))
+            .unwrap();
+        let first = ingest.finish().unwrap();
+        let before = (files(&disk), read(&engine));
+        disk.set_fault(Some(Fault {
+            call: disk.calls() + call,
+            kind: FaultKind::DiskFull,
+            persistent: false,
+        }));
+        let result = engine
+            .ingest(TableId(1), options(4 << 10))
+            .and_then(|mut ingest| {
+                rows.iter()
+                    .try_for_each(|(key, row)| ingest.add(key, row))?;
+                ingest.finish()
+            });
+        disk.set_fault(None);
+        match result {
+            Ok(second) => {
+                assert!(second.sequence > first.sequence && call > 10);
+                return;
+            }
+            Err(error) => assert_eq!(error.kind, ErrorKind::DiskFull, "{error}"),
+        }
+        assert_eq!(read(&engine), before.1);
+        engine.run_until_idle().unwrap();
+        let again = open(&Arc::new(disk.crash_image(call))).unwrap();
+        assert_eq!(read(&again), before.1);
+        drop(again);
+        engine.close().unwrap();
+        drop(engine);
+        let engine = open(&disk).unwrap();
+        assert_eq!((files(&disk), read(&engine)), before, "{call}");
+    }
+}
+
+/// Rows that delete, in one import and over another's; of what one import says of a row the later
+/// holds, though the timestamps are the same.
+#[test]
+fn imports_delete_rows() {
+    let disk = Arc::new(SimulatedDisk::new());
+    let engine = create(&disk);
+    let deleted = |clustering| Row {
+        liveness: Liveness::NONE,
+        deletion: RowDeletion::plain(Deletion {
+            timestamp: STAMP,
+            deleted_at_seconds: 900,
+        }),
+        ..row(clustering, Vec::new())
+    };
+    let import = |rows: &[Row]| {
+        let mut ingest = engine.ingest(TableId(1), options(1 << 20)).unwrap();
+        for row in rows {
+            ingest.add(&key(1), row).unwrap();
+        }
+        ingest.finish().unwrap()
+    };
+    let full = |clustering, value| row(clustering, vec![cell(3, value), cell(4, "w")]);
+    let one = import(&[full(1, "a"), full(2, "a"), full(3, "a")]);
+    // Written and deleted; deleted and written; deleted and written in part.
+    let part = row(6, vec![cell(3, "part")]);
+    let two = import(&[
+        full(4, "b"),
+        deleted(4),
+        deleted(5),
+        full(5, "b"),
+        full(6, "b"),
+        deleted(6),
+        part,
+    ]);
+    let three = import(&[deleted(2)]);
+    assert!(0 < one.sequence && one.sequence < two.sequence && two.sequence < three.sequence);
+    let seen = |engine: &Engine| -> Vec<(Bytes, usize)> {
+        let rows = read(engine).into_iter().filter_map(|item| match item {
+            ReadItem::Row(row) => Some((row.clustering, row.columns.len())),
+            ReadItem::Partition { .. } => None,
+        });
+        rows.collect()
+    };
+    let place = |clustering| row(clustering, Vec::new()).clustering;
+    let expected = [(place(1), 2), (place(3), 2), (place(5), 2), (place(6), 1)];
+    assert_eq!(seen(&engine), expected);
+    engine.compact(TableId(1)).unwrap();
+    assert_eq!(seen(&engine), expected);
+    engine.close().unwrap();
+    drop(engine);
+    assert_eq!(seen(&open(&disk).unwrap()), expected);
 }
 
 /// A power cut before any change that the import makes to the disk: all rows or none, and no file

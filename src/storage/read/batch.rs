@@ -64,7 +64,74 @@ impl ColumnVector {
     }
 }
 
+/// A list of values of a batch has no more bytes than this if it has come together from several.
+const DATA_BYTES_MAX: usize = 64 << 20;
+
+/// Appends `count` bits behind the first `before` ones; the bits behind either are zero.
+fn append_bits(bits: &mut Vec<u64>, before: usize, more: &[u64], count: usize) {
+    let shift = before % 64;
+    if shift == 0 {
+        bits.extend_from_slice(more);
+    } else {
+        for word in more {
+            if let Some(last) = bits.last_mut() {
+                *last |= word << shift;
+            }
+            bits.push(word >> (64 - shift));
+        }
+    }
+    bits.truncate((before + count).div_ceil(64));
+}
+
+/// Appends a list of byte strings.
+fn append_strings(offsets: &mut Vec<u32>, data: &mut Vec<u8>, more: (&[u32], &[u8])) {
+    // Lists that are put together are far below 4 GiB.
+    let base = data.len() as u32;
+    offsets.extend(more.0.iter().skip(1).map(|end| base + end));
+    data.extend_from_slice(more.1);
+}
+
+impl ColumnVector {
+    /// Appends another vector's `count` rows behind the first `before` ones.
+    fn append(&mut self, before: usize, other: Self, count: usize) {
+        append_bits(&mut self.present, before, &other.present, count);
+        self.values.append(other.values);
+    }
+}
+
 impl VectorValues {
+    /// Whether values of the other form go behind these.
+    fn takes(&self, other: &Self) -> bool {
+        match (self, other) {
+            (Self::Bytes { data, .. }, Self::Bytes { data: more, .. }) => {
+                data.len() + more.len() <= DATA_BYTES_MAX
+            }
+            _ => std::mem::discriminant(self) == std::mem::discriminant(other),
+        }
+    }
+
+    fn append(&mut self, other: Self) {
+        match (self, other) {
+            (Self::Int8(list), Self::Int8(more)) => list.extend_from_slice(&more),
+            (Self::Int16(list), Self::Int16(more)) => list.extend_from_slice(&more),
+            (Self::Int32(list), Self::Int32(more)) => list.extend_from_slice(&more),
+            (Self::Int64(list), Self::Int64(more)) => list.extend_from_slice(&more),
+            (Self::Float32(list), Self::Float32(more)) => list.extend_from_slice(&more),
+            (Self::Float64(list), Self::Float64(more)) => list.extend_from_slice(&more),
+            (Self::Bool(list), Self::Bool(more)) => list.extend_from_slice(&more),
+            (Self::Complex(list), Self::Complex(more)) => list.extend(more),
+            (
+                Self::Bytes { offsets, data },
+                Self::Bytes {
+                    offsets: ends,
+                    data: more,
+                },
+            ) => append_strings(offsets, data, (&ends, &more)),
+            // `takes` has refused the others.
+            _ => {}
+        }
+    }
+
     fn select(&self, rows: impl Iterator<Item = usize>) -> Self {
         fn pick<T: Clone>(list: &[T], rows: impl Iterator<Item = usize>) -> Vec<T> {
             rows.filter_map(|row| list.get(row).cloned()).collect()
@@ -174,4 +241,118 @@ pub struct ColumnBatch {
     pub columns: Vec<ColumnVector>,
     /// The wanted static columns, in the order asked for: one entry for each of `partitions`.
     pub statics: Vec<ColumnVector>,
+}
+
+impl ColumnBatch {
+    /// How many bytes its values of variable length take.
+    pub fn data_bytes(&self) -> usize {
+        let bytes = |column: &ColumnVector| match &column.values {
+            VectorValues::Bytes { data, .. } => data.len(),
+            _ => 0,
+        };
+        self.columns.iter().map(bytes).sum::<usize>() + self.clustering.data.len()
+    }
+
+    /// Appends the rows of another batch of the same scan, if its columns have the same form;
+    /// answers it otherwise.
+    pub fn append(&mut self, mut other: Self) -> Result<(), Self> {
+        let pairs = self.columns.iter().zip(&other.columns);
+        let pairs = pairs.chain(self.statics.iter().zip(&other.statics));
+        if !pairs
+            .clone()
+            .all(|(one, more)| one.values.takes(&more.values))
+        {
+            return Err(other);
+        }
+        let goes_on = match (self.partitions.last(), other.partitions.first()) {
+            (Some((_, last)), Some((0, first))) => last == first,
+            _ => false,
+        };
+        if goes_on {
+            let rest = [(1, other.partitions.len())];
+            other.statics = other.statics.iter().map(|it| it.select(&rest, 0)).collect();
+            other.partitions.remove(0);
+        }
+        let before = self.partitions.len();
+        let statics = self.statics.iter_mut().zip(other.statics);
+        for (column, more) in statics {
+            column.append(before, more, other.partitions.len());
+        }
+        let rows = self.rows;
+        for (column, more) in self.columns.iter_mut().zip(other.columns) {
+            column.append(rows, more, other.rows);
+        }
+        append_strings(
+            &mut self.clustering.offsets,
+            &mut self.clustering.data,
+            (&other.clustering.offsets, &other.clustering.data),
+        );
+        let behind = |(row, original)| (rows + row, original);
+        self.originals
+            .extend(other.originals.into_iter().map(behind));
+        let behind = |(row, key)| (rows + row, key);
+        self.partitions
+            .extend(other.partitions.into_iter().map(behind));
+        self.rows += other.rows;
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn batches_put_together_are_what_they_were() {
+        let present = |row: usize| !row.is_multiple_of(3);
+        let batch = |from: usize, to: usize| {
+            let key = |number: usize| PartitionKey {
+                token: number as i64,
+                key: Bytes::new(),
+            };
+            let mut batch = ColumnBatch {
+                rows: to - from,
+                ..ColumnBatch::default()
+            };
+            let mut column = ColumnVector::default();
+            column.present = vec![0; (to - from).div_ceil(64)];
+            let mut fixed = column.clone();
+            fixed.present = vec![0; (to / 50 - from / 50 + 1).div_ceil(64)];
+            let (mut offsets, mut data) = (vec![0], Vec::new());
+            let mut numbers = Vec::new();
+            for row in from..to {
+                let at = row - from;
+                if at == 0 || row.is_multiple_of(50) {
+                    let partition = batch.partitions.len();
+                    fixed.present[partition / 64] |= 1 << (partition % 64);
+                    numbers.push((row / 50) as i64);
+                    batch.partitions.push((at, key(row / 50)));
+                }
+                column.present[at / 64] |= u64::from(present(row)) << (at % 64);
+                data.extend_from_slice(row.to_string().as_bytes());
+                offsets.push(data.len() as u32);
+                batch.clustering.push(&row.to_be_bytes());
+                if row.is_multiple_of(7) {
+                    batch.originals.push((at, Bytes::from(row.to_string())));
+                }
+            }
+            column.values = VectorValues::Bytes { offsets, data };
+            fixed.values = VectorValues::Int64(numbers);
+            fixed.present.truncate(batch.partitions.len().div_ceil(64));
+            batch.columns = vec![column];
+            batch.statics = vec![fixed];
+            batch
+        };
+        for cuts in [&[0, 64, 128, 300][..], &[0, 1, 2, 70, 75, 149, 150, 300]] {
+            let mut whole = batch(cuts[0], cuts[1]);
+            for pair in cuts[1..].windows(2) {
+                whole.append(batch(pair[0], pair[1])).unwrap();
+            }
+            assert_eq!(format!("{whole:?}"), format!("{:?}", batch(0, 300)));
+        }
+        let mut one = batch(0, 5);
+        let mut other = batch(5, 9);
+        other.columns[0].values = VectorValues::Int8(vec![0; 4]);
+        assert!(one.append(other).is_err() && one.rows == 5);
+    }
 }

@@ -42,10 +42,12 @@ use crate::types::physical::PhysicalKind;
 use std::collections::VecDeque;
 use std::sync::Arc;
 
-/// A batch that is gathered from rows has this many at most, ...
-const BATCH_ROWS_MAX: usize = 4_096;
+/// The first batch has about so many rows, so that who wants few waits for few, ...
+const BATCH_ROWS_FIRST: usize = 128;
+/// ... each next one four times as many, up to this, ...
+const BATCH_ROWS_MAX: usize = 8_192;
 /// ... and ends behind the row with which its values exceed this, in bytes.
-const BATCH_BYTES_MAX: usize = 16 << 20;
+const BATCH_BYTES_MAX: usize = 8 << 20;
 
 /// A scan under way.
 pub struct ColumnStream {
@@ -62,6 +64,10 @@ pub struct ColumnStream {
     region: VecDeque<SourceRequest>,
     rows: Option<LiveRows>,
     gather: Gather,
+    /// Rows that are ready, before those in `gather`.
+    ready: Option<ColumnBatch>,
+    /// With how many rows a batch is handed out.
+    rows_wanted: usize,
     /// The last partition of which a block's rows were handed out, in a table with static rows.
     last: Option<PartitionKey>,
 }
@@ -136,6 +142,8 @@ impl ColumnStream {
             lanes: Vec::new(),
             region: VecDeque::new(),
             rows: None,
+            ready: None,
+            rows_wanted: BATCH_ROWS_FIRST,
             last: None,
         };
         match keys {
@@ -217,7 +225,10 @@ impl ColumnStream {
             if self.rows.is_some() || !self.region.is_empty() {
                 self.read_region()?;
                 if self.is_full() {
-                    return Ok(Some(self.gather.take()));
+                    let gathered = self.gather.take();
+                    if let Some(batch) = self.put(gathered) {
+                        return Ok(Some(batch));
+                    }
                 }
                 continue;
             }
@@ -226,7 +237,13 @@ impl ColumnStream {
                 if self.next_key()? {
                     continue;
                 }
-                return Ok((self.gather.rows() > 0).then(|| self.gather.take()));
+                if self.gather.rows() > 0 {
+                    let gathered = self.gather.take();
+                    if let Some(batch) = self.put(gathered) {
+                        return Ok(Some(batch));
+                    }
+                }
+                return Ok(self.ready.take());
             };
             let Some(block) = self.lone_block(first) else {
                 self.collect_region()?;
@@ -238,30 +255,67 @@ impl ColumnStream {
                 continue;
             }
             if self.gather.rows() > 0 {
-                return Ok(Some(self.gather.take()));
+                let gathered = self.gather.take();
+                if let Some(batch) = self.put(gathered) {
+                    return Ok(Some(batch));
+                }
             }
-            match block.batch()? {
-                Some(batch) => {
-                    self.advance(first)?;
-                    if self.model.statics {
-                        let goes_on = !block.end.clustering.is_empty();
-                        self.last = goes_on.then_some(block.end.key);
-                    }
-                    if batch.rows > 0 {
-                        return Ok(Some(batch));
-                    }
-                }
-                None if self.model.statics => self.collect_region()?,
-                None => {
-                    self.advance(first)?;
-                    self.rows = Some(self.rows_of(&block));
-                }
+            if let Some(batch) = self.take_block(first, &block)? {
+                return Ok(Some(batch));
             }
         }
     }
 
+    /// Takes a block that nothing overlaps; answers a batch that is large enough.
+    fn take_block(&mut self, lane: usize, block: &BlockSpan) -> Result<Option<ColumnBatch>> {
+        match block.batch()? {
+            Some(batch) => {
+                self.advance(lane)?;
+                if self.model.statics {
+                    let goes_on = !block.end.clustering.is_empty();
+                    self.last = goes_on.then(|| block.end.key.clone());
+                }
+                Ok(self.put(batch))
+            }
+            None if self.model.statics => {
+                self.collect_region()?;
+                Ok(None)
+            }
+            None => {
+                self.advance(lane)?;
+                self.rows = Some(self.rows_of(block));
+                Ok(None)
+            }
+        }
+    }
+
+    /// Puts rows behind those that are ready; answers a batch that is large enough, or whose
+    /// columns have another form than what follows.
+    fn put(&mut self, batch: ColumnBatch) -> Option<ColumnBatch> {
+        if batch.rows == 0 {
+            return None;
+        }
+        let Some(ready) = &mut self.ready else {
+            self.ready = Some(batch);
+            return self.take_large();
+        };
+        match ready.append(batch) {
+            Ok(()) => self.take_large(),
+            Err(batch) => self.ready.replace(batch),
+        }
+    }
+
+    fn take_large(&mut self) -> Option<ColumnBatch> {
+        let ready = self.ready.as_ref()?;
+        if ready.rows < self.rows_wanted && ready.data_bytes() < BATCH_BYTES_MAX {
+            return None;
+        }
+        self.rows_wanted = (self.rows_wanted * 4).min(BATCH_ROWS_MAX);
+        self.ready.take()
+    }
+
     fn is_full(&self) -> bool {
-        self.gather.rows() >= BATCH_ROWS_MAX || self.gather.bytes() >= BATCH_BYTES_MAX
+        self.gather.rows() >= self.rows_wanted || self.gather.bytes() >= BATCH_BYTES_MAX
     }
 
     fn advance(&mut self, lane: usize) -> Result<()> {

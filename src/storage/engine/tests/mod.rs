@@ -4,6 +4,7 @@ mod admin;
 mod durability;
 mod indexes;
 mod resident;
+mod scans;
 
 use super::*;
 use crate::clock::VirtualClock;
