@@ -4,7 +4,8 @@
 //! (markers, times to live, tombstones of all kinds, collections, statics, counters), a manifest,
 //! and a commit log with records that were not flushed. `vN.out` is what the shell must answer over
 //! a copy of it. `vN_indexes` is the same with secondary indexes, whose entries must agree with the
-//! rows. `HELENUS_MAKE_FORMAT=name cargo test --test formats` makes the directory that is called
+//! rows. `v1_shapes` is `v1` written again by files that know the shapes of their decimals.
+//! `HELENUS_MAKE_FORMAT=name cargo test --test formats` makes the directory that is called
 //! so, once, when it is new; what is released is never made again.
 #![expect(clippy::unwrap_used, reason = "a failure here is the test's")]
 #![expect(clippy::disallowed_methods, reason = "the files are the tests' own")]
@@ -37,6 +38,12 @@ const FIXTURES: &[Fixture] = &[
         flushed: FLUSHED_INDEXES,
         logged: LOGGED_INDEXES,
         read: READ_INDEXES,
+    },
+    Fixture {
+        name: "v1_shapes",
+        flushed: FLUSHED,
+        logged: LOGGED,
+        read: READ,
     },
 ];
 
@@ -198,6 +205,36 @@ fn old_files_open() {
         let differences = database.engine().check_indexes().unwrap();
         assert!(differences.is_empty(), "{name}: {}", differences.join("\n"));
     }
+}
+
+/// What the decimals of `things` fit is the same whether the file says it or must be looked through.
+#[test]
+fn decimals_of_old_files_are_known() {
+    let shapes = |name: &str| {
+        let working = tempfile::tempdir().unwrap();
+        copy(&folder().join(name), working.path());
+        let database = open(working.path());
+        let catalog = database.engine().catalog();
+        let table = catalog.table("old", "things").unwrap();
+        let pinned = database.engine().pin(&[table.id]).unwrap();
+        let columns = pinned.statistics(table.id).unwrap().columns;
+        let shape_of = |column: &helenus::schema::Column| {
+            let found = columns.get(&column.id)?.decimal?;
+            Some((
+                column.name.clone(),
+                found.scale_max,
+                found.integer_digits_max,
+            ))
+        };
+        table.columns().filter_map(shape_of).collect::<Vec<_>>()
+    };
+    let old = shapes("v1");
+    assert!(old.contains(&("de".to_owned(), 2, 1)), "{old:?}");
+    assert!(
+        old.iter()
+            .any(|(name, scale, _)| name == "d" && *scale == 2)
+    );
+    assert_eq!(shapes("v1_shapes"), old);
 }
 
 #[test]
