@@ -17,6 +17,7 @@
 //! a position, merges all sources that may know something (`source`, `merge`), reconciles versions
 //! (`reconcile`: the one function that decides what is true), and hands out what lives (`live`).
 //! [`Engine::scan`] does the same by column, and takes blocks as they are where nothing overlaps.
+//! [`Engine::pin`] takes several tables as of one moment, for queries that scan more than one.
 //!
 //! ```text
 //! apply ─► commit log ─► memtable ══ flush ══► SSTable ══ compaction ══► SSTable

@@ -57,8 +57,8 @@ impl Inner {
 
     /// Makes an import's files part of its table, in one edit.
     ///
-    /// An import has one commit sequence number, as a write has: it takes an empty record's place in
-    /// the log.
+    /// An import has one commit sequence number, as a write has: it takes the place of an empty
+    /// record in the log.
     fn publish_import(&self, id: TableId, mut files: Vec<FileMeta>) -> Result<u64> {
         let sequence;
         let give_up = |files: Vec<FileMeta>| {

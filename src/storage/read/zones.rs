@@ -6,7 +6,7 @@
 //! round: whoever asks applies the predicate itself to what comes.
 //!
 //! Numbers stand in the order that zones have: whole numbers as they are, floats by their total
-//! order ([`zone_of_double`]), dates by their four wire bytes read as a signed number, by which days
+//! order ([`zone_of_double`]), dates by their four wire bytes as a signed number, by which days
 //! since 1970 come before those before it: [`ZoneTest::dates`] makes two ranges of one.
 
 use crate::schema::ColumnId;
