@@ -363,8 +363,10 @@ impl PartitionTemplate {
             let slices = keys::slices(&plan.table, &plan.clustering, writer.context);
             return match slices {
                 Ok(slices) if slices.is_empty() => Ok(None),
-                // Whatever is wrong with the end of a range, there must be none.
-                Err(error) if !ends_in_column(plan) => Err(error),
+                // Whatever null the end of a range is, there must be none.
+                Err(error) if !ends_in_column(plan) || error.message.contains("unset") => {
+                    Err(error)
+                }
                 _ => Err(Error::invalid(
                     "Range deletions are not supported for specific columns",
                 )),
