@@ -120,7 +120,8 @@ impl Spool {
     }
 
     /// How many chunks can be read.
-    pub fn chunks(&self) -> u32 {
+    #[cfg(test)]
+    fn chunks(&self) -> u32 {
         u32::try_from(self.chunks.len()).unwrap_or(u32::MAX)
     }
 
