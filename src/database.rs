@@ -41,6 +41,8 @@
 //! # }
 //! ```
 
+#[cfg(feature = "analytics")]
+use crate::analytics::jobs::Scheduler;
 use crate::clock::{SharedClock, SystemClock};
 use crate::config::Config;
 use crate::cql::result::{BindValue, QueryResult, Rows};
@@ -58,6 +60,9 @@ pub struct Database {
     shared: Shared,
     /// The keyspace of the database's own conversation.
     keyspace: Arc<Mutex<Option<String>>>,
+    /// Runs jobs, if it was asked for.
+    #[cfg(feature = "analytics")]
+    scheduler: Arc<Mutex<Option<Scheduler>>>,
 }
 
 impl Database {
@@ -88,6 +93,8 @@ impl Database {
         Self {
             shared: Shared::new(engine, random),
             keyspace: Arc::default(),
+            #[cfg(feature = "analytics")]
+            scheduler: Arc::default(),
         }
     }
 
@@ -142,8 +149,35 @@ impl Database {
         Session::with(self.shared.clone(), None).execute_prepared(statement, values)
     }
 
+    /// Starts to run jobs when they are due, those first that were missed, until the database is
+    /// closed or dropped. Without it they run by `RUN JOB` only.
+    #[cfg(feature = "analytics")]
+    pub fn start_jobs(&self) -> Result<()> {
+        let mut scheduler = self
+            .scheduler
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
+        if scheduler.is_none() {
+            *scheduler = Some(self.shared.start_jobs()?);
+        }
+        Ok(())
+    }
+
+    /// Stops what runs jobs, and the job that runs.
+    #[cfg(feature = "analytics")]
+    fn stop_jobs(&self) {
+        let scheduler = self
+            .scheduler
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .take();
+        drop(scheduler);
+    }
+
     /// Finishes background work, syncs, and releases the directory.
     pub fn close(&self) -> Result<()> {
+        #[cfg(feature = "analytics")]
+        self.stop_jobs();
         self.engine().close()
     }
 

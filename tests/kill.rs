@@ -7,6 +7,9 @@
 //! one more that was under way.
 #![expect(clippy::unwrap_used, reason = "a failure here is the test's")]
 
+#[cfg(feature = "analytics")]
+#[path = "kill/batch.rs"]
+mod batch;
 #[path = "kill/conditional.rs"]
 mod conditional;
 #[path = "support/served.rs"]

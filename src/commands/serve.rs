@@ -150,6 +150,8 @@ pub fn run(args: &Args) -> Result<()> {
         })?;
         (database, directory.display().to_string())
     };
+    #[cfg(feature = "analytics")]
+    database.start_jobs()?;
     let server = Server::start(database.clone(), options).inspect_err(|_| {
         // The refusal to start is what there is to tell.
         let _ = database.close();

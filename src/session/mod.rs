@@ -14,6 +14,8 @@ mod apart;
 mod batch;
 mod class;
 mod door;
+#[cfg(feature = "analytics")]
+mod jobs;
 mod prepared;
 mod request;
 #[path = "sql_absent.rs"]
@@ -33,6 +35,8 @@ pub use prepared::{Prepared, StatementId};
 pub use request::{Answer, RequestOptions, Values};
 pub use statements::StatementFigures;
 
+#[cfg(feature = "analytics")]
+use crate::analytics::jobs::Jobs;
 use crate::cql::ast::StatementKind;
 use crate::cql::execute::paging::{PageRequest, PagingState};
 use crate::cql::execute::{self, Execution};
@@ -56,6 +60,8 @@ pub struct Shared {
     catalog: Arc<CatalogView>,
     batch: Arc<sql::Sql>,
     door: Door,
+    #[cfg(feature = "analytics")]
+    jobs: Jobs,
 }
 
 impl Shared {
@@ -68,6 +74,8 @@ impl Shared {
         Self {
             batch: Arc::new(sql::Sql::new(&engine)),
             door: Door::default(),
+            #[cfg(feature = "analytics")]
+            jobs: Jobs::new(&engine),
             engine,
             statements,
             random,
@@ -238,6 +246,10 @@ impl Shared {
 
     /// Executes a statement that is not bound.
     fn unbound(&self, statement: &Prepared, options: &RequestOptions) -> Result<Answer> {
+        #[cfg(feature = "analytics")]
+        if let Some(answer) = jobs::run(self, statement, options)? {
+            return Ok(answer);
+        }
         let keyspace = statement.keyspace();
         let StatementKind::Describe(target) = &statement.statement().kind else {
             let kind = &statement.statement().kind;

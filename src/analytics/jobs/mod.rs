@@ -165,9 +165,9 @@ impl Jobs {
 
     /// Takes a name among those that run; none where it is there.
     fn start<'a>(&'a self, name: &'a str) -> Option<Running<'a>> {
-        self.running()
-            .insert(name.to_owned())
-            .then_some(Running { jobs: self, name })
+        // Only who has put the name there may take it out.
+        let is_new = self.running().insert(name.to_owned());
+        is_new.then(|| Running { jobs: self, name })
     }
 
     /// Runs all jobs that are due, one after the other; answers how many ran. What a job's run

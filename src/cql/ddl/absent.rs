@@ -59,6 +59,9 @@ impl Context<'_> {
                 }
                 Err(access(statement))
             }
+            StatementKind::CreateJob(_) | StatementKind::DropJob(_) | StatementKind::RunJob(_) => {
+                Err(Error::invalid("this build has no jobs (feature analytics)"))
+            }
             other => Err(access(other)),
         }
     }
