@@ -105,6 +105,7 @@ impl Executor for Stand {
             interrupt: Arc::clone(interrupt),
             page: None,
             trace: None,
+            figures: None,
             defer: false,
             consistency: None,
             serial_consistency: None,
