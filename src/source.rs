@@ -12,14 +12,19 @@
 //! A partition that has only a static row is one row whose clustering and regular values are
 //! absent, in both directions, as SELECT shows it and as INSERT takes it.
 
+mod check;
 mod collections;
 mod rows;
+mod scan;
+mod stamp;
+pub mod stamps;
 pub mod statement;
 mod values;
 mod writes;
 
+pub use check::RowCheck;
 pub use collections::{collection_value, column_value, replace_collection};
-pub use rows::RowCheck;
+pub use stamps::{StampColumn, StampKind};
 pub use values::{FrozenBatch, ValueBatch};
 pub use writes::Writes;
 
@@ -74,6 +79,8 @@ pub struct WriteOptions {
     pub timestamp_micros: Option<i64>,
     /// The time to live of every row, in seconds, 0 for none; absent means the table's default.
     pub ttl_seconds: Option<i32>,
+    /// Stamps that rows bring themselves: their values stand behind those of the columns.
+    pub stamps: Vec<StampColumn>,
     /// The memory for sorting, in bytes.
     pub memory_bytes_max: usize,
 }
@@ -83,11 +90,13 @@ pub trait TableSource: Send + Sync {
     /// The table `keyspace.name`; one that does not exist is an error in Cassandra's words.
     fn table(&self, keyspace: &str, name: &str) -> Result<Arc<Table>>;
 
-    /// Starts a scan of `range`: each row's values of `columns`, in the order asked for.
+    /// Starts a scan of `range`: each row's values of `columns`, in the order asked for, and behind
+    /// them its stamps.
     fn scan(
         &self,
         table: &Arc<Table>,
         columns: &[ColumnId],
+        stamps: &[StampColumn],
         range: TokenRange,
     ) -> Result<Box<dyn RowScan>>;
 
@@ -112,6 +121,11 @@ pub trait RowSink: Send {
     /// Adds rows. Where a key was given before, the later row's values win.
     fn add(&mut self, batch: ValueBatch) -> Result<()>;
 
+    /// Waits until all rows given so far are durable; false where they only are at the end.
+    fn checkpoint(&mut self) -> Result<bool> {
+        Ok(false)
+    }
+
     /// Makes all rows durable and visible at once.
     fn finish(self: Box<Self>) -> Result<IngestSummary>;
 }
@@ -134,10 +148,12 @@ impl TableSource for Engine {
         &self,
         table: &Arc<Table>,
         columns: &[ColumnId],
+        stamps: &[StampColumn],
         range: TokenRange,
     ) -> Result<Box<dyn RowScan>> {
         let wanted = columns_of(table, columns)?;
-        let mut ids: Vec<ColumnId> = columns.to_vec();
+        let stamped = stamps.iter().filter_map(|stamp| stamp.of);
+        let mut ids: Vec<ColumnId> = columns.iter().copied().chain(stamped).collect();
         ids.sort_unstable();
         ids.dedup();
         let stream = self.read(ReadCommand {
@@ -151,7 +167,9 @@ impl TableSource for Engine {
             columns: Projection::Columns(ids),
             now_seconds: self.clock().now_seconds(),
         })?;
-        Ok(Box::new(rows::EngineScan::new(table, &wanted, stream)))
+        Ok(Box::new(scan::EngineScan::new(
+            table, &wanted, stamps, stream,
+        )))
     }
 
     fn write(
@@ -172,9 +190,13 @@ impl TableSource for Engine {
             .unwrap_or_else(|| self.next_timestamp());
         let ingest_options = IngestOptions {
             memory_bytes_max: options.memory_bytes_max,
-            timestamp_min: timestamp.saturating_sub(1),
+            timestamp_min: if options.stamps.is_empty() {
+                timestamp.saturating_sub(1)
+            } else {
+                i64::MIN
+            },
         };
-        let stamp = rows::Stamp::new(table, options.ttl_seconds, timestamp, &self.clock());
+        let stamp = stamp::Stamp::new(table, options.ttl_seconds, timestamp, &self.clock());
         let target = if table.indexes.is_empty() {
             rows::Target::Files(Box::new(self.ingest(table.id, ingest_options)?))
         } else {
@@ -182,7 +204,11 @@ impl TableSource for Engine {
             rows::Target::Writes(Writes::new(self, table, fixed))
         };
         Ok(Box::new(rows::EngineSink::new(
-            table, &wanted, stamp, target,
+            table,
+            &wanted,
+            &options.stamps,
+            stamp,
+            target,
         )?))
     }
 }

@@ -39,7 +39,7 @@ use crate::protocol::request::QueryParameters;
 use crate::protocol::response::{self, ResultBody};
 use crate::protocol::{Consistency, Version};
 use crate::schema::{Catalog, Column, ColumnId, Table};
-use crate::source::{RowScan, RowSink, TableSource, TokenRange, WriteOptions};
+use crate::source::{RowScan, RowSink, StampColumn, TableSource, TokenRange, WriteOptions};
 use crate::types::name::quote_identifier;
 use line::Line;
 use pages::Pages;
@@ -349,8 +349,15 @@ impl TableSource for Remote {
         &self,
         table: &Arc<Table>,
         columns: &[ColumnId],
+        stamps: &[StampColumn],
         range: TokenRange,
     ) -> Result<Box<dyn RowScan>> {
+        if !stamps.is_empty() {
+            return Err(Error::invalid(
+                "timestamps and TTLs of every cell cannot be read through a server: export from \
+                 the data directory",
+            ));
+        }
         let columns = Self::columns_of(table, columns)?;
         Ok(Box::new(scan::RemoteScan::start(
             self, table, &columns, range,

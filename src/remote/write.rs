@@ -24,9 +24,12 @@ use crate::protocol::{Request, RequestMessage};
 use crate::remote::patience::{Patience, is_passing};
 use crate::remote::{Remote, breaks};
 use crate::schema::{Column, ColumnKind, Table};
-use crate::source::{FrozenBatch, RowSink, ValueBatch, WriteOptions, statement};
+use crate::source::{
+    FrozenBatch, RowSink, StampColumn, StampKind, ValueBatch, WriteOptions, stamps, statement,
+};
 use crate::storage::IngestSummary;
 use crate::types::Type;
+use bytes::Bytes;
 use std::collections::HashMap;
 use std::sync::Arc;
 
@@ -64,6 +67,8 @@ pub struct RemoteSink {
     lists: bool,
     timestamp_micros: i64,
     ttl_seconds: Option<i32>,
+    /// Stamps that rows bring themselves.
+    stamps: Vec<StampColumn>,
     statements: HashMap<Shape, PreparedStatement>,
     in_flight: HashMap<i16, Pending>,
     /// Rows that must be written again.
@@ -82,6 +87,12 @@ impl RemoteSink {
         columns: &[Column],
         options: &WriteOptions,
     ) -> Result<Self> {
+        if options.stamps.iter().any(|stamp| stamp.of.is_some()) {
+            return Err(Error::invalid(
+                "timestamps and TTLs of single columns cannot be written through a server: import \
+                 into the data directory, or leave these columns out",
+            ));
+        }
         let clock = remote.clock();
         let lists = |column: &Column| matches!(column.ty, Type::List { frozen: false, .. });
         Ok(Self {
@@ -95,6 +106,7 @@ impl RemoteSink {
                 .timestamp_micros
                 .unwrap_or_else(|| clock.now_micros()),
             ttl_seconds: options.ttl_seconds,
+            stamps: options.stamps.clone(),
             statements: HashMap::new(),
             in_flight: HashMap::new(),
             again: Vec::new(),
@@ -119,15 +131,53 @@ impl RemoteSink {
         let alone = !self.table.clustering.is_empty()
             && of(ColumnKind::Clustering).all(|(at, _)| batch.slice(row, at).is_none());
         let given = |at: usize| value(at).unwrap_or(Value::Unset);
+        let ttl = match self.own_ttl(batch, row) {
+            Ok(ttl) => ttl,
+            // It has expired already.
+            Err(()) => return None,
+        };
         if !alone {
-            let values = (0..self.columns.len()).map(given).collect();
+            let values = (0..self.columns.len()).map(given).chain(ttl).collect();
             return Some((Shape::Row, values));
         }
         if of(ColumnKind::Static).all(|(at, _)| batch.slice(row, at).is_none()) {
             return None;
         }
         let wanted = self.static_columns();
-        Some((Shape::Static, wanted.map(|(at, _)| given(at)).collect()))
+        let values = wanted.map(|(at, _)| given(at)).chain(ttl).collect();
+        Some((Shape::Static, values))
+    }
+
+    /// A row's stamp.
+    fn stamp(&self, batch: &FrozenBatch, row: usize, kind: StampKind) -> Option<i64> {
+        let at = self.stamps.iter().position(|stamp| stamp.kind == kind)?;
+        stamps::number(batch.slice(row, self.columns.len() + at)?).ok()
+    }
+
+    /// Whether each row's time to live is bound.
+    fn binds_ttl(&self) -> bool {
+        self.stamps
+            .iter()
+            .any(|stamp| stamp.kind != StampKind::Timestamp)
+    }
+
+    /// The time to live to bind, where it is bound; an error where the row has expired.
+    fn own_ttl(&self, batch: &FrozenBatch, row: usize) -> Result<Option<Value>, ()> {
+        if !self.binds_ttl() {
+            return Ok(None);
+        }
+        let left = self
+            .stamp(batch, row, StampKind::Expires)
+            .map(|moment| moment - self.remote.clock().now_seconds());
+        if left.is_some_and(|left| left <= 0) {
+            return Err(());
+        }
+        let ttl = left.or_else(|| self.stamp(batch, row, StampKind::Ttl));
+        let seconds = ttl.and_then(|ttl| i32::try_from(ttl).ok());
+        let value = seconds.or(self.ttl_seconds).map_or(Value::Unset, |ttl| {
+            Value::Bytes(Bytes::copy_from_slice(&ttl.to_be_bytes()))
+        });
+        Ok(Some(value))
     }
 
     /// The columns of a partition without rows, and their places.
@@ -138,14 +188,19 @@ impl RemoteSink {
     }
 
     fn text(&self, shape: &Shape) -> String {
+        let ttl = match self.ttl_seconds {
+            _ if self.binds_ttl() => Some("?".to_owned()),
+            ttl => ttl.map(|ttl| ttl.to_string()),
+        };
+        let ttl = ttl.as_deref();
         match shape {
             Shape::Row => {
                 let columns: Vec<&Column> = self.columns.iter().collect();
-                statement::insert(&self.table, &columns, self.ttl_seconds)
+                statement::insert(&self.table, &columns, ttl)
             }
             Shape::Static => {
                 let columns: Vec<&Column> = self.static_columns().map(|(_, c)| c).collect();
-                statement::insert(&self.table, &columns, self.ttl_seconds)
+                statement::insert(&self.table, &columns, ttl)
             }
             Shape::Counters(present) => {
                 statement::counter_update(&self.table, &self.columns, present)
@@ -193,7 +248,8 @@ impl RemoteSink {
             })
             .sum();
         let later = if self.lists { pending.attempts } else { 0 };
-        let timestamp = self.timestamp_micros.saturating_add(later);
+        let own = self.stamp(&pending.batch, pending.row, StampKind::Timestamp);
+        let timestamp = own.unwrap_or(self.timestamp_micros).saturating_add(later);
         let request = Request::Execute {
             id: statement.prepared.id.clone(),
             result_metadata_id: statement.prepared.result_metadata_id.clone(),
@@ -359,6 +415,11 @@ impl RowSink for RemoteSink {
                 .map_err(|error| self.explained(error))?;
         }
         Ok(())
+    }
+
+    fn checkpoint(&mut self) -> Result<bool> {
+        self.settle().map_err(|error| self.explained(error))?;
+        Ok(true)
     }
 
     fn finish(mut self: Box<Self>) -> Result<IngestSummary> {

@@ -1,227 +1,25 @@
-//! The engine's rows as wire values, and back.
+//! Wire values as the engine's rows.
 
-use crate::clock::SharedClock;
 use crate::error::{Error, Result};
-use crate::limits::{CLUSTERING_BYTES_MAX, KEY_BYTES_MAX};
-use crate::schema::{Column, ColumnKind, Table};
-use crate::source::collections::{column_value, replace_collection};
+use crate::schema::{Column, Table};
+use crate::source::collections::replace_collection;
+use crate::source::stamp::{Places, Stamp, stamped};
+use crate::source::stamps::{self, StampColumn, StampKind};
 use crate::source::writes::Writes;
-use crate::source::{FrozenBatch, RowScan, RowSink, ValueBatch};
-use crate::storage::cell::{Cell, Liveness, NEVER, NO_TTL};
-use crate::storage::read::ReadItem;
+use crate::source::{FrozenBatch, RowSink, ValueBatch};
+use crate::storage::cell::Liveness;
 use crate::storage::row::{ColumnData, PartitionKey, Row, RowColumn};
-use crate::storage::{Ingest, IngestSummary, RowStream};
-use crate::types::{Type, key, token};
+use crate::storage::{Ingest, IngestSummary};
+use crate::types::{key, token};
 use bytes::{BufMut, Bytes, BytesMut};
-
-/// Where a wanted column's value is found in a row.
-#[derive(Clone, Copy, Debug)]
-enum Place {
-    PartitionKey(usize),
-    Clustering(usize),
-    Static,
-    Regular,
-}
-
-/// A scan of the engine's rows.
-pub(super) struct EngineScan {
-    wanted: Vec<(Column, Place)>,
-    key_columns: usize,
-    clustering: Vec<(Type, bool)>,
-    stream: RowStream,
-    key_values: Vec<Bytes>,
-    static_row: Option<Row>,
-    /// A static row that no row has been shown with yet.
-    static_alone: bool,
-    /// A partition that was come upon while looking for rows of the one before.
-    ahead: Option<(PartitionKey, Option<Row>)>,
-    ended: bool,
-}
-
-impl EngineScan {
-    pub(super) fn new(table: &Table, wanted: &[Column], stream: RowStream) -> Self {
-        let place = |column: &Column| match column.kind {
-            ColumnKind::PartitionKey => Place::PartitionKey(column.position),
-            ColumnKind::Clustering => Place::Clustering(column.position),
-            ColumnKind::Static => Place::Static,
-            ColumnKind::Regular => Place::Regular,
-        };
-        Self {
-            wanted: wanted
-                .iter()
-                .map(|column| (column.clone(), place(column)))
-                .collect(),
-            key_columns: table.partition_key.len(),
-            clustering: clustering_types(table),
-            stream,
-            key_values: Vec::new(),
-            static_row: None,
-            static_alone: false,
-            ahead: None,
-            ended: false,
-        }
-    }
-
-    fn start_partition(&mut self, key: &PartitionKey, static_row: Option<Row>) -> Result<()> {
-        self.key_values = key::split_partition_key(&key.key, self.key_columns)?
-            .into_iter()
-            .map(|part| key.key.slice_ref(part))
-            .collect();
-        self.static_alone = static_row.is_some();
-        self.static_row = static_row;
-        Ok(())
-    }
-
-    fn show(&self, row: Option<&Row>, out: &mut Vec<Option<Bytes>>) -> Result<()> {
-        out.clear();
-        let clustering = match row {
-            Some(row) => clustering_values(row, &self.clustering)?,
-            None => Vec::new(),
-        };
-        for (column, place) in &self.wanted {
-            let cells = |row: Option<&Row>| match row.and_then(|row| row.column(column.id)) {
-                Some(data) => column_value(column, data),
-                None => Ok(None),
-            };
-            out.push(match place {
-                Place::PartitionKey(at) => self.key_values.get(*at).cloned(),
-                Place::Clustering(at) => clustering.get(*at).cloned().flatten(),
-                Place::Static => cells(self.static_row.as_ref())?,
-                Place::Regular => cells(row)?,
-            });
-        }
-        Ok(())
-    }
-}
-
-impl RowScan for EngineScan {
-    fn next(&mut self, out: &mut Vec<Option<Bytes>>) -> Result<bool> {
-        loop {
-            if let Some((key, static_row)) = self.ahead.take() {
-                self.start_partition(&key, static_row)?;
-            }
-            let item = if self.ended {
-                None
-            } else {
-                self.stream.next()?
-            };
-            match item {
-                Some(ReadItem::Row(row)) => {
-                    self.static_alone = false;
-                    self.show(Some(&row), out)?;
-                    return Ok(true);
-                }
-                Some(ReadItem::Partition { key, static_row }) => {
-                    self.ahead = Some((key, static_row));
-                }
-                None => self.ended = true,
-            }
-            if self.static_alone {
-                self.static_alone = false;
-                self.show(None, out)?;
-                return Ok(true);
-            }
-            if self.ended {
-                return Ok(false);
-            }
-        }
-    }
-}
-
-fn clustering_types(table: &Table) -> Vec<(Type, bool)> {
-    table
-        .clustering
-        .iter()
-        .map(|column| (column.ty.clone(), column.descending))
-        .collect()
-}
-
-fn clustering_values(row: &Row, types: &[(Type, bool)]) -> Result<Vec<Option<Bytes>>> {
-    let Some(original) = &row.original else {
-        let values = key::decode_clustering(types, &row.clustering)?;
-        return Ok(values
-            .into_iter()
-            .map(|value| value.map(Bytes::from))
-            .collect());
-    };
-    let mut rest = original.clone();
-    let mut values = Vec::with_capacity(types.len());
-    for _ in types {
-        let length = rest
-            .first_chunk::<2>()
-            .map(|bytes| u16::from_be_bytes(*bytes));
-        let length = length.ok_or_else(|| Error::internal("a clustering's original is short"))?;
-        rest = rest.slice(2..);
-        if length == u16::MAX {
-            values.push(None);
-        } else if rest.len() < usize::from(length) {
-            return Err(Error::internal("a clustering's original is short"));
-        } else {
-            values.push(Some(rest.split_to(usize::from(length))));
-        }
-    }
-    Ok(values)
-}
-
-/// What all rows of a run have in common.
-#[derive(Clone, Debug)]
-pub(super) struct Stamp {
-    timestamp: i64,
-    ttl_seconds: i32,
-    expiry_seconds: i64,
-    now_seconds: i64,
-}
-
-impl Stamp {
-    pub(super) fn new(
-        table: &Table,
-        ttl_seconds: Option<i32>,
-        timestamp: i64,
-        clock: &SharedClock,
-    ) -> Self {
-        let ttl_seconds = ttl_seconds.unwrap_or(table.options.default_time_to_live_seconds);
-        let now_seconds = clock.now_seconds();
-        let (ttl_seconds, expiry_seconds) = if ttl_seconds > 0 {
-            (
-                ttl_seconds,
-                now_seconds
-                    .saturating_add(i64::from(ttl_seconds))
-                    .min(NEVER - 1),
-            )
-        } else {
-            (NO_TTL, NEVER)
-        };
-        Self {
-            timestamp,
-            ttl_seconds,
-            expiry_seconds,
-            now_seconds,
-        }
-    }
-
-    fn cell(&self, value: Bytes) -> Cell {
-        Cell {
-            timestamp: self.timestamp,
-            ttl_seconds: self.ttl_seconds,
-            expiry_seconds: self.expiry_seconds,
-            value,
-        }
-    }
-
-    fn liveness(&self) -> Liveness {
-        Liveness {
-            timestamp: self.timestamp,
-            ttl_seconds: self.ttl_seconds,
-            expiry_seconds: self.expiry_seconds,
-        }
-    }
-}
 
 /// A column of the table and where its value stands in a batch.
 #[derive(Clone, Debug)]
 struct Given {
     column: Column,
     at: usize,
+    /// Where its own stamps stand.
+    stamps: Places,
 }
 
 /// Where rows go.
@@ -239,6 +37,10 @@ pub(super) struct EngineSink {
     statics: Vec<Given>,
     regulars: Vec<Given>,
     stamp: Stamp,
+    /// Where a row's own stamps stand.
+    row_stamps: Places,
+    /// Whether columns have stamps of their own.
+    exact: bool,
     target: Target,
     scratch: BytesMut,
     key_scratch: Vec<u8>,
@@ -252,6 +54,7 @@ impl EngineSink {
     pub(super) fn new(
         table: &Table,
         wanted: &[Column],
+        stamps: &[StampColumn],
         stamp: Stamp,
         target: Target,
     ) -> Result<Self> {
@@ -260,6 +63,7 @@ impl EngineSink {
             Some(Given {
                 column: column.clone(),
                 at,
+                stamps: Places::new(stamps, Some(column.id), wanted.len()),
             })
         };
         let keys = |columns: &[Column]| -> Result<Vec<Given>> {
@@ -285,6 +89,8 @@ impl EngineSink {
             statics: cells(&table.statics),
             regulars: cells(&table.regulars),
             stamp,
+            row_stamps: Places::new(stamps, None, wanted.len()),
+            exact: stamps.iter().any(|stamp| stamp.of.is_some()),
             target,
             scratch: BytesMut::new(),
             key_scratch: Vec::new(),
@@ -324,7 +130,8 @@ impl EngineSink {
         }
         if !self.statics.is_empty() {
             self.make_way(&key, &Bytes::new())?;
-            let statics = self.row(&self.statics, batch, row, Bytes::new(), Liveness::NONE)?;
+            let stamp = self.row_stamp(batch, row)?;
+            let statics = self.row(&self.statics, batch, row, &stamp, Row::new(Bytes::new()))?;
             if !statics.columns.is_empty() && self.static_row.as_ref() != Some(&statics) {
                 self.put(&key, &statics)?;
                 self.static_row = Some(statics);
@@ -340,13 +147,22 @@ impl EngineSink {
         }
         let (clustering, original) = self.encode_clustering(batch, row)?;
         self.make_way(&key, &clustering)?;
-        let mut built = self.row(
-            &self.regulars,
-            batch,
-            row,
-            clustering,
-            self.stamp.liveness(),
-        )?;
+        let stamp = self.row_stamp(batch, row)?;
+        let without_marker = self.exact
+            && self.row_stamps.0.first().is_some_and(Option::is_some)
+            && self
+                .row_stamps
+                .value(batch, row, StampKind::Timestamp)
+                .is_none();
+        let blank = Row {
+            liveness: if without_marker {
+                Liveness::NONE
+            } else {
+                stamp.liveness()
+            },
+            ..Row::new(clustering)
+        };
+        let mut built = self.row(&self.regulars, batch, row, &stamp, blank)?;
         built.original = original;
         self.put(&key, &built)
     }
@@ -407,33 +223,47 @@ impl EngineSink {
         Ok((clustering, Some(self.scratch.split().freeze())))
     }
 
+    /// The stamp of a row: the run's, unless the row has its own.
+    fn row_stamp(&self, batch: &FrozenBatch, row: usize) -> Result<Stamp> {
+        let mut stamp = self.stamp.clone();
+        if self.row_stamps.is_empty() {
+            return Ok(stamp);
+        }
+        let value = |kind| {
+            let value = self.row_stamps.value(batch, row, kind);
+            value.map(stamps::number).transpose()
+        };
+        if let Some(timestamp) = value(StampKind::Timestamp)? {
+            stamp.timestamp = timestamp;
+        }
+        stamp.expire(value(StampKind::Ttl)?, value(StampKind::Expires)?);
+        Ok(stamp)
+    }
+
+    /// Adds a row's values to `built`.
     fn row(
         &self,
         columns: &[Given],
         batch: &FrozenBatch,
         row: usize,
-        clustering: Bytes,
-        liveness: Liveness,
+        stamp: &Stamp,
+        mut built: Row,
     ) -> Result<Row> {
-        let mut built = Row {
-            liveness,
-            ..Row::new(clustering)
-        };
         built.columns.reserve(columns.len());
-        for Given { column, at } in columns {
-            let Some(value) = batch.bytes(row, *at) else {
+        for given in columns {
+            let Some(value) = batch.bytes(row, given.at) else {
                 continue;
             };
-            let data = if column.ty.is_multi_cell() {
-                let model = self.stamp.cell(Bytes::new());
-                replace_collection(&column.ty, &value, &model, self.stamp.now_seconds)?
+            let (id, ty) = (given.column.id, &given.column.ty);
+            let data = if !given.stamps.is_empty() {
+                stamped(&given.column, given.stamps, batch, row, stamp, value)?
+            } else if ty.is_multi_cell() {
+                let model = stamp.cell(Bytes::new());
+                replace_collection(ty, &value, &model, stamp.now_seconds)?
             } else {
-                ColumnData::Simple(self.stamp.cell(value))
+                ColumnData::Simple(stamp.cell(value))
             };
-            built.columns.push(RowColumn {
-                id: column.id,
-                data,
-            });
+            built.columns.push(RowColumn { id, data });
         }
         Ok(built)
     }
@@ -455,74 +285,22 @@ impl RowSink for EngineSink {
         Ok(())
     }
 
+    fn checkpoint(&mut self) -> Result<bool> {
+        match &mut self.target {
+            Target::Files(_) => Ok(false),
+            Target::Writes(writes) => {
+                if let Some(timestamp) = writes.settle()? {
+                    self.stamp.timestamp = timestamp;
+                }
+                Ok(true)
+            }
+        }
+    }
+
     fn finish(self: Box<Self>) -> Result<IngestSummary> {
         match self.target {
             Target::Files(ingest) => ingest.finish(),
             Target::Writes(writes) => writes.finish(),
         }
-    }
-}
-
-/// Why a row cannot be written, told before it is tried: what its key lacks, or has too much of.
-#[derive(Clone, Debug)]
-pub struct RowCheck {
-    key: Vec<(String, usize)>,
-    clustering: Vec<(String, usize)>,
-    statics: bool,
-}
-
-impl RowCheck {
-    /// A check of rows that give the values of `columns`, in that order.
-    pub fn new(table: &Table, columns: &[Column]) -> Self {
-        let places = |keys: &[Column]| {
-            keys.iter()
-                .filter_map(|key| {
-                    let at = columns.iter().position(|column| column.id == key.id)?;
-                    Some((key.name.clone(), at))
-                })
-                .collect()
-        };
-        Self {
-            key: places(&table.partition_key),
-            clustering: places(&table.clustering),
-            statics: !table.statics.is_empty(),
-        }
-    }
-
-    /// The column and the reason, where the row in the making (`length` of each value, or none
-    /// where it is absent) has no valid key.
-    pub fn refuse(&self, length: impl Fn(usize) -> Option<usize>) -> Option<(&str, String)> {
-        let alone = !self.clustering.is_empty()
-            && self.statics
-            && self.clustering.iter().all(|(_, at)| length(*at).is_none());
-        let clustering: &[(String, usize)] = if alone { &[] } else { &self.clustering };
-        for (name, at) in self.key.iter().chain(clustering) {
-            if length(*at).is_none() {
-                return Some((name, "the key column has no value".to_owned()));
-            }
-        }
-        for (name, at) in clustering {
-            if length(*at).is_some_and(|bytes| bytes >= CLUSTERING_BYTES_MAX) {
-                let most = CLUSTERING_BYTES_MAX - 1;
-                return Some((
-                    name,
-                    format!("a clustering value of more than {most} bytes"),
-                ));
-            }
-        }
-        let lengths = self.key.iter().filter_map(|(_, at)| length(*at));
-        let bytes: usize = match self.key.len() {
-            1 => lengths.sum(),
-            _ => lengths.map(|bytes| bytes + 3).sum(),
-        };
-        let (name, _) = self.key.first()?;
-        if bytes == 0 {
-            return Some((name, "Key may not be empty".to_owned()));
-        }
-        (bytes > KEY_BYTES_MAX).then(|| {
-            let message =
-                format!("Key length of {bytes} is longer than maximum of {KEY_BYTES_MAX}");
-            (name.as_str(), message)
-        })
     }
 }

@@ -50,9 +50,10 @@ pub fn select(table: &Table, columns: &[Column], range: TokenRange) -> String {
 }
 
 /// The INSERT of a row that gives values of `columns`.
-pub fn insert(table: &Table, columns: &[&Column], ttl_seconds: Option<i32>) -> String {
+/// `ttl`: its time to live, a number or a marker.
+pub fn insert(table: &Table, columns: &[&Column], ttl: Option<&str>) -> String {
     let marks = vec!["?"; columns.len()].join(", ");
-    let ttl = ttl_seconds.map_or_else(String::new, |ttl| format!(" USING TTL {ttl}"));
+    let ttl = ttl.map_or_else(String::new, |ttl| format!(" USING TTL {ttl}"));
     let (table, names) = (full_name(table), names(columns));
     format!("INSERT INTO {table} ({names}) VALUES ({marks}){ttl}")
 }

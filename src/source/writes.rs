@@ -100,12 +100,19 @@ impl Writes {
         Ok((!self.fixed).then(|| self.engine.next_timestamp()))
     }
 
-    /// Writes what is left, and waits until all of it is durable.
-    pub fn finish(mut self) -> Result<IngestSummary> {
-        self.flush()?;
+    /// Writes what is left, and waits until all of it is durable; answers as
+    /// [`Writes::flush`] does.
+    pub fn settle(&mut self) -> Result<Option<i64>> {
+        let timestamp = self.flush()?;
         if let Some(ticket) = self.ticket {
             self.engine.wait(ticket)?;
         }
+        Ok(timestamp)
+    }
+
+    /// Ends it: everything is durable then.
+    pub fn finish(mut self) -> Result<IngestSummary> {
+        self.settle()?;
         Ok(IngestSummary {
             rows: self.rows,
             ..IngestSummary::default()

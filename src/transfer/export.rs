@@ -226,7 +226,7 @@ impl Scan<'_> {
         left: &mut u64,
         out: &SyncSender<Result<Piece>>,
     ) -> Result<bool> {
-        let mut rows = self.source.scan(self.table, self.ids, range)?;
+        let mut rows = self.source.scan(self.table, self.ids, &[], range)?;
         let mut values: Vec<Option<Bytes>> = Vec::new();
         let mut piece = Piece {
             text: Vec::new(),

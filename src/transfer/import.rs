@@ -56,6 +56,7 @@ pub fn import(site: &dyn Site, options: ImportOptions) -> Result<ImportSummary> 
     let write = WriteOptions {
         timestamp_micros: options.timestamp_micros,
         ttl_seconds: options.ttl_seconds,
+        stamps: Vec::new(),
         memory_bytes_max: options.memory_bytes_max,
     };
     let inputs = Inputs::resolve(options.inputs)?;
