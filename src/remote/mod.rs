@@ -320,6 +320,11 @@ impl Remote {
         )?))
     }
 
+    /// Runs a statement whose answer does not matter.
+    pub fn execute(&self, text: &str) -> Result<()> {
+        self.ask(text, QueryParameters::default(), false).map(|_| ())
+    }
+
     /// The rows of a query with names in `keyspace`.
     pub fn query(&self, keyspace: Option<&str>, text: &str) -> Result<crate::cql::result::Rows> {
         if let Some(keyspace) = keyspace {

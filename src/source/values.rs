@@ -63,6 +63,12 @@ impl ValueBatch {
         range(&self.marks, self.rows * self.columns + column).map(|range| range.len())
     }
 
+    /// A value of the row that is not ended yet.
+    pub fn open_value(&self, column: usize) -> Option<&[u8]> {
+        self.data
+            .get(range(&self.marks, self.rows * self.columns + column)?)
+    }
+
     /// Ends a row, all of whose values were ended.
     pub fn end_row(&mut self) {
         self.rows += 1;

@@ -1,138 +1,246 @@
-//! The import: reading, parsing and writing, each on a thread of its own, in input order.
+//! The import: what is decided before the first row, and what is told behind the last.
 
 use crate::cql::ddl::check_modifiable;
 use crate::error::{Error, ErrorKind, Result};
 use crate::limits::TTL_SECONDS_MAX;
-use crate::schema::{Column, ColumnId, Table};
+use crate::schema::{ColumnId, Table};
 use crate::source::{RowSink, ValueBatch, WriteOptions};
 use crate::storage::IngestSummary;
-use crate::transfer::csv::{ChunkReader, Dialect, ValueStyle};
+use crate::transfer::format::Format;
 use crate::transfer::input::Inputs;
-use crate::transfer::layout::Naming;
+use crate::transfer::layout::{Naming, Wanted};
+use crate::transfer::manifest::Manifest;
+use crate::transfer::pipeline::{Collected, Pass, Reading};
 use crate::transfer::progress::Progress;
-use crate::transfer::records::{ChunkParser, Job, Parsed};
 use crate::transfer::rejects::Rejects;
-use crate::transfer::{ImportOptions, ImportSummary, Input, Site};
+use crate::transfer::{ImportOptions, ImportSummary, Input, Site, create, sample};
+use crate::types::name::quote_identifier;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, sync_channel};
-use std::thread::Scope;
-use std::time::Duration;
-
-/// How many chunks may wait in front of a thread.
-const CHUNKS_WAITING: usize = 2;
-/// The most threads that parse.
-const PARSERS_MAX: usize = 4;
-/// How often a wait looks whether the import was stopped.
-const PATIENCE: Duration = Duration::from_millis(100);
-
-/// What reading needs to know.
-struct Reading {
-    dialect: Dialect,
-    naming: Naming,
-    header: bool,
-    skip_rows: u64,
-    rows_max: u64,
-}
-
-/// What one pass over the inputs needs.
-struct Pass<'a> {
-    table: &'a Arc<Table>,
-    columns: &'a [Column],
-    dialect: &'a Dialect,
-    style: &'a ValueStyle,
-    cancel: &'a AtomicBool,
-}
 
 /// Imports files into a table: all rows or none, unless `site` is not atomic.
-pub fn import(site: &dyn Site, options: ImportOptions) -> Result<ImportSummary> {
+pub fn import(site: &dyn Site, mut options: ImportOptions) -> Result<ImportSummary> {
     options.dialect.check()?;
     check_stamp(&options)?;
     check_modifiable(&options.keyspace)?;
-    let table = site.tables().table(&options.keyspace, &options.table)?;
-    let naming = Naming::new(&table, options.columns.as_deref(), &options.skip_columns)?;
-    let columns = naming.columns().to_vec();
-    let again: Option<Vec<Input>> = options.inputs.iter().map(reopen).collect();
-    let write = WriteOptions {
-        timestamp_micros: options.timestamp_micros,
-        ttl_seconds: options.ttl_seconds,
-        stamps: Vec::new(),
-        memory_bytes_max: options.memory_bytes_max,
-    };
-    let inputs = Inputs::resolve(options.inputs)?;
-    let bad_file = options
-        .bad_file
-        .clone()
-        .unwrap_or_else(|| inputs.bad_file(&table.full_name()));
-    let reading = || Reading {
-        dialect: options.dialect.clone(),
-        naming: naming.clone(),
-        header: options.header,
-        skip_rows: options.skip_rows,
-        rows_max: options.rows_max.unwrap_or(u64::MAX),
-    };
-    let pass = Pass {
-        table: &table,
-        columns: &columns,
-        dialect: &options.dialect,
-        style: &options.style,
-        cancel: &options.cancel,
-    };
-    let label = table.full_name();
-    let mut progress = Progress::start(&label, inputs.bytes, options.progress, site.clock());
-    let all_or_none = site.is_atomic() && !table.is_counter() && table.indexes.is_empty();
-    let mut rejects = Rejects::new(bad_file, options.errors_max, all_or_none);
-    let mut inputs = inputs;
-    let mut sink: Box<dyn RowSink> = if table.is_counter() {
-        let sink = site.counters(&table, &columns, &write)?;
-        // Increments cannot be taken back: look first whether all will be well.
-        match again {
-            Some(again) => {
-                let mut trial = Rejects::new(rejects.path(), options.errors_max, true);
-                let mut nothing = NoSink;
-                pass.run(inputs, reading(), &mut nothing, &mut trial, &mut progress)?;
-                inputs = Inputs::resolve(again)?;
-            }
-            None => progress.remark(&format!(
-                "{label} has counters: rows are added as they come, and what was added before an \
-                 error stays"
-            )),
-        }
-        sink
-    } else {
-        rows_sink(site, &table, &columns, &write, &progress)?
-    };
-    let read = pass.run(inputs, reading(), &mut *sink, &mut rejects, &mut progress)?;
-    let written = sink.finish()?;
-    Ok(ImportSummary {
-        table: label,
-        rows: written.rows,
-        duplicates: written.duplicates,
-        rejected: rejects.count(),
-        bytes_read: read,
-        bytes_written: written.bytes,
-        seconds: progress.seconds(),
-        bad_file: rejects.file(),
-    })
+    let list = std::mem::take(&mut options.inputs);
+    let again: Option<Vec<Input>> = list.iter().map(reopen).collect();
+    let mut inputs = Inputs::resolve(list)?;
+    let format = inputs.format(options.format)?;
+    let created = create::create(site, &mut inputs, format, &options)?;
+    let (keyspace, name) = (options.keyspace.clone(), options.table.clone());
+    let done = import_into(site, options, inputs, format, again);
+    if created && done.is_err() && site.is_atomic() {
+        let (keyspace, name) = (quote_identifier(&keyspace), quote_identifier(&name));
+        // What the import failed of is what matters.
+        let _ = site.execute(&format!("DROP TABLE {keyspace}.{name}"));
+    }
+    done
 }
 
-/// What takes the rows of a table without counters.
-fn rows_sink(
+/// Imports into a table that is there.
+fn import_into(
     site: &dyn Site,
-    table: &Arc<Table>,
-    columns: &[Column],
-    write: &WriteOptions,
-    progress: &Progress,
-) -> Result<Box<dyn RowSink>> {
-    if !table.indexes.is_empty() {
-        progress.remark(&format!(
-            "{} has secondary indexes: rows are written as they come, and what was written before \
-             an error stays",
-            table.full_name()
-        ));
+    options: ImportOptions,
+    mut inputs: Inputs,
+    format: Format,
+    again: Option<Vec<Input>>,
+) -> Result<ImportSummary> {
+    let table = site.tables().table(&options.keyspace, &options.table)?;
+    let names = sample::names(&mut inputs, format, &options)?;
+    let naming = Naming::new(
+        &table,
+        Wanted {
+            listed: options.columns.as_deref(),
+            skip: &options.skip_columns,
+            mapping: options.mapping.as_ref(),
+            names: &names,
+        },
+    )?;
+    let atomic = site.is_atomic() && !table.is_counter() && table.indexes.is_empty();
+    let mut run = Run {
+        site,
+        table,
+        naming,
+        format,
+        options,
+        atomic,
+        manifest: None,
+    };
+    run.start_manifest(&inputs)?;
+    run.go(inputs, again)
+}
+
+/// An import under way.
+struct Run<'a> {
+    site: &'a dyn Site,
+    table: Arc<Table>,
+    naming: Naming,
+    format: Format,
+    options: ImportOptions,
+    atomic: bool,
+    manifest: Option<Manifest>,
+}
+
+impl Run<'_> {
+    /// Notes the run, where it may have to go on: if that was asked for.
+    fn start_manifest(&mut self, inputs: &Inputs) -> Result<()> {
+        if !self.options.resume || self.options.dry_run {
+            return Ok(());
+        }
+        let label = self.table.full_name();
+        if self.table.is_counter() {
+            return Err(Error::invalid(format!(
+                "{label} has counters: an import of them cannot go on, since what was added would \
+                 be added again"
+            )));
+        }
+        let clock = self.site.clock();
+        let timestamp = self.options.timestamp_micros;
+        let fresh = clock.now_micros();
+        let manifest = Manifest::open(inputs, &label, timestamp, fresh, &clock)?;
+        self.options.timestamp_micros = Some(manifest.timestamp_micros());
+        self.manifest = Some(manifest);
+        Ok(())
     }
-    let ids: Vec<ColumnId> = columns.iter().map(|column| column.id).collect();
-    site.tables().write(table, &ids, write)
+
+    fn write_options(&self) -> WriteOptions {
+        WriteOptions {
+            timestamp_micros: self.options.timestamp_micros,
+            ttl_seconds: self.options.ttl_seconds,
+            stamps: self.naming.stamps().to_vec(),
+            memory_bytes_max: self.options.memory_bytes_max,
+        }
+    }
+
+    fn reading(&self) -> Reading {
+        Reading {
+            dialect: self.options.dialect.clone(),
+            format: self.format,
+            naming: self.naming.clone(),
+            header: self.options.header,
+            skip_rows: self.options.skip_rows,
+            rows_max: self.options.rows_max.unwrap_or(u64::MAX),
+            done: self.manifest.as_ref().map(Manifest::records).unwrap_or_default(),
+        }
+    }
+
+    fn go(mut self, mut inputs: Inputs, again: Option<Vec<Input>>) -> Result<ImportSummary> {
+        let label = self.table.full_name();
+        let mut progress = Progress::start(
+            &label,
+            inputs.bytes,
+            self.options.progress,
+            self.site.clock(),
+        );
+        let mut summary = ImportSummary {
+            table: label.clone(),
+            timestamp_micros: self.options.timestamp_micros,
+            dry_run: self.options.dry_run,
+            atomic: self.atomic,
+            ..ImportSummary::default()
+        };
+        if let Some(manifest) = self.manifest.as_ref().filter(|run| run.is_complete()) {
+            progress.remark(&format!("{label}: these files were imported completely before"));
+            summary.rows = manifest.rows();
+            return Ok(summary);
+        }
+        let bad_file = self.options.bad_file.clone();
+        let bad_file = bad_file.unwrap_or_else(|| inputs.bad_file(&label));
+        let all_or_none = self.atomic || self.options.dry_run;
+        let mut rejects = Rejects::new(bad_file, self.options.errors_max, all_or_none);
+        if self.manifest.as_ref().is_some_and(|run| run.continued) && !self.atomic {
+            rejects.append();
+        }
+        let mut sink: Box<dyn RowSink> = Box::new(NoSink(0));
+        if self.table.is_counter() && !self.options.dry_run {
+            // Increments cannot be taken back: look first whether all will be well.
+            if let Some(again) = again {
+                let mut trial = Rejects::new(rejects.path(), self.options.errors_max, true);
+                let mut nothing = NoSink(0);
+                self.pass(inputs, &mut nothing, &mut trial, &mut progress)?;
+                inputs = Inputs::resolve(again)?;
+            } else {
+                progress.remark(&format!(
+                    "{label} has counters: rows are added as they come, and what was added before \
+                     an error stays"
+                ));
+            }
+        }
+        if !self.options.dry_run {
+            sink = self.sink(&progress)?;
+        }
+        let read = self.pass(inputs, &mut *sink, &mut rejects, &mut progress)?;
+        let written = sink.finish()?;
+        let before = self.manifest.as_ref().map_or(0, Manifest::rows);
+        if let Some(manifest) = &mut self.manifest {
+            manifest.complete(written.rows.max(before))?;
+        }
+        summary.rows = written.rows;
+        summary.duplicates = written.duplicates;
+        summary.rejected = rejects.count();
+        summary.bytes_read = read;
+        summary.bytes_written = written.bytes;
+        summary.seconds = progress.seconds();
+        summary.bad_file = rejects.file();
+        Ok(summary)
+    }
+
+    /// Goes over the inputs once; answers how many bytes were read.
+    fn pass(
+        &mut self,
+        inputs: Inputs,
+        sink: &mut dyn RowSink,
+        rejects: &mut Rejects,
+        progress: &mut Progress,
+    ) -> Result<u64> {
+        let reading = self.reading();
+        let clock = self.site.clock();
+        let pass = Pass {
+            table: &self.table,
+            naming: &self.naming,
+            format: self.format,
+            dialect: &self.options.dialect,
+            style: &self.options.style,
+            cancel: &self.options.cancel,
+        };
+        let collected = Collected::new(
+            sink,
+            rejects,
+            progress,
+            self.manifest.as_mut(),
+            self.options.rate_rows,
+            clock,
+        );
+        pass.run(inputs, reading, collected)
+    }
+
+    /// What takes the rows.
+    fn sink(&self, progress: &Progress) -> Result<Box<dyn RowSink>> {
+        let write = self.write_options();
+        let real = self.naming.columns().len() - write.stamps.len();
+        let columns = self.naming.columns().get(..real).unwrap_or_default();
+        if self.table.is_counter() {
+            if !write.stamps.is_empty() {
+                return Err(Error::invalid(
+                    "counters have no timestamps or TTLs of their own",
+                ));
+            }
+            return self.site.counters(&self.table, columns, &write);
+        }
+        let label = self.table.full_name();
+        if !self.table.indexes.is_empty() {
+            progress.remark(&format!(
+                "{label} has secondary indexes: rows are written as they come, and what was \
+                 written before an error stays"
+            ));
+        } else if !self.atomic {
+            progress.remark(&format!(
+                "{label}: through a server rows become visible as they are written, not all at once"
+            ));
+        }
+        let ids: Vec<ColumnId> = columns.iter().map(|column| column.id).collect();
+        self.site.tables().write(&self.table, &ids, &write)
+    }
 }
 
 /// The same input once more, where that is possible.
@@ -163,177 +271,25 @@ fn check_stamp(options: &ImportOptions) -> Result<()> {
         );
         return Err(Error::invalid(message));
     }
+    if options.rate_rows == Some(0) {
+        return Err(Error::new(ErrorKind::InvalidRequest, "a rate of 0 rows/s never ends"));
+    }
     Ok(())
 }
 
-/// Takes rows and keeps none.
-struct NoSink;
+/// Counts rows and keeps none.
+struct NoSink(u64);
 
 impl RowSink for NoSink {
-    fn add(&mut self, _batch: ValueBatch) -> Result<()> {
+    fn add(&mut self, batch: ValueBatch) -> Result<()> {
+        self.0 += batch.rows() as u64;
         Ok(())
     }
 
     fn finish(self: Box<Self>) -> Result<IngestSummary> {
-        Ok(IngestSummary::default())
+        Ok(IngestSummary {
+            rows: self.0,
+            ..IngestSummary::default()
+        })
     }
-}
-
-impl Pass<'_> {
-    /// Reads all inputs into `sink`; answers how many bytes were read.
-    fn run(
-        &self,
-        inputs: Inputs,
-        reading: Reading,
-        sink: &mut dyn RowSink,
-        rejects: &mut Rejects,
-        progress: &mut Progress,
-    ) -> Result<u64> {
-        let bytes_read = Arc::new(AtomicU64::new(0));
-        let parsers = std::thread::available_parallelism().map_or(1, |cores| {
-            cores.get().saturating_sub(1).clamp(1, PARSERS_MAX)
-        });
-        std::thread::scope(|scope| {
-            let mut jobs = Vec::new();
-            let mut results = Vec::new();
-            for _ in 0..parsers {
-                let (to_parser, from_reader) = sync_channel::<Job>(CHUNKS_WAITING);
-                let (to_sink, from_parser) = sync_channel::<Parsed>(CHUNKS_WAITING);
-                jobs.push(to_parser);
-                results.push(from_parser);
-                self.spawn_parser(scope, from_reader, to_sink);
-            }
-            let counter = Arc::clone(&bytes_read);
-            let reader = scope.spawn(move || read_inputs(inputs, &reading, &jobs, &counter));
-            let mut collected = Collected {
-                sink,
-                rejects,
-                progress,
-                rows: 0,
-            };
-            let outcome = self.collect(&results, &bytes_read, &mut collected);
-            // Without receivers the threads stop at their next chunk.
-            drop(results);
-            let read = reader
-                .join()
-                .map_err(|_| Error::internal("the import's reader failed"))?;
-            outcome?;
-            read
-        })?;
-        rejects.flush()?;
-        Ok(bytes_read.load(Ordering::Relaxed))
-    }
-
-    fn spawn_parser<'scope>(
-        &self,
-        scope: &'scope Scope<'scope, '_>,
-        jobs: Receiver<Job>,
-        results: SyncSender<Parsed>,
-    ) {
-        let mut parser = ChunkParser::new(self.table, self.columns, self.dialect, self.style);
-        scope.spawn(move || {
-            for job in jobs {
-                if results.send(parser.parse(job)).is_err() {
-                    break;
-                }
-            }
-        });
-    }
-
-    /// Takes what the parsers answer, in the order of the input.
-    fn collect(
-        &self,
-        results: &[Receiver<Parsed>],
-        bytes_read: &AtomicU64,
-        to: &mut Collected<'_>,
-    ) -> Result<()> {
-        for turn in results.iter().cycle() {
-            let parsed = loop {
-                if self.cancel.load(Ordering::Relaxed) {
-                    let message = format!("the import was stopped: {}", to.rejects.outcome());
-                    return Err(Error::new(ErrorKind::Cancelled, message));
-                }
-                match turn.recv_timeout(PATIENCE) {
-                    Ok(parsed) => break parsed,
-                    Err(RecvTimeoutError::Timeout) => {}
-                    Err(RecvTimeoutError::Disconnected) => return Ok(()),
-                }
-            };
-            to.take(parsed)?;
-            to.progress
-                .update(to.rows, bytes_read.load(Ordering::Relaxed));
-        }
-        Ok(())
-    }
-}
-
-/// Where parsed rows go.
-struct Collected<'a> {
-    sink: &'a mut dyn RowSink,
-    rejects: &'a mut Rejects,
-    progress: &'a mut Progress,
-    rows: u64,
-}
-
-impl Collected<'_> {
-    fn take(&mut self, parsed: Parsed) -> Result<()> {
-        if let Some(remark) = &parsed.remark {
-            self.progress.remark(remark);
-        }
-        for reject in &parsed.rejects {
-            self.rejects.add(&parsed.file, reject)?;
-        }
-        self.rows += parsed.batch.rows() as u64;
-        self.sink.add(parsed.batch)
-    }
-}
-
-/// Cuts the inputs into chunks and deals them out in turn.
-fn read_inputs(
-    inputs: Inputs,
-    reading: &Reading,
-    jobs: &[SyncSender<Job>],
-    bytes_read: &Arc<AtomicU64>,
-) -> Result<()> {
-    let mut turns = jobs.iter().cycle();
-    let (mut skip, mut left) = (reading.skip_rows, reading.rows_max);
-    for named in inputs.list {
-        let file: Arc<str> = Arc::from(named.name.as_str());
-        let input = named.open(bytes_read)?;
-        let mut reader = ChunkReader::new(input, &*file, &reading.dialect);
-        let mut first = true;
-        let mut layout = Arc::new(reading.naming.by_position());
-        let mut remark = None;
-        while let Some(mut chunk) = reader.next_chunk()? {
-            if first && reading.header {
-                let Some((header, _)) = chunk.take_first() else {
-                    continue;
-                };
-                let (named, words) = reading.naming.by_header(&file, &header, &reading.dialect)?;
-                layout = Arc::new(named);
-                remark = words;
-            }
-            first = false;
-            if skip > 0 || left < u64::MAX {
-                chunk.keep(&mut skip, &mut left);
-            }
-            let job = Job {
-                chunk,
-                layout: Arc::clone(&layout),
-                file: Arc::clone(&file),
-                remark: remark.take(),
-            };
-            let Some(turn) = turns.next() else {
-                return Ok(());
-            };
-            if turn.send(job).is_err() || left == 0 {
-                return Ok(());
-            }
-        }
-        if first && reading.header {
-            let message = format!("{file}: is empty, a header was expected");
-            return Err(Error::new(ErrorKind::Input, message));
-        }
-    }
-    Ok(())
 }

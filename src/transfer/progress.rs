@@ -3,9 +3,12 @@
 use crate::clock::SharedClock;
 use indicatif::{ProgressBar, ProgressStyle};
 use std::io::IsTerminal;
+use std::time::Duration;
 
 /// How often a line is written where there is no terminal, in microseconds.
 const LINE_MICROS: i64 = 10_000_000;
+/// How long a transfer that is too fast waits before it looks again, in microseconds.
+const PAUSE_MICROS_MAX: u64 = 100_000;
 
 /// Progress on standard error, or none.
 pub(super) struct Progress {
@@ -43,20 +46,27 @@ impl Progress {
     pub(super) fn update(&mut self, rows: u64, done_bytes: u64) {
         if let Some(bar) = &self.bar {
             bar.set_position(done_bytes);
-            bar.set_message(format!("{} rows", grouped(rows)));
+            let speed = grouped(rate(rows, self.seconds()));
+            bar.set_message(format!("{} rows {speed} rows/s", grouped(rows)));
             return;
         }
         let now = self.clock.monotonic_micros();
         if self.shown && now - self.last_line >= LINE_MICROS {
             self.last_line = now;
+            let seconds = self.seconds();
             let share = match self.total_bytes {
-                Some(total) if total > 0 => format!(", {} %", done_bytes.min(total) * 100 / total),
+                Some(total) if total > 0 && done_bytes > 0 => {
+                    let done = done_bytes.min(total);
+                    let left = (total - done) as f64 * seconds / done as f64;
+                    format!(", {} %, about {left:.0} s left", done * 100 / total)
+                }
                 _ => String::new(),
             };
             eprintln!(
-                "{}: {} rows, {}{share}",
+                "{}: {} rows, {} rows/s, {}{share}",
                 self.label,
                 grouped(rows),
+                grouped(rate(rows, seconds)),
                 bytes(done_bytes)
             );
         }
@@ -89,11 +99,11 @@ fn bar(label: &str, total_bytes: Option<u64>) -> ProgressBar {
     let (bar, template) = match total_bytes {
         Some(total) => (
             ProgressBar::new(total),
-            "{prefix} [{bar:30}] {percent:>3} % {bytes}/{total_bytes} {bytes_per_sec} {msg} {eta}",
+            "{prefix} [{bar:30}] {percent:>3} % {bytes}/{total_bytes} {msg}, {eta} left",
         ),
         None => (
             ProgressBar::new_spinner(),
-            "{prefix} {spinner} {bytes} {bytes_per_sec} {msg}",
+            "{prefix} {spinner} {bytes} {msg}",
         ),
     };
     if let Ok(style) = ProgressStyle::with_template(template) {
@@ -114,6 +124,49 @@ pub(super) fn grouped(number: u64) -> String {
         shown.push(digit);
     }
     shown
+}
+
+/// Keeps a transfer from going faster than it should.
+pub(super) struct Rate {
+    clock: SharedClock,
+    started: i64,
+    rows_per_second: Option<u64>,
+}
+
+impl Rate {
+    /// Not more than so many rows a second.
+    pub(super) fn new(rows_per_second: Option<u64>, clock: SharedClock) -> Self {
+        Self {
+            started: clock.monotonic_micros(),
+            clock,
+            rows_per_second,
+        }
+    }
+
+    /// Waits a moment where `rows` are too many by now; true where it did.
+    pub(super) fn pause(&self, rows: u64) -> bool {
+        let Some(rate) = self.rows_per_second else {
+            return false;
+        };
+        let due = u128::from(rows) * 1_000_000 / u128::from(rate.max(1));
+        let passed = self.clock.monotonic_micros() - self.started;
+        let early = i64::try_from(due).unwrap_or(i64::MAX) - passed;
+        if early <= 0 {
+            return false;
+        }
+        let moment = u64::try_from(early).unwrap_or(0).min(PAUSE_MICROS_MAX);
+        self.clock.sleep(Duration::from_micros(moment));
+        true
+    }
+}
+
+/// Rows a second.
+pub(super) fn rate(rows: u64, seconds: f64) -> u64 {
+    if seconds > 0.0 {
+        (rows as f64 / seconds).round() as u64
+    } else {
+        0
+    }
 }
 
 /// How long it took and how fast it went: `2.54 s (132,451 rows/s)`. Below a hundredth of a second

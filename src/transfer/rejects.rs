@@ -1,6 +1,7 @@
 //! Rows that could not be taken: verbatim in one file, the reasons in another.
 
 use crate::error::{Error, ErrorKind, Result};
+use crate::transfer::format::ErrorBound;
 use std::fs::File;
 use std::io::{BufWriter, Write};
 use std::path::{Path, PathBuf};
@@ -10,8 +11,8 @@ use std::path::{Path, PathBuf};
 pub(super) struct Reject {
     /// The number of its first line in its file.
     pub line: u64,
-    /// Where it starts in its (decompressed) file, in bytes.
-    pub offset: u64,
+    /// Where it starts in its (decompressed) file, in bytes, where it has such a place.
+    pub offset: Option<u64>,
     /// The column that is to blame, where it is one.
     pub column: Option<String>,
     /// Why.
@@ -23,17 +24,19 @@ pub(super) struct Reject {
 /// Collects rejected rows, up to a number.
 pub(super) struct Rejects {
     path: PathBuf,
-    errors_max: u64,
+    errors_max: ErrorBound,
     /// Whether nothing is imported where there are too many.
     all_or_none: bool,
     count: u64,
     first: Option<String>,
     files: Option<(BufWriter<File>, BufWriter<File>)>,
+    /// Whether the files of an earlier run are continued.
+    appends: bool,
 }
 
 impl Rejects {
     /// Rejected rows go to `path`, their reasons beside it.
-    pub(super) fn new(path: PathBuf, errors_max: u64, all_or_none: bool) -> Self {
+    pub(super) fn new(path: PathBuf, errors_max: ErrorBound, all_or_none: bool) -> Self {
         Self {
             path,
             errors_max,
@@ -41,7 +44,13 @@ impl Rejects {
             count: 0,
             first: None,
             files: None,
+            appends: false,
         }
+    }
+
+    /// What is rejected now stands behind what was before.
+    pub(super) fn append(&mut self) {
+        self.appends = true;
     }
 
     /// Where they go.
@@ -74,10 +83,15 @@ impl Rejects {
             ));
         }
         if self.files.is_none() {
-            self.files = Some((create(&self.path)?, create(&self.reasons())?));
+            self.files = Some((
+                create(&self.path, self.appends)?,
+                create(&self.reasons(), self.appends)?,
+            ));
         }
         let mut line = format!("{{\"file\": {}, \"line\": {}", json(file), reject.line);
-        line.push_str(&format!(", \"offset\": {}", reject.offset));
+        if let Some(offset) = reject.offset {
+            line.push_str(&format!(", \"offset\": {offset}"));
+        }
         if let Some(column) = &reject.column {
             line.push_str(&format!(", \"column\": {}", json(column)));
         }
@@ -94,7 +108,15 @@ impl Rejects {
                 .and_then(|()| reasons.write_all(line.as_bytes()))
                 .map_err(|error| Error::io(&self.path.to_string_lossy(), "write", &error))?;
         }
-        if self.count > self.errors_max {
+        if matches!(self.errors_max, ErrorBound::Rows(_)) {
+            self.check(0, false)?;
+        }
+        Ok(())
+    }
+
+    /// An error where too many of `rows` were rejected; `ended`: whether these are all.
+    pub(super) fn check(&mut self, rows: u64, ended: bool) -> Result<()> {
+        if self.errors_max.is_exceeded(self.count, rows, ended) {
             self.flush()?;
             return Err(self.too_many());
         }
@@ -133,7 +155,7 @@ impl Rejects {
             self.errors_max
         );
         let message = match self.errors_max {
-            0 => format!("{outcome}: a row was rejected (--max-errors 0): {first}"),
+            ErrorBound::Rows(0) => format!("{outcome}: a row was rejected (--max-errors 0): {first}"),
             _ => message,
         };
         Error::new(ErrorKind::Input, message).with_hint(format!(
@@ -156,8 +178,11 @@ impl Rejects {
     clippy::disallowed_methods,
     reason = "the user's file, not the database's"
 )]
-fn create(path: &Path) -> Result<BufWriter<File>> {
-    File::create(path).map(BufWriter::new).map_err(|error| {
+fn create(path: &Path, appends: bool) -> Result<BufWriter<File>> {
+    let mut options = std::fs::OpenOptions::new();
+    options.create(true).write(true);
+    options.append(appends).truncate(!appends);
+    options.open(path).map(BufWriter::new).map_err(|error| {
         Error::io(
             &path.to_string_lossy(),
             "create the file for rejected rows",

@@ -37,6 +37,9 @@ pub trait Site: Sync {
     /// The rows of a query with names in `keyspace`.
     fn query(&self, keyspace: Option<&str>, text: &str) -> Result<Rows>;
 
+    /// Runs a statement that answers no rows.
+    fn execute(&self, text: &str) -> Result<()>;
+
     /// How many scans are worth running side by side.
     fn scanners(&self) -> usize;
 
@@ -68,6 +71,10 @@ impl Site for Database {
             session.execute(&format!("USE {}", quote_identifier(keyspace)), &[])?;
         }
         Ok(session.execute(text, &[])?.into_rows())
+    }
+
+    fn execute(&self, text: &str) -> Result<()> {
+        Database::execute(self, text, &[]).map(|_| ())
     }
 
     fn scanners(&self) -> usize {
@@ -102,6 +109,10 @@ impl Site for Remote {
 
     fn query(&self, keyspace: Option<&str>, text: &str) -> Result<Rows> {
         Remote::query(self, keyspace, text)
+    }
+
+    fn execute(&self, text: &str) -> Result<()> {
+        Remote::execute(self, text)
     }
 
     fn scanners(&self) -> usize {

@@ -9,6 +9,7 @@ use crate::error::{Error, Result};
 use crate::source::TokenRange;
 use crate::transfer::copy::Direction;
 use crate::transfer::csv::{Dialect, ValueStyle};
+use crate::transfer::format::ErrorBound;
 use std::path::PathBuf;
 
 /// Options that both directions accept without meaning.
@@ -51,7 +52,7 @@ pub struct CopyOptions {
     /// SKIPCOLS.
     pub skip_columns: Vec<String>,
     /// MAXPARSEERRORS: with more nothing is imported.
-    pub errors_max: u64,
+    pub errors_max: ErrorBound,
     /// ERRFILE: where rejected rows go.
     pub error_file: Option<PathBuf>,
     /// TTL, in seconds.
@@ -72,7 +73,7 @@ impl Default for CopyOptions {
             rows_max: None,
             skip_rows: 0,
             skip_columns: Vec::new(),
-            errors_max: u64::MAX,
+            errors_max: ErrorBound::Rows(u64::MAX),
             error_file: None,
             ttl_seconds: None,
             tokens: TokenRange::ALL,
@@ -160,7 +161,8 @@ impl CopyOptions {
                 self.skip_columns = names.filter(|name| !name.is_empty()).collect();
             }
             "MAXPARSEERRORS" => {
-                self.errors_max = u64::try_from(number(name, value)?).unwrap_or(u64::MAX);
+                self.errors_max =
+                    ErrorBound::Rows(u64::try_from(number(name, value)?).unwrap_or(u64::MAX));
             }
             "ERRFILE" => {
                 self.error_file = (!value.is_empty()).then(|| PathBuf::from(value));
@@ -274,7 +276,7 @@ mod tests {
             (read.dialect.delimiter, read.dialect.null.as_str()),
             (b'\t', "NA")
         );
-        assert_eq!((read.rows_max, read.errors_max), (Some(10), 5));
+        assert_eq!((read.rows_max, read.errors_max), (Some(10), ErrorBound::Rows(5)));
         assert_eq!(read.skip_columns, ["a", "b"]);
         assert_eq!(read.ttl_seconds, Some(60));
         let read = options(Direction::From, &[("MAXROWS", "-1"), ("TTL", "-1")]).unwrap();

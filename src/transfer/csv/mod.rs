@@ -73,6 +73,16 @@ impl Dialect {
         Ok(())
     }
 
+    /// Lines and nothing else: bytes that no UTF-8 text has stand for quote and delimiter.
+    pub fn lines() -> Self {
+        Self {
+            delimiter: 0xFE,
+            quote: 0xFF,
+            escape: 0xFF,
+            null: String::new(),
+        }
+    }
+
     /// Whether a backslash or the like escapes, rather than doubling.
     pub fn escapes(&self) -> bool {
         self.escape != self.quote
