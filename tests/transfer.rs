@@ -14,7 +14,8 @@ use helenus::database::Database;
 use helenus::transfer::copy::{self, CopyContext, CopySummary};
 use helenus::transfer::csv::Dialect;
 use helenus::transfer::{
-    ExportOptions, ImportOptions, ImportSummary, Input, Output, Selection, export, import,
+    ErrorBound, ExportOptions, ImportOptions, ImportSummary, Input, Output, Selection, export,
+    import,
 };
 use helenus::{Error, ErrorKind};
 use std::io::{Read, Write};
@@ -289,7 +290,7 @@ fn over_max_errors_nothing_is_imported() {
     let import = |errors_max| {
         let input = case.file("input.csv", &text);
         let options = ImportOptions {
-            errors_max,
+            errors_max: ErrorBound::Rows(errors_max),
             ..case.options("t", vec![input])
         };
         import(&case.database, options)

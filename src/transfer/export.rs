@@ -1,68 +1,88 @@
-//! The export: token ranges are scanned and formatted by a few threads and written in order.
+//! The export: ranges are scanned and encoded by a few threads and written in token order.
+//!
+//! A table of this process is read as of one moment. A server is read page by page, and what is
+//! written meanwhile may show.
 
-use crate::clock::SharedClock;
 use crate::cql::ddl::SYSTEM_KEYSPACES;
+use crate::cql::describe::create_table;
 use crate::error::{Error, ErrorKind, Result};
 use crate::schema::{Column, ColumnId, Table};
-use crate::source::{TableSource, TokenRange};
-use crate::transfer::csv::RecordWriter;
-use crate::transfer::output::Sink;
-use crate::transfer::progress::Progress;
-use crate::transfer::{ExportOptions, ExportSummary, Selection, Site};
+use crate::source::{StampColumn, TokenRange};
+use crate::storage::Pinned;
+use crate::storage::read::PartitionBound;
+use crate::transfer::encode::{Encoder, Encoding, Fields, Files, Piece};
+use crate::transfer::format::Format;
+use crate::transfer::frame::{Columnar, Frames, Gathered};
+use crate::transfer::progress::{Progress, Rate};
+use crate::transfer::{ExportOptions, ExportSummary, Output, Selection, Site};
+use crate::types::Type;
 use crate::types::name::quote_identifier;
-use bytes::Bytes;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
+use std::sync::atomic::Ordering;
+use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, sync_channel};
+use std::time::Duration;
 
-/// How many parts the ring is scanned in.
+/// How many parts the ring is scanned in, where it is read by token.
 const PARTS: u32 = 64;
-/// How much text is handed over at once, in bytes.
-const PIECE_BYTES: usize = 256 << 10;
+/// About how many bytes of files a part has.
+const PART_BYTES: u64 = 4 << 20;
 /// How many pieces may wait behind a scanner.
 const PIECES_WAITING: usize = 8;
-
-/// Formatted rows.
-struct Piece {
-    text: Vec<u8>,
-    rows: u64,
-    /// Whether it is the last of its range.
-    last: bool,
-}
+/// How often a wait looks whether the export was stopped.
+const PATIENCE: Duration = Duration::from_millis(100);
 
 /// Exports a table or a query's rows.
-pub fn export(site: &dyn Site, options: ExportOptions) -> Result<ExportSummary> {
+pub fn export(site: &dyn Site, mut options: ExportOptions) -> Result<ExportSummary> {
     options.dialect.check()?;
-    let clock = site.clock();
-    match &options.selection {
+    if options.rate_rows == Some(0) {
+        return Err(Error::new(
+            ErrorKind::Input,
+            "a rate of 0 rows/s never ends",
+        ));
+    }
+    let by_name = match &options.output {
+        Output::Path(path) => Format::of_name(&path.to_string_lossy()),
+        Output::Writer(_) => None,
+    };
+    let format = options.format.or(by_name).unwrap_or_default();
+    format.check()?;
+    match options.selection.clone() {
         Selection::Table {
             keyspace,
             table,
             columns,
         } if SYSTEM_KEYSPACES.contains(&keyspace.as_str()) => {
             let names = columns.iter().flatten().map(|name| quote_identifier(name));
-            let names = names.collect::<Vec<_>>().join(", ");
-            let names = if columns.is_none() {
-                "*".to_owned()
-            } else {
-                names
-            };
-            let (keyspace, table) = (quote_identifier(keyspace), quote_identifier(table));
+            let mut names = names.collect::<Vec<_>>().join(", ");
+            if columns.is_none() {
+                names = "*".to_owned();
+            }
+            let (keyspace, table) = (quote_identifier(&keyspace), quote_identifier(&table));
             let text = format!("SELECT {names} FROM {keyspace}.{table}");
-            export_query(site, None, &text, options, clock)
+            export_query(site, None, &text, options, format)
         }
         Selection::Table {
             keyspace,
             table,
             columns,
         } => {
-            let table = site.tables().table(keyspace, table)?;
-            let columns = choose(&table, columns.as_deref())?;
-            export_table(site, &table, &columns, options, clock)
+            let table = site.tables().table(&keyspace, &table)?;
+            let mut columns = choose(&table, columns.as_deref())?;
+            if let Some(mapping) = &options.mapping {
+                columns.retain(|column| mapping.takes(&column.name));
+            }
+            options.preserve.sort_unstable();
+            options.preserve.dedup();
+            export_table(site, &table, &columns, options, format)
         }
         Selection::Query { keyspace, text } => {
-            let (keyspace, text) = (keyspace.clone(), text.clone());
-            export_query(site, keyspace.as_deref(), &text, options, clock)
+            if !options.preserve.is_empty() {
+                return Err(Error::invalid(
+                    "timestamps and TTLs are kept of a table, not of a query: select writetime(…) \
+                     and ttl(…)",
+                ));
+            }
+            export_query(site, keyspace.as_deref(), &text, options, format)
         }
     }
 }
@@ -82,55 +102,150 @@ fn choose(table: &Table, names: Option<&[String]>) -> Result<Vec<Column>> {
         .collect()
 }
 
-/// The file under way and what is told about it.
-struct Writing {
-    sink: Sink,
-    progress: Progress,
-    summary: ExportSummary,
-    cancel: Arc<AtomicBool>,
+/// The name that a column has in the file.
+fn field_name(options: &ExportOptions, column: &str) -> String {
+    let mapped = options
+        .mapping
+        .as_ref()
+        .and_then(|mapping| mapping.field_of(column));
+    mapped.unwrap_or(column).to_owned()
 }
 
-impl Writing {
+/// The files under way and what is told about them.
+struct Writing<'a> {
+    files: Files<'a>,
+    progress: Progress,
+    rate: Rate,
+    rows: u64,
+    source: String,
+    cancel: Arc<std::sync::atomic::AtomicBool>,
+}
+
+impl<'a> Writing<'a> {
     fn start(
-        options: ExportOptions,
+        site: &dyn Site,
+        encoding: &'a Encoding,
+        fields: &Fields,
+        mut options: ExportOptions,
         source: String,
-        writer: &RecordWriter,
-        names: &[&str],
-        clock: SharedClock,
     ) -> Result<Self> {
-        let mut writing = Self {
-            sink: Sink::open(options.output)?,
-            progress: Progress::start(&source, None, options.progress, clock),
-            summary: ExportSummary {
-                source,
-                ..ExportSummary::default()
-            },
+        let files = Files::new(encoding, fields, &mut options)?;
+        Ok(Self {
+            files,
+            progress: Progress::start(&source, None, options.progress, site.clock()),
+            rate: Rate::new(options.rate_rows, site.clock()),
+            rows: 0,
+            source,
             cancel: options.cancel,
-        };
-        if options.header {
-            let mut header = Vec::new();
-            writer.header(names.iter().copied(), &mut header);
-            writing.put(&header, 0)?;
-        }
-        Ok(writing)
+        })
     }
 
-    fn put(&mut self, text: &[u8], rows: u64) -> Result<()> {
+    fn check_cancel(&self) -> Result<()> {
         if self.cancel.load(Ordering::Relaxed) {
             return Err(Error::new(ErrorKind::Cancelled, "the export was stopped"));
         }
-        self.sink.write(text)?;
-        self.summary.rows += rows;
-        self.summary.bytes += text.len() as u64;
-        self.progress.update(self.summary.rows, self.summary.bytes);
         Ok(())
     }
 
-    fn finish(mut self) -> Result<ExportSummary> {
-        self.sink.finish()?;
-        self.summary.seconds = self.progress.seconds();
-        Ok(self.summary)
+    fn put(&mut self, piece: Piece) -> Result<()> {
+        self.check_cancel()?;
+        self.rows += piece.rows;
+        self.files.put(piece)?;
+        self.progress.update(self.rows, self.files.bytes);
+        while self.rate.pause(self.rows) {
+            self.check_cancel()?;
+        }
+        Ok(())
     }
+
+    /// The next piece of a scanner; none where it has ended.
+    fn receive(&self, scanner: &Receiver<Result<Piece>>) -> Result<Option<Piece>> {
+        loop {
+            self.check_cancel()?;
+            match scanner.recv_timeout(PATIENCE) {
+                Ok(piece) => return piece.map(Some),
+                Err(RecvTimeoutError::Timeout) => {}
+                Err(RecvTimeoutError::Disconnected) => return Ok(None),
+            }
+        }
+    }
+
+    fn finish(self) -> Result<ExportSummary> {
+        self.check_cancel()?;
+        let (bytes, files) = self.files.finish()?;
+        Ok(ExportSummary {
+            source: self.source,
+            rows: self.rows,
+            bytes,
+            files,
+            seconds: self.progress.seconds(),
+        })
+    }
+}
+
+/// How a table is read.
+enum Reading<'a> {
+    /// Column by column, as of one moment.
+    Pinned(Pinned, Columnar, Vec<(PartitionBound, PartitionBound)>),
+    /// Row by row.
+    Rows(&'a dyn Site, Vec<TokenRange>),
+}
+
+impl Reading<'_> {
+    fn parts(&self) -> usize {
+        match self {
+            Self::Pinned(_, _, parts) => parts.len(),
+            Self::Rows(_, parts) => parts.len(),
+        }
+    }
+}
+
+/// What the scanners share.
+struct Scan<'a> {
+    reading: Reading<'a>,
+    table: &'a Arc<Table>,
+    ids: Vec<ColumnId>,
+    stamps: Vec<StampColumn>,
+    encoding: &'a Encoding,
+    rows_max: u64,
+}
+
+/// How `columns` are read: by column where that is possible.
+fn reading<'a>(
+    site: &'a dyn Site,
+    table: &Arc<Table>,
+    columns: &[Column],
+    options: &ExportOptions,
+) -> Result<Reading<'a>> {
+    let Some(engine) = site.engine() else {
+        return Ok(Reading::Rows(site, options.tokens.split(PARTS)));
+    };
+    let now = engine.clock().now_seconds();
+    let columnar = Columnar::new(table, columns, now).filter(|_| options.preserve.is_empty());
+    let Some(columnar) = columnar else {
+        // One stream sees one moment.
+        return Ok(Reading::Rows(site, vec![options.tokens]));
+    };
+    let pinned = engine.pin(&[table.id])?;
+    let parts = if options.tokens == TokenRange::ALL {
+        let sizes = engine.tables_figures();
+        let bytes = sizes
+            .iter()
+            .find(|figures| figures.table == table.id)
+            .map_or(0, |figures| figures.disk_bytes);
+        let parts = (bytes / PART_BYTES).clamp(1, u64::from(PARTS));
+        pinned.splits(table.id, usize::try_from(parts).unwrap_or(1))
+    } else {
+        let bounds = |range: TokenRange| {
+            (
+                PartitionBound::BeforeToken(range.first),
+                PartitionBound::AfterToken(range.last),
+            )
+        };
+        let ranges = options.tokens.split(PARTS);
+        ranges.into_iter().map(bounds).collect()
+    };
+    Ok(Reading::Pinned(pinned, columnar, parts))
 }
 
 fn export_table(
@@ -138,55 +253,61 @@ fn export_table(
     table: &Arc<Table>,
     columns: &[Column],
     options: ExportOptions,
-    clock: SharedClock,
+    format: Format,
 ) -> Result<ExportSummary> {
-    let types = columns.iter().map(|column| column.ty.clone()).collect();
-    let writer = RecordWriter::new(&options.dialect, &options.style, types);
-    let ids: Vec<ColumnId> = columns.iter().map(|column| column.id).collect();
-    let names: Vec<&str> = columns.iter().map(|column| column.name.as_str()).collect();
-    let ranges = options.tokens.split(PARTS);
+    let stamps = StampColumn::preserving(table, columns, &options.preserve);
+    let mut fields: Fields = columns
+        .iter()
+        .map(|column| (field_name(&options, &column.name), column.ty.clone()))
+        .collect();
+    fields.extend(stamps.iter().map(|stamp| (stamp.name(table), stamp.ty())));
+    let about = create_table(table, false);
+    let encoding = Encoding::new(format, &fields, &options, Some(&about))?;
     let rows_max = options.rows_max;
-    let mut writing = Writing::start(options, table.full_name(), &writer, &names, clock)?;
-    let scanners = match rows_max {
-        Some(_) => 1,
-        None => site.scanners(),
-    };
     let scan = Scan {
-        source: site.tables(),
+        reading: reading(site, table, columns, &options)?,
         table,
-        ids: &ids,
-        writer: &writer,
+        ids: columns.iter().map(|column| column.id).collect(),
+        stamps,
+        encoding: &encoding,
         rows_max: rows_max.unwrap_or(u64::MAX),
     };
+    let parts = scan.reading.parts();
+    let scanners = match rows_max {
+        Some(_) => 1,
+        None => site.scanners().min(parts).max(1),
+    };
+    if !site.is_atomic() && options.progress {
+        eprintln!(
+            "{}: through a server what is written meanwhile may show",
+            table.full_name()
+        );
+    }
+    let mut writing = Writing::start(site, &encoding, &fields, options, table.full_name())?;
     std::thread::scope(|scope| {
         let mut pieces = Vec::new();
         for number in 0..scanners {
             let (sender, receiver) = sync_channel(PIECES_WAITING);
-            let ranges: Vec<TokenRange> = ranges
-                .iter()
-                .skip(number)
-                .step_by(scanners)
-                .copied()
-                .collect();
             let scan = &scan;
-            scope.spawn(move || scan.ranges(&ranges, &sender));
+            scope.spawn(move || scan.parts((number..parts).step_by(scanners), &sender));
             pieces.push(receiver);
         }
-        collect(&pieces, ranges.len(), &mut writing)
+        collect(&pieces, parts, &mut writing)
     })?;
     writing.finish()
 }
 
 /// Writes what the scanners send, range by range in token order.
-fn collect(pieces: &[Receiver<Result<Piece>>], ranges: usize, writing: &mut Writing) -> Result<()> {
-    for scanner in pieces.iter().cycle().take(ranges) {
-        loop {
-            let Ok(piece) = scanner.recv() else {
-                return Ok(());
-            };
-            let piece = piece?;
-            writing.put(&piece.text, piece.rows)?;
-            if piece.last {
+fn collect(
+    pieces: &[Receiver<Result<Piece>>],
+    parts: usize,
+    writing: &mut Writing<'_>,
+) -> Result<()> {
+    for scanner in pieces.iter().cycle().take(parts) {
+        while let Some(piece) = writing.receive(scanner)? {
+            let last = piece.last;
+            writing.put(piece)?;
+            if last {
                 break;
             }
         }
@@ -194,20 +315,11 @@ fn collect(pieces: &[Receiver<Result<Piece>>], ranges: usize, writing: &mut Writ
     Ok(())
 }
 
-/// What the scanners share.
-struct Scan<'a> {
-    source: &'a dyn TableSource,
-    table: &'a Arc<Table>,
-    ids: &'a [ColumnId],
-    writer: &'a RecordWriter,
-    rows_max: u64,
-}
-
 impl Scan<'_> {
-    fn ranges(&self, ranges: &[TokenRange], out: &SyncSender<Result<Piece>>) {
+    fn parts(&self, parts: impl Iterator<Item = usize>, out: &SyncSender<Result<Piece>>) {
         let mut left = self.rows_max;
-        for range in ranges {
-            match self.range(*range, &mut left, out) {
+        for part in parts {
+            match self.part(part, &mut left, out) {
                 Ok(true) => {}
                 // The writer is gone: it has its error.
                 Ok(false) => return,
@@ -220,39 +332,47 @@ impl Scan<'_> {
         }
     }
 
-    fn range(
+    fn part(&self, part: usize, left: &mut u64, out: &SyncSender<Result<Piece>>) -> Result<bool> {
+        match &self.reading {
+            Reading::Pinned(pinned, columnar, parts) => {
+                let Some(bounds) = parts.get(part) else {
+                    return Ok(true);
+                };
+                let mut frames = columnar.open(pinned, bounds.clone())?;
+                self.encode(&mut frames, left, out)
+            }
+            Reading::Rows(site, parts) => {
+                let Some(range) = parts.get(part) else {
+                    return Ok(true);
+                };
+                let source = site.tables();
+                let mut scan = source.scan(self.table, &self.ids, &self.stamps, *range)?;
+                let columns = self.ids.len() + self.stamps.len();
+                let mut frames = Gathered::new(columns, |row: &mut Vec<_>| scan.next(row));
+                self.encode(&mut frames, left, out)
+            }
+        }
+    }
+
+    fn encode(
         &self,
-        range: TokenRange,
+        frames: &mut dyn Frames,
         left: &mut u64,
         out: &SyncSender<Result<Piece>>,
     ) -> Result<bool> {
-        let mut rows = self.source.scan(self.table, self.ids, &[], range)?;
-        let mut values: Vec<Option<Bytes>> = Vec::new();
-        let mut piece = Piece {
-            text: Vec::new(),
-            rows: 0,
-            last: false,
-        };
-        while *left > 0 && rows.next(&mut values)? {
-            self.writer.record(&values, &mut piece.text);
-            piece.rows += 1;
-            *left -= 1;
-            if piece.text.len() >= PIECE_BYTES {
-                let full = std::mem::replace(
-                    &mut piece,
-                    Piece {
-                        text: Vec::new(),
-                        rows: 0,
-                        last: false,
-                    },
-                );
-                if out.send(Ok(full)).is_err() {
-                    return Ok(false);
-                }
+        let mut encoder = Encoder::new(self.encoding);
+        let mut send = |piece: Piece| out.send(Ok(piece)).is_ok();
+        while *left > 0 {
+            let Some(mut frame) = frames.next()? else {
+                break;
+            };
+            frame.cut(*left);
+            *left -= frame.rows as u64;
+            if !encoder.add(frame, &mut send)? {
+                return Ok(false);
             }
         }
-        piece.last = true;
-        Ok(out.send(Ok(piece)).is_ok())
+        encoder.end(&mut send)
     }
 }
 
@@ -261,42 +381,64 @@ fn export_query(
     keyspace: Option<&str>,
     text: &str,
     options: ExportOptions,
-    clock: SharedClock,
+    format: Format,
 ) -> Result<ExportSummary> {
     let mut rows = site.query(keyspace, text)?;
-    if rows.columns().is_empty() {
+    let columns: Vec<(String, Type)> = rows
+        .columns()
+        .iter()
+        .map(|column| (column.name.clone(), column.ty.clone()))
+        .collect();
+    if columns.is_empty() {
         return Err(Error::invalid(
             "the query answers no rows: only a SELECT can be exported",
         ));
     }
-    let types = rows
-        .columns()
-        .iter()
-        .map(|column| column.ty.clone())
+    let takes = |name: &str| {
+        let mapping = options.mapping.as_ref();
+        mapping.is_none_or(|mapping| mapping.takes(name))
+    };
+    let kept: Vec<bool> = columns.iter().map(|(name, _)| takes(name)).collect();
+    let fields: Fields = columns
+        .into_iter()
+        .filter(|(name, _)| takes(name))
+        .map(|(name, ty)| (field_name(&options, &name), ty))
         .collect();
-    let names: Vec<String> = rows
-        .columns()
-        .iter()
-        .map(|column| column.name.clone())
-        .collect();
-    let names: Vec<&str> = names.iter().map(String::as_str).collect();
-    let writer = RecordWriter::new(&options.dialect, &options.style, types);
+    let encoding = Encoding::new(format, &fields, &options, None)?;
     let mut left = options.rows_max.unwrap_or(u64::MAX);
-    let mut writing = Writing::start(options, "query".to_owned(), &writer, &names, clock)?;
-    let (mut piece, mut count) = (Vec::new(), 0);
-    while left > 0 {
+    let mut writing = Writing::start(site, &encoding, &fields, options, "query".to_owned())?;
+    let mut frames = Gathered::new(fields.len(), |row: &mut Vec<_>| {
         let Some(values) = rows.next()? else {
+            return Ok(false);
+        };
+        row.clear();
+        let values = values.into_iter().zip(&kept);
+        row.extend(values.filter(|(_, kept)| **kept).map(|(value, _)| value));
+        Ok(true)
+    });
+    let mut encoder = Encoder::new(&encoding);
+    let mut failed = None;
+    let mut put = |piece: Piece| match writing.put(piece) {
+        Ok(()) => true,
+        Err(error) => {
+            failed = Some(error);
+            false
+        }
+    };
+    let mut going = true;
+    while going && left > 0 {
+        let Some(mut frame) = frames.next()? else {
             break;
         };
-        writer.record(&values, &mut piece);
-        count += 1;
-        left -= 1;
-        if piece.len() >= PIECE_BYTES {
-            writing.put(&piece, count)?;
-            piece.clear();
-            count = 0;
-        }
+        frame.cut(left);
+        left -= frame.rows as u64;
+        going = encoder.add(frame, &mut put)?;
     }
-    writing.put(&piece, count)?;
+    if going {
+        encoder.end(&mut put)?;
+    }
+    if let Some(error) = failed {
+        return Err(error);
+    }
     writing.finish()
 }

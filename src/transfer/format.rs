@@ -122,6 +122,29 @@ impl Compression {
     }
 }
 
+/// A size in bytes: `512MB`, `2GiB`, `100000`.
+pub fn parse_size(text: &str) -> Result<u64, String> {
+    let text = text.trim();
+    let end = text
+        .find(|c: char| !c.is_ascii_digit())
+        .unwrap_or(text.len());
+    let (digits, unit) = text.split_at(end);
+    let factor: u64 = match unit.trim().to_ascii_lowercase().as_str() {
+        "" | "b" => 1,
+        "k" | "kb" => 1_000,
+        "m" | "mb" => 1_000_000,
+        "g" | "gb" => 1_000_000_000,
+        "kib" => 1 << 10,
+        "mib" => 1 << 20,
+        "gib" => 1 << 30,
+        _ => return Err("expected a size like 512MB".to_owned()),
+    };
+    let size = digits.parse::<u64>().ok();
+    let size = size.and_then(|size| size.checked_mul(factor));
+    size.filter(|size| *size > 0)
+        .ok_or_else(|| "expected a size like 512MB".to_owned())
+}
+
 /// How many rows may be rejected.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum ErrorBound {

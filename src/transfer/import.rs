@@ -272,7 +272,7 @@ fn check_stamp(options: &ImportOptions) -> Result<()> {
         return Err(Error::invalid(message));
     }
     if options.rate_rows == Some(0) {
-        return Err(Error::new(ErrorKind::InvalidRequest, "a rate of 0 rows/s never ends"));
+        return Err(Error::new(ErrorKind::Input, "a rate of 0 rows/s never ends"));
     }
     Ok(())
 }

@@ -5,7 +5,6 @@
 
 use crate::cql::json::{self, Json, Mismatch};
 use crate::error::Result;
-use crate::schema::Column;
 use crate::source::ValueBatch;
 use crate::transfer::layout::Naming;
 use crate::types::Type;

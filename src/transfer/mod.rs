@@ -30,8 +30,10 @@ pub mod csv;
 
 mod counters;
 mod create;
+mod encode;
 mod export;
 pub mod format;
+mod frame;
 mod glob;
 mod import;
 mod input;
@@ -52,7 +54,7 @@ mod site;
 mod testing;
 
 pub use export::export;
-pub use format::{Compression, ErrorBound, Format};
+pub use format::{Compression, ErrorBound, Format, parse_size};
 pub use import::import;
 pub use mapping::Mapping;
 pub use options::{

@@ -2,13 +2,13 @@
 
 use crate::error::{Error, ErrorKind, Result};
 use crate::transfer::Output;
-use flate2::Compression;
+use crate::transfer::format::Compression;
 use flate2::write::GzEncoder;
 use std::fs::File;
 use std::io::{BufWriter, Write};
 use std::path::{Path, PathBuf};
 
-/// An output under way. Dropped before [`Sink::finish`], it removes its temporary file.
+/// An output under way. Dropped before [`Sink::publish`], it removes its temporary file.
 pub(super) struct Sink {
     name: String,
     stream: Stream,
@@ -19,13 +19,15 @@ pub(super) struct Sink {
 enum Stream {
     File(BufWriter<File>),
     Compressed(Box<GzEncoder<BufWriter<File>>>),
+    #[cfg(feature = "analytics")]
+    Zstd(Box<zstd::stream::write::Encoder<'static, BufWriter<File>>>),
     Writer(Box<dyn Write + Send>),
     Closed,
 }
 
 impl Sink {
-    /// Starts to write.
-    pub(super) fn open(output: Output) -> Result<Self> {
+    /// Starts to write; a file is compressed as a whole.
+    pub(super) fn open(output: Output, compression: Compression) -> Result<Self> {
         match output {
             Output::Writer(writer) => Ok(Self {
                 name: "output".to_owned(),
@@ -37,11 +39,13 @@ impl Sink {
                 stream: Stream::Writer(Box::new(std::io::stdout())),
                 file: None,
             }),
-            Output::Path(path) => Self::create(std::fs::canonicalize(&path).unwrap_or(path)),
+            Output::Path(path) => {
+                Self::create(std::fs::canonicalize(&path).unwrap_or(path), compression)
+            }
         }
     }
 
-    fn create(path: PathBuf) -> Result<Self> {
+    fn create(path: PathBuf, compression: Compression) -> Result<Self> {
         let name = path.to_string_lossy().into_owned();
         if path.is_dir() {
             return Err(Error::new(
@@ -61,48 +65,92 @@ impl Sink {
         temporary.push(format!(".{}.tmp", std::process::id()));
         let temporary = PathBuf::from(temporary);
         let writer = BufWriter::with_capacity(256 << 10, create(&temporary, &name)?);
-        let stream = if path.extension().is_some_and(|extension| extension == "gz") {
-            Stream::Compressed(Box::new(GzEncoder::new(writer, Compression::default())))
-        } else {
-            Stream::File(writer)
-        };
-        Ok(Self {
+        let mut sink = Self {
             name,
-            stream,
+            stream: Stream::Closed,
             file: Some((temporary, path)),
-        })
+        };
+        sink.stream = match compression {
+            Compression::Gzip => {
+                let level = flate2::Compression::default();
+                Stream::Compressed(Box::new(GzEncoder::new(writer, level)))
+            }
+            Compression::Zstd => zstd_stream(writer, &sink.name)?,
+            _ => Stream::File(writer),
+        };
+        Ok(sink)
     }
 
     /// Appends bytes.
     pub(super) fn write(&mut self, bytes: &[u8]) -> Result<()> {
-        let written = match &mut self.stream {
-            Stream::File(file) => file.write_all(bytes),
-            Stream::Compressed(file) => file.write_all(bytes),
-            Stream::Writer(writer) => writer.write_all(bytes),
-            Stream::Closed => Ok(()),
-        };
-        written.map_err(|error| Error::io(&self.name, "write", &error))
+        self.write_all(bytes)
+            .map_err(|error| Error::io(&self.name, "write", &error))
     }
 
-    /// Makes what was written durable, and gives it its name.
-    pub(super) fn finish(mut self) -> Result<()> {
+    /// Makes what was written durable.
+    pub(super) fn close(&mut self) -> Result<()> {
         let failed = |error| Error::io(&self.name, "write", &error);
         let writer = match std::mem::replace(&mut self.stream, Stream::Closed) {
             Stream::File(writer) => writer,
             Stream::Compressed(encoder) => encoder.finish().map_err(failed)?,
+            #[cfg(feature = "analytics")]
+            Stream::Zstd(encoder) => encoder.finish().map_err(failed)?,
             Stream::Writer(mut writer) => return writer.flush().map_err(failed),
             Stream::Closed => return Ok(()),
         };
         let file = writer
             .into_inner()
             .map_err(|error| failed(error.into_error()))?;
-        file.sync_all().map_err(failed)?;
+        file.sync_all().map_err(failed)
+    }
+
+    /// Gives it its name.
+    pub(super) fn publish(mut self) -> Result<()> {
         if let Some((temporary, path)) = &self.file {
+            let failed = |error| Error::io(&self.name, "write", &error);
             rename(temporary, path).map_err(failed)?;
         }
         self.file = None;
         Ok(())
     }
+}
+
+impl Write for Sink {
+    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+        match &mut self.stream {
+            Stream::File(file) => file.write(bytes),
+            Stream::Compressed(file) => file.write(bytes),
+            #[cfg(feature = "analytics")]
+            Stream::Zstd(file) => file.write(bytes),
+            Stream::Writer(writer) => writer.write(bytes),
+            Stream::Closed => Ok(bytes.len()),
+        }
+    }
+
+    fn flush(&mut self) -> std::io::Result<()> {
+        match &mut self.stream {
+            Stream::File(file) => file.flush(),
+            Stream::Compressed(file) => file.flush(),
+            #[cfg(feature = "analytics")]
+            Stream::Zstd(file) => file.flush(),
+            Stream::Writer(writer) => writer.flush(),
+            Stream::Closed => Ok(()),
+        }
+    }
+}
+
+#[cfg(feature = "analytics")]
+fn zstd_stream(writer: BufWriter<File>, name: &str) -> Result<Stream> {
+    let encoder = zstd::stream::write::Encoder::new(writer, 0);
+    let encoder = encoder.map_err(|error| Error::io(name, "compress", &error))?;
+    Ok(Stream::Zstd(Box::new(encoder)))
+}
+
+#[cfg(not(feature = "analytics"))]
+fn zstd_stream(_: BufWriter<File>, name: &str) -> Result<Stream> {
+    Err(Error::invalid(format!(
+        "{name}: this build has no Zstandard (feature analytics)"
+    )))
 }
 
 impl Drop for Sink {
@@ -155,7 +203,8 @@ mod tests {
     #[expect(clippy::disallowed_methods, reason = "looks at what an export wrote")]
     fn what_is_no_file_is_not_replaced() {
         let folder = tempfile::tempdir().unwrap();
-        let error = Sink::open(Output::Path(folder.path().to_owned())).err();
+        let open = |path| Sink::open(Output::Path(path), Compression::None);
+        let error = open(folder.path().to_owned()).err();
         assert!(error.unwrap().message.contains("is a directory"));
 
         let (target, link) = (
@@ -164,16 +213,18 @@ mod tests {
         );
         std::fs::write(&target, "old").unwrap();
         std::os::unix::fs::symlink(&target, &link).unwrap();
-        let mut sink = Sink::open(Output::Path(link.clone())).unwrap();
+        let mut sink = open(link.clone()).unwrap();
         sink.write(b"new").unwrap();
         assert_eq!(std::fs::read(&target).unwrap(), b"old");
-        sink.finish().unwrap();
+        sink.close().unwrap();
+        sink.publish().unwrap();
         assert_eq!(std::fs::read(&target).unwrap(), b"new");
         assert!(std::fs::symlink_metadata(&link).unwrap().is_symlink());
 
-        let mut sink = Sink::open(Output::Path(PathBuf::from("/dev/null"))).unwrap();
+        let mut sink = open(PathBuf::from("/dev/null")).unwrap();
         sink.write(b"nothing").unwrap();
-        sink.finish().unwrap();
+        sink.close().unwrap();
+        sink.publish().unwrap();
         assert!(!Path::new("/dev/null").is_file());
     }
 }

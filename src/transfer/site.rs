@@ -11,6 +11,7 @@ use crate::error::Result;
 use crate::remote::Remote;
 use crate::schema::{Column, Table};
 use crate::source::{RowSink, TableSource, WriteOptions};
+use crate::storage::Engine;
 use crate::transfer::counters::CounterSink;
 use crate::types::name::quote_identifier;
 use std::sync::Arc;
@@ -22,6 +23,9 @@ const SCANNERS_MAX: usize = 4;
 pub trait Site: Sync {
     /// Its tables.
     fn tables(&self) -> &dyn TableSource;
+
+    /// The engine, where it is this process's.
+    fn engine(&self) -> Option<&Engine>;
 
     /// The time there.
     fn clock(&self) -> SharedClock;
@@ -49,11 +53,15 @@ pub trait Site: Sync {
 
 impl Site for Database {
     fn tables(&self) -> &dyn TableSource {
-        self.engine()
+        Database::engine(self)
+    }
+
+    fn engine(&self) -> Option<&Engine> {
+        Some(Database::engine(self))
     }
 
     fn clock(&self) -> SharedClock {
-        self.engine().clock()
+        Database::engine(self).clock()
     }
 
     fn counters(
@@ -92,6 +100,10 @@ const REMOTE_SCANNERS: usize = 4;
 impl Site for Remote {
     fn tables(&self) -> &dyn TableSource {
         self
+    }
+
+    fn engine(&self) -> Option<&Engine> {
+        None
     }
 
     fn clock(&self) -> SharedClock {

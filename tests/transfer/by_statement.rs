@@ -68,7 +68,7 @@ fn counters_are_added_to() {
     // Increments cannot be taken back, so all rows are looked at before the first is added.
     let input = case.file("input.csv", "k,c,hits\n1,a,1\n1,b,one\n");
     let options = ImportOptions {
-        errors_max: 0,
+        errors_max: ErrorBound::Rows(0),
         ..case.options("t", vec![input])
     };
     assert!(import(&case.database, options).is_err());

@@ -3,7 +3,12 @@
 //! ```text
 //! COPY [ks.]table [(column, …)] FROM 'file' [, 'file' …] | STDIN   [WITH option = value [AND …]]
 //! COPY [ks.]table [(column, …)] TO   'file' | STDOUT               [WITH option = value [AND …]]
+//! COPY (SELECT …)               TO   'file' | STDOUT               [WITH option = value [AND …]]
 //! ```
+//!
+//! The options of `helenus import` and `export` are options here too: FORMAT, COMPRESSION, MAPPING,
+//! MAX_ERRORS, BAD_FILE, TIMESTAMP, DRY_RUN, RESUME, RATE, CREATE, PRIMARY_KEY, MAX_ROWS, SKIP_ROWS,
+//! PRESERVE_TIMESTAMP, PRESERVE_TTL, BEGIN_TOKEN, END_TOKEN, MAX_FILE_SIZE.
 
 mod options;
 mod parse;
@@ -15,7 +20,7 @@ use crate::cql::ddl::SYSTEM_KEYSPACES;
 use crate::error::{Error, Result};
 use crate::schema::Table;
 use crate::transfer::{
-    ExportOptions, ExportSummary, ImportOptions, ImportSummary, Input, Output, Selection, Site,
+    Create, ExportOptions, ExportSummary, Format, ImportOptions, ImportSummary, Input, Output, Selection, Site,
     export, import,
 };
 use std::fmt;
@@ -67,6 +72,12 @@ impl fmt::Display for CopySummary {
 /// Runs a COPY given as text, with or without its semicolon.
 pub fn run(site: &dyn Site, text: &str, context: CopyContext) -> Result<CopySummary> {
     let mut statement = parse(text)?;
+    if let Some(text) = statement.query.take() {
+        let options = CopyOptions::new(Direction::To, &statement.options)?;
+        let keyspace = context.keyspace.clone();
+        let selection = Selection::Query { keyspace, text };
+        return copy_to(site, selection, statement.files, options, context);
+    }
     let keyspace = statement
         .keyspace
         .take()
@@ -79,7 +90,8 @@ pub fn run(site: &dyn Site, text: &str, context: CopyContext) -> Result<CopySumm
     })?;
     let options = CopyOptions::new(statement.direction, &statement.options)?;
     // With a header FROM finds the columns by name.
-    let by_name = statement.direction == Direction::From && options.header;
+    let by_name = statement.direction == Direction::From
+        && (options.header || options.create || options.mapping.is_some() || named(&statement, &options));
     let virtual_table = SYSTEM_KEYSPACES.contains(&keyspace.as_str());
     if statement.columns.is_none() && !by_name && !virtual_table {
         let table = site.tables().table(&keyspace, &statement.table)?;
@@ -87,8 +99,23 @@ pub fn run(site: &dyn Site, text: &str, context: CopyContext) -> Result<CopySumm
     }
     match statement.direction {
         Direction::From => copy_from(site, statement, keyspace, options, context),
-        Direction::To => copy_to(site, statement, keyspace, options, context),
+        Direction::To => {
+            let (table, columns) = (statement.table, statement.columns);
+            let selection = Selection::Table {
+                keyspace,
+                table,
+                columns,
+            };
+            copy_to(site, selection, statement.files, options, context)
+        }
     }
+}
+
+/// Whether the files' rows name their columns: all but CSV's do.
+fn named(statement: &CopyStatement, options: &CopyOptions) -> bool {
+    let first = statement.files.first();
+    let by_name = first.and_then(|name| Format::of_name(name));
+    options.format.or(by_name).unwrap_or_default() != Format::Csv
 }
 
 /// The columns in cqlsh's order: the key, then the others by name, static or not.
@@ -133,6 +160,16 @@ fn copy_from(
         errors_max: options.errors_max,
         bad_file: Some(error_file),
         ttl_seconds: options.ttl_seconds,
+        format: options.format,
+        mapping: options.mapping,
+        timestamp_micros: options.timestamp_micros,
+        dry_run: options.dry_run,
+        resume: options.resume,
+        rate_rows: options.rate_rows,
+        create: options.create.then_some(Create {
+            primary_key: options.primary_key,
+            ask: None,
+        }),
         progress: context.progress,
         cancel: context.cancel,
         ..ImportOptions::new(keyspace, statement.table, inputs)
@@ -142,23 +179,23 @@ fn copy_from(
 
 fn copy_to(
     site: &dyn Site,
-    mut statement: CopyStatement,
-    keyspace: String,
+    selection: Selection,
+    mut files: Vec<String>,
     options: CopyOptions,
     context: CopyContext,
 ) -> Result<CopySummary> {
-    let output = match (statement.files.pop(), context.stdout) {
+    let output = match (files.pop(), context.stdout) {
         (Some(file), _) => Output::Path(PathBuf::from(file)),
         (None, Some(stdout)) => Output::Writer(stdout),
         (None, None) => Output::Path(PathBuf::from("-")),
     };
-    let (table, columns) = (statement.table, statement.columns);
-    let selection = Selection::Table {
-        keyspace,
-        table,
-        columns,
-    };
     let export_options = ExportOptions {
+        format: options.format,
+        compression: options.compression,
+        mapping: options.mapping,
+        preserve: options.preserve,
+        file_bytes_max: options.file_bytes_max,
+        rate_rows: options.rate_rows,
         dialect: options.dialect,
         style: options.style,
         header: options.header,

@@ -6,10 +6,11 @@
 //! copied in again.
 
 use crate::error::{Error, Result};
-use crate::source::TokenRange;
+use crate::source::{StampKind, TokenRange};
 use crate::transfer::copy::Direction;
 use crate::transfer::csv::{Dialect, ValueStyle};
-use crate::transfer::format::ErrorBound;
+use crate::transfer::format::{Compression, ErrorBound, Format, parse_size};
+use crate::transfer::mapping::Mapping;
 use std::path::PathBuf;
 
 /// Options that both directions accept without meaning.
@@ -59,6 +60,28 @@ pub struct CopyOptions {
     pub ttl_seconds: Option<i32>,
     /// BEGINTOKEN and ENDTOKEN.
     pub tokens: TokenRange,
+    /// FORMAT; by the file's name unless given, as COMPRESSION.
+    pub format: Option<Format>,
+    /// COMPRESSION.
+    pub compression: Option<Compression>,
+    /// MAPPING.
+    pub mapping: Option<Mapping>,
+    /// TIMESTAMP.
+    pub timestamp_micros: Option<i64>,
+    /// DRY_RUN.
+    pub dry_run: bool,
+    /// RESUME.
+    pub resume: bool,
+    /// RATE.
+    pub rate_rows: Option<u64>,
+    /// CREATE, and PRIMARY_KEY.
+    pub create: bool,
+    /// PRIMARY_KEY.
+    pub primary_key: Option<String>,
+    /// PRESERVE_TIMESTAMP and PRESERVE_TTL.
+    pub preserve: Vec<StampKind>,
+    /// MAX_FILE_SIZE.
+    pub file_bytes_max: Option<u64>,
 }
 
 impl Default for CopyOptions {
@@ -77,6 +100,17 @@ impl Default for CopyOptions {
             error_file: None,
             ttl_seconds: None,
             tokens: TokenRange::ALL,
+            format: None,
+            compression: None,
+            mapping: None,
+            timestamp_micros: None,
+            dry_run: false,
+            resume: false,
+            rate_rows: None,
+            create: false,
+            primary_key: None,
+            preserve: Vec::new(),
+            file_bytes_max: None,
         }
     }
 }
@@ -89,6 +123,7 @@ impl CopyOptions {
             options.style.booleans = Some(("True".to_owned(), "False".to_owned()));
         }
         for (name, value) in given {
+            let name = synonym(name);
             let known = options.set_common(name, value)?
                 || match direction {
                     Direction::From => options.set_from(name, value)?,
@@ -133,6 +168,13 @@ impl CopyOptions {
                     _ => Some(char::from(character(name, value)?)),
                 };
             }
+            "FORMAT" => {
+                let format = value.parse().map_err(|words: String| wrong(name, value, &words))?;
+                self.format = Some(format);
+            }
+            "MAPPING" => self.mapping = Some(Mapping::parse(value)?),
+            "MAXROWS" => self.rows_max = u64::try_from(number(name, value)?).ok(),
+            "RATE" => self.rate_rows = u64::try_from(number(name, value)?).ok(),
             "ENCODING" => {
                 let plain = value.to_lowercase().replace(['-', '_'], "");
                 if plain != "utf8" && plain != "ascii" && plain != "usascii" {
@@ -150,7 +192,19 @@ impl CopyOptions {
 
     fn set_from(&mut self, name: &str, value: &str) -> Result<bool> {
         match name {
-            "MAXROWS" => self.rows_max = u64::try_from(number(name, value)?).ok(),
+            "MAX_ERRORS" => {
+                let words = "a number of rows, or a share like '1%'";
+                self.errors_max = value.parse().map_err(|_| wrong(name, value, words))?;
+            }
+            "TIMESTAMP" => self.timestamp_micros = Some(number(name, value)?),
+            "DRY_RUN" => self.dry_run = boolean(name, value)?,
+            "RESUME" => self.resume = boolean(name, value)?,
+            "CREATE" => self.create = boolean(name, value)?,
+            "PRIMARY_KEY" => self.primary_key = Some(value.to_owned()),
+            // Files tell it themselves.
+            "COMPRESSION" => {
+                Compression::of_word(value).map_err(|words| wrong(name, value, &words))?;
+            }
             "SKIPROWS" => {
                 let rows = number(name, value)?;
                 self.skip_rows =
@@ -192,6 +246,17 @@ impl CopyOptions {
             "BEGINTOKEN" if !value.is_empty() => self.tokens.first = number(name, value)?,
             "ENDTOKEN" if !value.is_empty() => self.tokens.last = number(name, value)?,
             "BEGINTOKEN" | "ENDTOKEN" => {}
+            "COMPRESSION" => {
+                self.compression =
+                    Compression::of_word(value).map_err(|words| wrong(name, value, &words))?;
+            }
+            "PRESERVE_TIMESTAMP" | "PRESERVE_TTL" if !boolean(name, value)? => {}
+            "PRESERVE_TIMESTAMP" => self.preserve.push(StampKind::Timestamp),
+            "PRESERVE_TTL" => self.preserve.extend([StampKind::Ttl, StampKind::Expires]),
+            "MAX_FILE_SIZE" => {
+                let size = parse_size(value).map_err(|words| wrong(name, value, &words))?;
+                self.file_bytes_max = Some(size);
+            }
             "MAXOUTPUTSIZE" => {
                 if number(name, value)? >= 0 {
                     return Err(wrong(name, value, "-1: the output is one file"));
@@ -200,6 +265,19 @@ impl CopyOptions {
             _ => return Ok(IDLE_TO.contains(&name)),
         }
         Ok(true)
+    }
+}
+
+/// Our name of what cqlsh calls otherwise, and the other way round.
+fn synonym(name: &str) -> &str {
+    match name {
+        "BAD_FILE" => "ERRFILE",
+        "MAX_ROWS" => "MAXROWS",
+        "SKIP_ROWS" => "SKIPROWS",
+        "SKIP_COLUMNS" => "SKIPCOLS",
+        "BEGIN_TOKEN" => "BEGINTOKEN",
+        "END_TOKEN" => "ENDTOKEN",
+        name => name,
     }
 }
 

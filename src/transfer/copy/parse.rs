@@ -27,8 +27,10 @@ impl Direction {
 pub struct CopyStatement {
     /// The keyspace, where the table is qualified.
     pub keyspace: Option<String>,
-    /// The table.
+    /// The table; empty where a query stands in its place.
     pub table: String,
+    /// The query, where it is `COPY (SELECT …) TO`.
+    pub query: Option<String>,
     /// The columns, where they are listed.
     pub columns: Option<Vec<String>>,
     /// Which way.
@@ -51,6 +53,9 @@ pub fn is_copy(text: &str) -> bool {
 pub fn parse(text: &str) -> Result<CopyStatement> {
     let mut parser = Parser::new(text)?;
     parser.word("COPY")?;
+    if parser.token.kind == TokenKind::Symbol(Symbol::LeftParen) {
+        return parser.query();
+    }
     let first = parser.name("a table's name")?;
     let (keyspace, table) = if parser.take_symbol(Symbol::Dot)? {
         (Some(first), parser.name("a table's name")?)
@@ -73,19 +78,11 @@ pub fn parse(text: &str) -> Result<CopyStatement> {
     } else {
         return Err(parser.expected("FROM or TO"));
     };
-    let files = parser.files(direction)?;
-    let options = if parser.take_word("WITH")? {
-        parser.options()?
-    } else {
-        Vec::new()
-    };
-    parser.take_symbol(Symbol::Semicolon)?;
-    if parser.token.kind != TokenKind::End {
-        return Err(parser.expected("the end of the statement"));
-    }
+    let (files, options) = parser.rest(direction)?;
     Ok(CopyStatement {
         keyspace,
         table,
+        query: None,
         columns,
         direction,
         files,
@@ -94,6 +91,7 @@ pub fn parse(text: &str) -> Result<CopyStatement> {
 }
 
 struct Parser<'a> {
+    whole: &'a str,
     lexer: Lexer<'a>,
     token: Token,
 }
@@ -102,7 +100,11 @@ impl<'a> Parser<'a> {
     fn new(text: &'a str) -> Result<Self> {
         let mut lexer = Lexer::new(text);
         let token = lexer.next()?;
-        Ok(Self { lexer, token })
+        Ok(Self {
+            whole: text,
+            lexer,
+            token,
+        })
     }
 
     fn text(&self) -> &'a str {
@@ -166,6 +168,52 @@ impl<'a> Parser<'a> {
         };
         self.advance()?;
         Ok(name)
+    }
+
+    /// The files and the options, up to the end.
+    fn rest(&mut self, direction: Direction) -> Result<(Vec<String>, Vec<(String, String)>)> {
+        let files = self.files(direction)?;
+        let options = if self.take_word("WITH")? {
+            self.options()?
+        } else {
+            Vec::new()
+        };
+        self.take_symbol(Symbol::Semicolon)?;
+        if self.token.kind != TokenKind::End {
+            return Err(self.expected("the end of the statement"));
+        }
+        Ok((files, options))
+    }
+
+    /// What follows `COPY` where it is `(SELECT …) TO …`: the query is taken as it stands.
+    fn query(mut self) -> Result<CopyStatement> {
+        let start = self.token.end;
+        let mut depth = 0_u32;
+        let end = loop {
+            match self.token.kind {
+                TokenKind::Symbol(Symbol::LeftParen) => depth += 1,
+                TokenKind::Symbol(Symbol::RightParen) => depth -= 1,
+                TokenKind::End => return Err(self.expected("a closing parenthesis")),
+                _ => {}
+            }
+            if depth == 0 {
+                break self.token.start;
+            }
+            self.advance()?;
+        };
+        let text = self.whole.get(start..end).unwrap_or_default();
+        self.advance()?;
+        self.word("TO")?;
+        let (files, options) = self.rest(Direction::To)?;
+        Ok(CopyStatement {
+            keyspace: None,
+            table: String::new(),
+            query: Some(text.trim().to_owned()),
+            columns: None,
+            direction: Direction::To,
+            files,
+            options,
+        })
     }
 
     fn files(&mut self, direction: Direction) -> Result<Vec<String>> {

@@ -1,6 +1,7 @@
 //! Writing records.
 
 use crate::transfer::csv::parse::NO_BYTES;
+use crate::transfer::frame::{Frame, wire};
 use crate::transfer::csv::{Dialect, ValueStyle, numbers};
 use crate::types::{Type, text};
 use std::io::Write;
@@ -60,6 +61,26 @@ impl RecordWriter {
             }
             match value {
                 Some(value) => self.value(ty, value.as_ref(), out),
+                None => out.extend_from_slice(self.dialect.null.as_bytes()),
+            }
+        }
+        if out.len() == start {
+            // A blank line would be no record.
+            out.extend_from_slice(&[self.dialect.quote, self.dialect.quote]);
+        }
+        out.push(b'\n');
+    }
+
+    /// Appends row `row` of a frame.
+    pub(in crate::transfer) fn frame_row(&self, frame: &Frame, row: usize, out: &mut Vec<u8>) {
+        let start = out.len();
+        let mut room = [0; 8];
+        for (at, (column, ty)) in frame.columns.iter().zip(&self.types).enumerate() {
+            if at > 0 {
+                out.push(self.dialect.delimiter);
+            }
+            match wire(column, row, &mut room) {
+                Some(value) => self.value(ty, value, out),
                 None => out.extend_from_slice(self.dialect.null.as_bytes()),
             }
         }
