@@ -5,6 +5,8 @@
 
 #[path = "transfer/by_statement.rs"]
 mod by_statement;
+#[path = "transfer/formats.rs"]
+mod formats;
 #[path = "transfer/out.rs"]
 mod out;
 
@@ -142,6 +144,10 @@ impl Case {
 
     fn read(&self, name: &str) -> String {
         std::fs::read_to_string(self.path(name)).unwrap()
+    }
+
+    fn read_bytes(&self, name: &str) -> Vec<u8> {
+        std::fs::read(self.path(name)).unwrap()
     }
 
     fn export(&self, table: &str) -> String {

@@ -175,7 +175,9 @@ pub fn run(args: &Args, (selection, output): (Selection, Output)) -> Result<()> 
         options.preserve.push(StampKind::Timestamp);
     }
     if args.preserve_ttl {
-        options.preserve.extend([StampKind::Ttl, StampKind::Expires]);
+        options
+            .preserve
+            .extend([StampKind::Ttl, StampKind::Expires]);
     }
     options.tokens = TokenRange {
         first: args.begin_token.unwrap_or(i64::MIN),

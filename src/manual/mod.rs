@@ -54,6 +54,9 @@ pub mod shell {}
 #[doc = include_str!("server.md")]
 pub mod server {}
 
+#[doc = include_str!("import_export.md")]
+pub mod import_export {}
+
 #[doc = include_str!("operations.md")]
 pub mod operations {}
 

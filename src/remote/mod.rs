@@ -322,7 +322,8 @@ impl Remote {
 
     /// Runs a statement whose answer does not matter.
     pub fn execute(&self, text: &str) -> Result<()> {
-        self.ask(text, QueryParameters::default(), false).map(|_| ())
+        self.ask(text, QueryParameters::default(), false)
+            .map(|_| ())
     }
 
     /// The rows of a query with names in `keyspace`.

@@ -235,7 +235,12 @@ fn of_values(values: &[&Json]) -> String {
     if all(|json| matches!(json, Json::Integer(_) | Json::BigInteger(_))) {
         return "varint".to_owned();
     }
-    if all(|json| matches!(json, Json::Integer(_) | Json::BigInteger(_) | Json::Double(_))) {
+    if all(|json| {
+        matches!(
+            json,
+            Json::Integer(_) | Json::BigInteger(_) | Json::Double(_)
+        )
+    }) {
         return "double".to_owned();
     }
     if all(|json| matches!(json, Json::Array(_))) {
@@ -285,13 +290,25 @@ mod tests {
         let types: Vec<&str> = found.iter().map(|(_, ty)| ty.as_str()).collect();
         assert_eq!(
             types,
-            ["bigint", "bigint", "double", "date", "timestamp", "uuid", "text"]
+            [
+                "bigint",
+                "bigint",
+                "double",
+                "date",
+                "timestamp",
+                "uuid",
+                "text"
+            ]
         );
         let found = of_json(b"{\"a\": 1, \"b\": [1.5], \"c\": {\"x\": true}}\n{\"a\": null}\n");
         let types: Vec<&str> = found.iter().map(|(_, ty)| ty.as_str()).collect();
         assert_eq!(
             types,
-            ["bigint", "frozen<list<double>>", "frozen<map<text, boolean>>"]
+            [
+                "bigint",
+                "frozen<list<double>>",
+                "frozen<map<text, boolean>>"
+            ]
         );
     }
 }

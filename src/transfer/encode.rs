@@ -105,11 +105,7 @@ impl<'a> Encoder<'a> {
     }
 
     /// Adds rows; hands over what is full.
-    pub(super) fn add(
-        &mut self,
-        frame: Frame,
-        out: &mut dyn FnMut(Piece) -> bool,
-    ) -> Result<bool> {
+    pub(super) fn add(&mut self, frame: Frame, out: &mut dyn FnMut(Piece) -> bool) -> Result<bool> {
         match self.encoding {
             Encoding::Csv(writer) => {
                 for row in 0..frame.rows {
@@ -225,9 +221,9 @@ impl<'a> Files<'a> {
             return Err(Error::invalid("only files can be split by size"));
         }
         let text = matches!(encoding, Encoding::Csv(_) | Encoding::Json(_));
-        let by_name = path
-            .as_ref()
-            .map_or(Compression::None, |path| Compression::of_name(&path.to_string_lossy()));
+        let by_name = path.as_ref().map_or(Compression::None, |path| {
+            Compression::of_name(&path.to_string_lossy())
+        });
         let compression = match options.compression {
             Some(Compression::Lz4 | Compression::Snappy) if text => {
                 return Err(Error::invalid(

@@ -163,8 +163,7 @@ impl ErrorBound {
         match self {
             Self::Rows(most) => rejected > most,
             Self::Percent(most) => {
-                (ended || rows >= Self::SAMPLE_ROWS)
-                    && rejected as f64 * 100.0 > most * rows as f64
+                (ended || rows >= Self::SAMPLE_ROWS) && rejected as f64 * 100.0 > most * rows as f64
             }
         }
     }

@@ -269,24 +269,25 @@ impl Columnar {
 
     fn frame(&self, batch: ColumnBatch) -> Result<Frame> {
         let mut clusterings = self.clusterings(&batch)?;
-        let mut regulars: Vec<Option<ColumnVector>> =
-            batch.columns.into_iter().map(Some).collect();
+        let mut regulars: Vec<Option<ColumnVector>> = batch.columns.into_iter().map(Some).collect();
         let mut columns = Vec::with_capacity(self.places.len());
         for (at, place) in self.places.iter().enumerate() {
             // A column that is asked for again is needed again.
             let again = self.places.get(at + 1..).unwrap_or_default();
             columns.push(match place {
-                Place::PartitionKey(key) => {
-                    self.key_column(&batch.partitions, batch.rows, *key)?
-                }
+                Place::PartitionKey(key) => self.key_column(&batch.partitions, batch.rows, *key)?,
                 Place::Clustering(key) => take(&mut clusterings, *key, |place| {
-                    again.iter().any(|it| matches!(it, Place::Clustering(k) if k == place))
+                    again
+                        .iter()
+                        .any(|it| matches!(it, Place::Clustering(k) if k == place))
                 }),
                 Place::Static(column) => {
                     spread(batch.statics.get(*column), &batch.partitions, batch.rows)
                 }
                 Place::Regular(column) => take(&mut regulars, *column, |place| {
-                    again.iter().any(|it| matches!(it, Place::Regular(k) if k == place))
+                    again
+                        .iter()
+                        .any(|it| matches!(it, Place::Regular(k) if k == place))
                 }),
             });
         }

@@ -120,7 +120,11 @@ impl Run<'_> {
             header: self.options.header,
             skip_rows: self.options.skip_rows,
             rows_max: self.options.rows_max.unwrap_or(u64::MAX),
-            done: self.manifest.as_ref().map(Manifest::records).unwrap_or_default(),
+            done: self
+                .manifest
+                .as_ref()
+                .map(Manifest::records)
+                .unwrap_or_default(),
         }
     }
 
@@ -140,7 +144,9 @@ impl Run<'_> {
             ..ImportSummary::default()
         };
         if let Some(manifest) = self.manifest.as_ref().filter(|run| run.is_complete()) {
-            progress.remark(&format!("{label}: these files were imported completely before"));
+            progress.remark(&format!(
+                "{label}: these files were imported completely before"
+            ));
             summary.rows = manifest.rows();
             return Ok(summary);
         }
@@ -272,7 +278,10 @@ fn check_stamp(options: &ImportOptions) -> Result<()> {
         return Err(Error::invalid(message));
     }
     if options.rate_rows == Some(0) {
-        return Err(Error::new(ErrorKind::Input, "a rate of 0 rows/s never ends"));
+        return Err(Error::new(
+            ErrorKind::Input,
+            "a rate of 0 rows/s never ends",
+        ));
     }
     Ok(())
 }

@@ -46,8 +46,12 @@ impl LineParser {
 
     /// Adds the values of a line to `batch`, the row not ended.
     pub(super) fn row(&mut self, line: &[u8], batch: &mut ValueBatch) -> Result<(), Blame> {
-        let text = std::str::from_utf8(line)
-            .map_err(|error| (None, format!("byte {} is not UTF-8", error.valid_up_to() + 1)))?;
+        let text = std::str::from_utf8(line).map_err(|error| {
+            (
+                None,
+                format!("byte {} is not UTF-8", error.valid_up_to() + 1),
+            )
+        })?;
         let object = json::parse_object(text)
             .map_err(|malformed| (None, malformed.full()))?
             .ok_or_else(|| (None, "null is no row".to_owned()))?;

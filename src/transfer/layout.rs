@@ -81,7 +81,9 @@ impl Naming {
         }
         columns.retain(|column| !wanted.skip.contains(&column.name));
         for name in wanted.names {
-            let by_name = wanted.mapping.is_none_or(|mapping| mapping.takes_by_name(name));
+            let by_name = wanted
+                .mapping
+                .is_none_or(|mapping| mapping.takes_by_name(name));
             if let Some(stamp) = StampColumn::by_name(table, name).filter(|_| by_name) {
                 stamps.push(stamp);
             }
@@ -235,9 +237,11 @@ impl Naming {
             if layout.sources.contains(&Some(at)) {
                 continue;
             }
-            let twice = self.columns.iter().zip(&layout.sources).find(|(column, source)| {
-                source.is_some() && column.name == name.to_lowercase()
-            });
+            let twice = self
+                .columns
+                .iter()
+                .zip(&layout.sources)
+                .find(|(column, source)| source.is_some() && column.name == name.to_lowercase());
             if let Some((column, _)) = twice.filter(|_| self.mapping.is_none()) {
                 let message = format!("{file}: the header names the column {} twice", column.name);
                 return Err(Error::new(ErrorKind::Input, message));

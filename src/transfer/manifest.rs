@@ -106,8 +106,8 @@ impl Manifest {
             };
             inputs.iter().map(blank).collect()
         };
-        let same = plain(&old.inputs) == plain(&self.content.inputs)
-            && old.table == self.content.table;
+        let same =
+            plain(&old.inputs) == plain(&self.content.inputs) && old.table == self.content.table;
         if same && timestamp.is_none_or(|timestamp| timestamp == old.timestamp_micros) {
             self.content = old;
             self.continued = true;
@@ -143,7 +143,11 @@ impl Manifest {
 
     /// How many records of each input are done.
     pub(super) fn records(&self) -> Vec<u64> {
-        self.content.inputs.iter().map(|input| input.records).collect()
+        self.content
+            .inputs
+            .iter()
+            .map(|input| input.records)
+            .collect()
     }
 
     /// Whether it is time to note how far the run is.
@@ -190,8 +194,7 @@ impl Manifest {
         if about.len() > BYTES_MAX {
             return Err(wrong("is no manifest of an import: it is too large"));
         }
-        let text =
-            std::fs::read(&self.path).map_err(|error| Error::io(&name, "read", &error))?;
+        let text = std::fs::read(&self.path).map_err(|error| Error::io(&name, "read", &error))?;
         let content = serde_json::from_slice(&text);
         content
             .map(Some)

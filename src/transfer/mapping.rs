@@ -28,7 +28,10 @@ impl Mapping {
         let mut mapping = Self::default();
         for item in split(text)? {
             let (field, column) = item.split_once('=').ok_or_else(|| {
-                wrong(&format!("'{}' is not of the form field=column", item.trim()))
+                wrong(&format!(
+                    "'{}' is not of the form field=column",
+                    item.trim()
+                ))
             })?;
             let (field, column) = (name(field)?, column.trim());
             if field != "*" {

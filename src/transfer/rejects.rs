@@ -155,7 +155,9 @@ impl Rejects {
             self.errors_max
         );
         let message = match self.errors_max {
-            ErrorBound::Rows(0) => format!("{outcome}: a row was rejected (--max-errors 0): {first}"),
+            ErrorBound::Rows(0) => {
+                format!("{outcome}: a row was rejected (--max-errors 0): {first}")
+            }
             _ => message,
         };
         Error::new(ErrorKind::Input, message).with_hint(format!(

@@ -20,8 +20,8 @@ use crate::cql::ddl::SYSTEM_KEYSPACES;
 use crate::error::{Error, Result};
 use crate::schema::Table;
 use crate::transfer::{
-    Create, ExportOptions, ExportSummary, Format, ImportOptions, ImportSummary, Input, Output, Selection, Site,
-    export, import,
+    Create, ExportOptions, ExportSummary, Format, ImportOptions, ImportSummary, Input, Output,
+    Selection, Site, export, import,
 };
 use std::fmt;
 use std::io::{Read, Write};
@@ -91,7 +91,10 @@ pub fn run(site: &dyn Site, text: &str, context: CopyContext) -> Result<CopySumm
     let options = CopyOptions::new(statement.direction, &statement.options)?;
     // With a header FROM finds the columns by name.
     let by_name = statement.direction == Direction::From
-        && (options.header || options.create || options.mapping.is_some() || named(&statement, &options));
+        && (options.header
+            || options.create
+            || options.mapping.is_some()
+            || named(&statement, &options));
     let virtual_table = SYSTEM_KEYSPACES.contains(&keyspace.as_str());
     if statement.columns.is_none() && !by_name && !virtual_table {
         let table = site.tables().table(&keyspace, &statement.table)?;

@@ -169,7 +169,9 @@ impl CopyOptions {
                 };
             }
             "FORMAT" => {
-                let format = value.parse().map_err(|words: String| wrong(name, value, &words))?;
+                let format = value
+                    .parse()
+                    .map_err(|words: String| wrong(name, value, &words))?;
                 self.format = Some(format);
             }
             "MAPPING" => self.mapping = Some(Mapping::parse(value)?),
@@ -354,7 +356,10 @@ mod tests {
             (read.dialect.delimiter, read.dialect.null.as_str()),
             (b'\t', "NA")
         );
-        assert_eq!((read.rows_max, read.errors_max), (Some(10), ErrorBound::Rows(5)));
+        assert_eq!(
+            (read.rows_max, read.errors_max),
+            (Some(10), ErrorBound::Rows(5))
+        );
         assert_eq!(read.skip_columns, ["a", "b"]);
         assert_eq!(read.ttl_seconds, Some(60));
         let read = options(Direction::From, &[("MAXROWS", "-1"), ("TTL", "-1")]).unwrap();

@@ -1,8 +1,8 @@
 //! Writing records.
 
 use crate::transfer::csv::parse::NO_BYTES;
-use crate::transfer::frame::{Frame, wire};
 use crate::transfer::csv::{Dialect, ValueStyle, numbers};
+use crate::transfer::frame::{Frame, wire};
 use crate::types::{Type, text};
 use std::io::Write;
 
