@@ -87,7 +87,7 @@ fn shown(engine: &Engine, name: &str) -> Vec<String> {
     let table = TableSource::table(engine, "k", name).unwrap();
     let columns: Vec<_> = table.columns().collect();
     let ids: Vec<_> = columns.iter().map(|column| column.id).collect();
-    let mut scan = TableSource::scan(engine, &table, &ids, TokenRange::ALL).unwrap();
+    let mut scan = TableSource::scan(engine, &table, &ids, &[], TokenRange::ALL).unwrap();
     let (mut rows, mut row) = (Vec::new(), Vec::new());
     while scan.next(&mut row).unwrap() {
         let values = row.iter().zip(&columns).map(|(value, column)| match value {
