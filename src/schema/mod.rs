@@ -126,11 +126,13 @@ impl Table {
         self.columns().find(|column| column.id == id)
     }
 
-    /// Whether its regular columns are counters.
+    /// Whether its regular columns are counters, or were: without columns it stays what it was.
     pub fn is_counter(&self) -> bool {
+        let dropped = self.dropped.values().map(|it| &it.column);
         self.statics
             .iter()
             .chain(&self.regulars)
+            .chain(dropped)
             .any(|column| column.ty == Type::Counter)
     }
 

@@ -14,9 +14,12 @@ use crate::cql::bind::Binder;
 use crate::cql::bind::indexes;
 use crate::cql::bind::parts::{choice, clustering_parts, filters, token_filter, token_range};
 use crate::cql::bind::relation::{BoundRelation, Demand, Restriction, TokenRelation};
-use crate::cql::plan::{Bound, Choice, ClusteringPart, Filter, IndexPlan, PartitionPlan};
+use crate::cql::plan::{
+    Bound, Choice, ClusteringPart, ColumnRef, Filter, IndexPlan, PartitionPlan,
+};
 use crate::error::{Error, Result};
 use crate::schema::{Column, ColumnKind, Table};
+use crate::types::Type;
 
 /// What Cassandra says where ALLOW FILTERING is missing.
 const NEEDS_FILTERING: &str = "Cannot execute this query as it might involve data filtering and \
@@ -115,6 +118,7 @@ impl Binder<'_> {
             match self.relation(table, relation)? {
                 BoundRelation::Token(token) => all.add_token(token, table)?,
                 BoundRelation::Columns(restriction) => {
+                    check_vector(table, &restriction)?;
                     let free = allow_filtering || indexes::serve(table, &restriction);
                     all.add(restriction, free)?;
                 }
@@ -473,6 +477,18 @@ impl Restrictions {
         }
         false
     }
+}
+
+/// Refuses to compare a vector that has an index, as Cassandra does.
+fn check_vector(table: &Table, restriction: &Restriction) -> Result<()> {
+    let is_indexed = |column: &ColumnRef| {
+        let mut indexes = table.indexes.iter();
+        matches!(column.ty, Type::Vector { .. }) && indexes.any(|it| it.column == column.id)
+    };
+    if !restriction.columns.iter().any(is_indexed) {
+        return Ok(());
+    }
+    Err(Error::invalid("Vector indexes only support ANN queries"))
 }
 
 /// Refuses what cannot be checked row by row.

@@ -117,7 +117,7 @@ fn add_columns(
     columns: &[ColumnDefinition],
     if_not_exists: bool,
 ) -> Result<()> {
-    let counters = counts(table);
+    let counters = table.is_counter();
     for definition in columns {
         let name = &definition.name;
         let place = |error: Error| error.at(name.position.line, name.position.column);
@@ -174,15 +174,6 @@ fn add_columns(
         )));
     }
     Ok(())
-}
-
-/// Whether the table is one of counters, by the columns that it has or once had.
-fn counts(table: &Table) -> bool {
-    if !table.statics.is_empty() || !table.regulars.is_empty() {
-        return table.is_counter();
-    }
-    let mut dropped = table.dropped.values();
-    dropped.any(|dropped| dropped.column.ty == Type::Counter)
 }
 
 /// The number of a column to add: its old one, if it was there before.

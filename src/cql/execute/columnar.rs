@@ -4,12 +4,13 @@
 //! engine's scan hands out the wanted columns alone, and each value goes straight to its
 //! aggregate.
 
+use crate::cql::ast::Operator;
 use crate::cql::execute::Execution;
 use crate::cql::execute::aggregate::State;
 use crate::cql::execute::filter::BoundFilter;
 use crate::cql::execute::keys;
 use crate::cql::execute::view::{Clustering, RowView};
-use crate::cql::plan::{ColumnRef, FilterLeft, PartitionPlan, SelectPlan, Selected};
+use crate::cql::plan::{ColumnRef, Filter, FilterLeft, PartitionPlan, SelectPlan, Selected};
 use crate::cql::result::{RowSource, RowValues};
 use crate::error::{Error, ErrorKind, Result};
 use crate::schema::{ColumnId, ColumnKind};
@@ -39,14 +40,17 @@ pub fn suits(plan: &SelectPlan) -> bool {
         && plan.clustering.is_empty()
         && plan.partition_filters.is_empty()
         && plan.aggregates.iter().all(|it| one_column(&it.arguments))
-        && plan
-            .row_filters
-            .iter()
-            .all(|filter| matches!(&filter.left, FilterLeft::Column(column) if is_plain(column)))
+        && plan.row_filters.iter().all(is_of_values)
         && plan
             .selected
             .iter()
             .all(|it| matches!(it, Selected::Aggregate(_)))
+}
+
+/// Whether a filter compares whole values of a plain column.
+fn is_of_values(filter: &Filter) -> bool {
+    let looks_inside = matches!(filter.operator, Operator::Contains | Operator::ContainsKey);
+    !looks_inside && matches!(&filter.left, FilterLeft::Column(column) if is_plain(column))
 }
 
 /// The one row that such a plan answers.

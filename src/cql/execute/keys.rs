@@ -237,7 +237,7 @@ impl Prefix {
                 Error::invalid(format!(
                     "Key length of {} is longer than maximum of {}",
                     value.len(),
-                    limits::CLUSTERING_BYTES_MAX
+                    limits::CLUSTERING_BYTES_MAX.min(value.len() - 1)
                 ))
             })?;
         self.lossy |=

@@ -331,9 +331,8 @@ pub(super) fn exp(number: &Decimal) -> Result<Decimal> {
     round_to(new(rest, fixed.places - tens)?, digits)
 }
 
-/// Logarithm of a number above zero, natural or of base ten.
-fn logarithm(number: &Decimal, base_ten: bool) -> Result<Decimal> {
-    let digits = function_digits(number);
+/// The natural logarithm of a number above zero with so many digits; zero for one.
+fn logarithm(number: &Decimal, digits: i64) -> Result<Decimal> {
     let fixed = Fixed::new(digits + 40)?;
     let (_, exponent) = number.digits();
     let tens = exponent - 1;
@@ -341,15 +340,14 @@ fn logarithm(number: &Decimal, base_ten: bool) -> Result<Decimal> {
         unscaled: number.unscaled.clone(),
         scale: i32::try_from(i64::from(number.scale) + tens).map_err(|_| too_large())?,
     };
-    let ln_ten = fixed.ln_ten();
-    let mut sum = fixed.ln(&fixed.from(&mantissa)?)? + &ln_ten * tens;
-    if base_ten {
-        sum = divide_rounded(&(sum * &fixed.one), &ln_ten, Rounding::HalfEven);
-    }
+    let sum = fixed.ln(&fixed.from(&mantissa)?)? + fixed.ln_ten() * tens;
     // The last places carry the errors of the series.
     let kept = new(sum, fixed.places)?;
     let kept = divide_to_scale(&kept, &whole(1), fixed.places - 10, Rounding::HalfEven)?;
-    Ok(strip(round_to(kept, digits)?))
+    match is_zero(&kept.unscaled) {
+        true => Ok(whole(0)),
+        false => round_to(kept, digits),
+    }
 }
 
 /// The natural logarithm.
@@ -357,7 +355,7 @@ pub(super) fn ln(number: &Decimal) -> Result<Decimal> {
     if number.unscaled.sign() != Sign::Plus {
         return Err(failed("Natural log of number zero or less"));
     }
-    logarithm(number, false)
+    logarithm(number, function_digits(number))
 }
 
 /// The logarithm of base ten.
@@ -365,7 +363,25 @@ pub(super) fn log10(number: &Decimal) -> Result<Decimal> {
     if number.unscaled.sign() != Sign::Plus {
         return Err(failed("Log10 of number zero or less"));
     }
-    logarithm(number, true)
+    let digits = function_digits(number);
+    let working_digits = digits + 2;
+    let above = logarithm(number, working_digits)?;
+    let below = logarithm(&whole(10), working_digits)?;
+    // As in Cassandra an exact quotient has the scale that the operands leave, or as many places
+    // as it needs, any other all its digits: of 100 it is 2, of 1000 it is 3.000….
+    let preferred = i64::from(above.scale) - i64::from(below.scale);
+    let more = digits + 20;
+    let raised = &above.unscaled * power_of_ten(more)?;
+    let mut quotient = new(&raised / &below.unscaled, preferred + more)?;
+    if !is_zero(&(raised % &below.unscaled)) {
+        return round_to(round_to(quotient, working_digits)?, digits);
+    }
+    let (ten, preferred) = (BigInt::from(10), above.scale - below.scale);
+    while quotient.scale > preferred && is_zero(&(&quotient.unscaled % &ten)) {
+        quotient.unscaled /= &ten;
+        quotient.scale -= 1;
+    }
+    Ok(quotient)
 }
 
 #[cfg(test)]

@@ -12,6 +12,7 @@ mod describe;
 mod expr;
 mod foreign;
 mod job;
+mod keywords;
 mod modify;
 mod names;
 mod relation;

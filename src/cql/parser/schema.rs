@@ -6,8 +6,9 @@ use crate::cql::ast::{
     DropKind, DropTrigger, IndexTarget, IndexTargetKind, Literal, Name, PrimaryKey, Property,
     PropertyValue, QualifiedName, StatementKind, TypeExpr,
 };
-use crate::cql::lexer::Symbol;
+use crate::cql::lexer::{Symbol, TokenKind};
 use crate::cql::parser::Parser;
+use crate::cql::parser::keywords::option_value;
 use crate::error::{Error, Result};
 
 /// `WITH` of a table or view: CLUSTERING ORDER, COMPACT STORAGE, and the rest.
@@ -215,9 +216,23 @@ impl Parser<'_> {
         let value = if self.eat_symbol(Symbol::LeftBrace)? {
             PropertyValue::Map(self.property_map()?)
         } else {
-            PropertyValue::Simple(self.property_constant()?)
+            PropertyValue::Simple(match self.option_word() {
+                Some(word) => {
+                    self.advance()?;
+                    word
+                }
+                None => self.property_constant()?,
+            })
         };
         Ok(Property { name, value })
+    }
+
+    /// A keyword for an option's value.
+    fn option_word(&self) -> Option<String> {
+        match self.token.kind {
+            TokenKind::Word => option_value(self.slice()),
+            _ => None,
+        }
     }
 
     /// The entries of a map of constants, after its brace.

@@ -289,7 +289,8 @@ impl Run {
                 self.world.tables[made.table].is_dead = true;
             }
         }
-        if !made.is_read && is_refusal(&ours) != refused {
+        let is_apart = is_refusal(&ours) != refused || !refused && !agree(&ours, judged, false);
+        if !made.is_read && is_apart {
             // Explained or not: what one side took the other did not.
             self.world.tables[made.table].is_dead = true;
             if matches!(made.change, Change::AddField(..) | Change::RenameField(..)) {
