@@ -248,8 +248,7 @@ impl Select {
             let some = left.by_ref().take(markers(text));
             values.extend(some.filter(|_| kept));
         };
-        let is_same =
-            self.selection.trim_start_matches("JSON ") == selection.trim_start_matches("JSON ");
+        let is_same = selection == self.selection;
         take(&self.selection, is_same);
         let mut relations = Vec::new();
         for (at, relation) in self.relations.iter().enumerate() {
@@ -569,15 +568,12 @@ fn has_other_key(ty: &str) -> bool {
 /// JSON of several partitions in one order: there the texts are sorted, as if they were values of
 /// the column. The same rows not as JSON agree.
 fn sorts_json(pair: &mut Pair, select: &Select) -> bool {
-    let Some(plain) = select.selection.strip_prefix("JSON ") else {
-        return false;
-    };
-    if !select.tail.starts_with(" ORDER BY ") {
+    if select.selection != "JSON *" || !select.tail.starts_with(" ORDER BY ") {
         return false;
     }
     let same =
         |(ours, theirs): (String, String)| comparable(&ours, false) == comparable(&theirs, false);
-    let plain = select.with(plain, |_, _| true);
+    let plain = select.with("*", |_, _| true);
     let json = select.with(&select.selection, |_, _| true);
     both(pair, &plain).is_some_and(same)
         && both(pair, &json).is_some_and(|(ours, theirs)| {
