@@ -255,6 +255,8 @@ pub struct WritePlan {
     pub condition: Option<Box<Condition>>,
     /// Where a marker's JSON fills the columns.
     pub json: Option<Box<JsonInsert>>,
+    /// Whether it is about all columns, as INSERT JSON is, also about those that it leaves alone.
+    pub all_columns: bool,
 }
 
 /// What happens to a column.

@@ -83,6 +83,7 @@ impl Binder<'_> {
                 let bound = (restrictions, operations, condition);
                 let mut plan = self.write(table, Kind::Insert, bound, &insert.using, false)?;
                 plan.json = json;
+                plan.all_columns = true;
                 return Ok(plan);
             }
         };
@@ -214,6 +215,7 @@ impl Binder<'_> {
             ttl,
             condition,
             json: None,
+            all_columns: false,
         };
         condition::check_deletion(&plan, whole)?;
         Ok(plan)

@@ -298,7 +298,7 @@ impl<'a> Demands<'a> {
             if names_row(plan) {
                 read.extend(self.table.regulars.iter().map(|column| column.id));
             }
-            if !plan.statics.is_empty() {
+            if !plan.statics.is_empty() || plan.all_columns {
                 read.extend(self.table.statics.iter().map(|column| column.id));
             }
             if let Some(Condition::Columns(all)) = plan.condition.as_deref() {
