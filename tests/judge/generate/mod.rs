@@ -16,6 +16,7 @@ mod change;
 mod dice;
 mod explain;
 mod maker;
+mod pieces;
 mod relation;
 mod report;
 mod schema;
