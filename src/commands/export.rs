@@ -26,8 +26,8 @@ Examples:
   helenus export nyc.airlines airlines.csv --connect 127.0.0.1
   helenus export --query \"SELECT name FROM nyc.airlines WHERE carrier = 'AA'\" american.csv
 
-CSV, JSON lines, Parquet and Arrow IPC are told apart by the file's name, or by --format. The file is
-written under a temporary name and appears when it is complete.")]
+CSV, JSON lines, Parquet and Arrow IPC are told apart by the file's name, or by --format. The
+file is written under a temporary name and appears when it is complete.")]
 pub struct Args {
     /// The table, with its keyspace; left out where --query is given
     #[arg(value_name = "KEYSPACE.TABLE", required = true)]
@@ -61,8 +61,8 @@ pub struct Args {
     #[arg(long, value_name = "FORMAT")]
     format: Option<Format>,
 
-    /// How to compress: none, gzip, zstd; within Parquet and Arrow files none, zstd, lz4, snappy; by
-    /// the file's name unless given, and Parquet by zstd
+    /// How to compress: none, gzip, zstd; within Parquet and Arrow files none, zstd, lz4, snappy;
+    /// by the file's name unless given, and Parquet by zstd
     #[arg(long, value_name = "METHOD", value_parser = compression)]
     compression: Option<Compression>,
 

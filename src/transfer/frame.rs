@@ -2,7 +2,7 @@
 //!
 //! ```text
 //! Pinned ─► ColumnBatch ─► keys decoded into vectors ─┐
-//! RowScan (a server; stamps; collections) ─► gathered ─┼─► Frame ─► CSV, JSON lines, Parquet, Arrow
+//! RowScan (a server; stamps; collections) ─► gathered ─┼─► Frame ─► CSV, JSON, Parquet, Arrow
 //! query's rows ────────────────────────────► gathered ─┘
 //! ```
 //!

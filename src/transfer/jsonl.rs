@@ -7,6 +7,7 @@ use crate::cql::json::{self, Json, Mismatch};
 use crate::error::Result;
 use crate::source::ValueBatch;
 use crate::transfer::layout::Naming;
+use crate::transfer::rejects::Blame;
 use crate::types::Type;
 use std::collections::{BTreeSet, HashMap};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -29,9 +30,6 @@ pub(super) struct LineParser {
     /// Names that were skipped for the first time.
     pub news: Vec<String>,
 }
-
-/// The column that is to blame, and why.
-type Blame = (Option<String>, String);
 
 impl LineParser {
     pub(super) fn new(naming: &Naming, skipped: &Skipped) -> Self {

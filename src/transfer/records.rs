@@ -6,7 +6,7 @@ use crate::transfer::csv::{Chunk, Dialect, FieldParser, FieldSplitter, RawRecord
 use crate::transfer::format::Format;
 use crate::transfer::jsonl::{LineParser, Skipped};
 use crate::transfer::layout::{Layout, Naming};
-use crate::transfer::rejects::Reject;
+use crate::transfer::rejects::{Blame, Reject};
 use std::sync::Arc;
 
 /// What a job holds.
@@ -47,9 +47,6 @@ pub(super) struct ChunkParser {
     lines: Option<LineParser>,
     naming: Naming,
 }
-
-/// The column that is to blame, and why.
-pub(super) type Blame = (Option<String>, String);
 
 impl ChunkParser {
     pub(super) fn new(

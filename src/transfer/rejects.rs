@@ -6,6 +6,9 @@ use std::fs::File;
 use std::io::{BufWriter, Write};
 use std::path::{Path, PathBuf};
 
+/// The column that is to blame, and why.
+pub(super) type Blame = (Option<String>, String);
+
 /// A row that could not be taken.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Reject {
