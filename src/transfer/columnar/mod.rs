@@ -9,8 +9,8 @@
 //! A `uuid` is `FixedSizeBinary(16)` with Parquet's UUID logical type, a `timestamp` milliseconds
 //! in UTC, a `date` Date32, a `time` nanoseconds, collections are lists and maps, tuples and user
 //! types structs. What Arrow has no exact form for stands as text: `decimal` and `varint` of any
-//! size, `inet`, `duration`. Each field says its CQL type in its metadata (`cql_type`), and the file
-//! has the table's CQL under `helenus.cql`.
+//! size, `inet`, `duration`. Each field says its CQL type in its metadata (`cql_type`), and the
+//! file has the table's CQL under `helenus.cql`.
 
 mod arrays;
 mod read;
