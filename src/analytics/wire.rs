@@ -1,8 +1,8 @@
 //! Arrow values as CQL wire values.
 //!
-//! A [`WireEncoder`] stands for one column: from an Arrow type to a CQL type. Whether the pair makes
-//! sense is decided once; each value is then read as an [`item::Item`] (one of a dozen kinds, borrowed
-//! from the array) and written as wire bytes of the CQL type.
+//! A [`WireEncoder`] stands for one column: from an Arrow type to a CQL type. Whether the pair
+//! makes sense is decided once; each value is then read as an [`item::Item`] (one of a dozen kinds,
+//! borrowed from the array) and written as wire bytes of the CQL type.
 //!
 //! The rule of every cast: **nothing is lost silently**. A number out of range, a fraction on its
 //! way to an integer, a part of a millisecond, a text that is no value of the type, a list of
@@ -12,7 +12,7 @@
 //!
 //! | from | to |
 //! |---|---|
-//! | integers | every integer, `varint`, `decimal`; `float`, `double` where exact; `timestamp` (ms), `time` (ns) from 64 bits |
+//! | integers | integers, `varint`, `decimal`; floats where exact; `timestamp`, `time` from 64 bits |
 //! | floats | floats, `decimal`; integers, `varint` where whole |
 //! | decimals | `decimal` with the scale they have, floats; integers, `varint` where whole |
 //! | text | every type, in the form that CSV files have |

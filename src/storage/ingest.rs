@@ -438,8 +438,6 @@ impl Output<'_> {
                 file,
                 ..self.target.writer.clone()
             };
-            // Before it is there: one that cannot be finished must go as well.
-            self.target.note(&path);
             let writer = Writer::create(Arc::clone(&self.target.disk), &path, options)?;
             self.writer = Some((writer, path));
         }
@@ -451,7 +449,8 @@ impl Output<'_> {
     }
 
     fn close(&mut self) -> Result<()> {
-        if let Some((writer, _)) = self.writer.take() {
+        if let Some((writer, path)) = self.writer.take() {
+            self.target.note(&path);
             self.files.push(writer.finish()?);
         }
         Ok(())

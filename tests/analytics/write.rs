@@ -8,6 +8,7 @@ use helenus::analytics::write::{self, Batches, WriteOptions, WritePlan, WriteSum
 use helenus::clock::VirtualClock;
 use helenus::config::Config;
 use helenus::storage::Engine;
+use helenus::storage::disk::Disk;
 use helenus::storage::disk::simulated::{Fault, FaultKind, SimulatedDisk};
 use helenus::{ErrorKind, Result, Session};
 use std::sync::Arc;
@@ -93,6 +94,15 @@ fn put(engine: &Engine, version: i32) -> Result<WriteSummary> {
     write::run(engine, &plan, &mut numbers, &options)
 }
 
+/// The files of the table.
+fn files(disk: &SimulatedDisk, engine: &Engine) -> Vec<String> {
+    let catalog = engine.catalog();
+    let id = catalog.table("k", "t").unwrap().id;
+    let files = disk.list(&format!("tables/{}", id.0)).unwrap();
+    assert!(!files.is_empty(), "the files of the table are elsewhere");
+    files
+}
+
 /// Which version all rows have.
 fn version(engine: &Engine, place: &str) -> i32 {
     let mut session = Session::new(engine.clone());
@@ -166,15 +176,16 @@ fn a_full_disk_leaves_nothing_behind() {
     for room in [0, 500, 1_000, 2_000] {
         let disk = SimulatedDisk::new();
         let engine = prepared(&disk);
-        let before = disk.bytes_used();
-        disk.set_bytes_max(before + room);
+        let before = files(&disk, &engine);
+        disk.set_bytes_max(disk.bytes_used() + room);
         let error = put(&engine, 2).unwrap_err();
         assert_eq!(
             error.kind,
             ErrorKind::DiskFull,
             "room for {room} bytes: {error}"
         );
-        assert_eq!(disk.bytes_used(), before, "room for {room} bytes");
+        let after = files(&disk, &engine);
+        assert_eq!(after, before, "room for {room} bytes");
         assert_eq!(version(&engine, "full"), 1);
         disk.set_bytes_max(u64::MAX);
         put(&engine, 2).unwrap();
@@ -186,7 +197,7 @@ fn a_full_disk_leaves_nothing_behind() {
 fn a_stopped_run_leaves_nothing_behind() {
     let disk = SimulatedDisk::new();
     let engine = prepared(&disk);
-    let before = disk.bytes_used();
+    let before = files(&disk, &engine);
     let statement = Statement::parse("INSERT INTO t SELECT 1").unwrap();
     let plan = WritePlan::new(&engine.catalog(), Some("k"), &statement).unwrap();
     let options = WriteOptions {
@@ -215,6 +226,6 @@ fn a_stopped_run_leaves_nothing_behind() {
     let mut stopping = Stopping(numbers, options.clone());
     let error = write::run(&engine, &plan, &mut stopping, &options).unwrap_err();
     assert_eq!(error.kind, ErrorKind::Cancelled);
-    assert_eq!(disk.bytes_used(), before);
+    assert_eq!(files(&disk, &engine), before);
     assert_eq!(version(&engine, "stopped"), 1);
 }

@@ -12,38 +12,25 @@
 //!
 //! What runs a statement is above this layer: an [`Executor`].
 
+mod executor;
 mod scheduler;
 mod store;
 mod timing;
 
+pub use executor::Executor;
 pub use scheduler::Scheduler;
 pub use store::{Job, KEYSPACE, RUNS_MAX};
 
 use crate::analytics::jobs::store::{Run, Store};
 use crate::analytics::jobs::timing::Interval;
 use crate::cql::ast::{CreateJob, DropJob, RunJob};
-use crate::cql::result::{BindValue, QueryResult};
+use crate::cql::result::QueryResult;
 use crate::error::{Error, ErrorKind, Result};
 use crate::storage::Engine;
 use crate::types::temporal;
 use std::collections::BTreeSet;
 use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, Mutex, PoisonError};
-
-/// What runs statements, CQL and batch SQL.
-pub trait Executor: Send + Sync {
-    /// Refuses a statement that cannot be a job's: that is wrong, has markers, or reads only.
-    fn check(&self, keyspace: Option<&str>, text: &str) -> Result<()>;
-
-    /// Runs a statement with values for its markers.
-    fn execute(
-        &self,
-        keyspace: Option<&str>,
-        text: &str,
-        values: Vec<BindValue>,
-        interrupt: &Arc<AtomicBool>,
-    ) -> Result<QueryResult>;
-}
 
 /// The jobs of a database. Cheap to clone.
 #[derive(Clone, Debug)]

@@ -8,7 +8,7 @@
 //! The keyspace is made with the first job. It is an ordinary one, written and read by CQL, so that
 //! anybody can ask what runs.
 
-use crate::analytics::jobs::Executor;
+use crate::analytics::jobs::executor::Executor;
 use crate::cql::result::{BindValue, ResultRow};
 use crate::error::{Error, Result};
 use crate::storage::Engine;

@@ -6,7 +6,7 @@ use crate::config::Config;
 use crate::cql::ast::Name;
 use crate::cql::execute::{self, Execution};
 use crate::cql::plan::Slot;
-use crate::cql::result::{ColumnSpec, Rows};
+use crate::cql::result::{BindValue, ColumnSpec, Rows};
 use crate::cql::virtual_tables::{CatalogView, Registry};
 use crate::cql::{bind, ddl, parser};
 use crate::random::Random;

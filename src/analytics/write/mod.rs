@@ -36,6 +36,9 @@ pub struct WriteSummary {
     pub duplicates: u64,
     /// Their write timestamp, in microseconds; none where nothing was run.
     pub timestamp_micros: Option<i64>,
+    /// The commit sequence number under which all rows became visible; 0 where nothing was
+    /// written, or not all at once.
+    pub sequence: u64,
     /// What the user should be told.
     pub warnings: Vec<String>,
 }
@@ -83,6 +86,7 @@ pub fn run(
         rows,
         duplicates: summary.duplicates,
         timestamp_micros: Some(timestamp),
+        sequence: summary.sequence,
         warnings,
     })
 }

@@ -6,7 +6,7 @@
 //! | a value | a cell | a cell | |
 //! | a null | nothing, or with USING NULLS a tombstone | a tombstone | |
 //! | the row | | | a tombstone |
-//! | a row that is a partition's static row alone | static cells | static cells | static tombstones |
+//! | a static row alone | static cells | static cells | static tombstones |
 
 use crate::analytics::wire::{WireEncoder, located};
 use crate::analytics::write::plan::{Action, WritePlan};
