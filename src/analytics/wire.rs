@@ -7,12 +7,12 @@
 //! The rule of every cast: **nothing is lost silently**. A number out of range, a fraction on its
 //! way to an integer, a part of a millisecond, a text that is no value of the type, a list of
 //! the wrong length for a vector, a null inside of a collection are errors. One exception, the
-//! same that CQL's own literals make: what becomes a `float` or a `double` from a decimal or a wider
-//! float is the nearest one.
+//! same that CQL's own literals make: what becomes a `float` or a `double` from a decimal or a
+//! wider float is the nearest one.
 //!
 //! | from | to |
 //! |---|---|
-//! | integers | integers, `varint`, `decimal`; floats where exact; `timestamp`, `time` from 64 bits |
+//! | integers | integers, `varint`, `decimal`; floats where exact; 64 bits: `timestamp`, `time` |
 //! | floats | floats, `decimal`; integers, `varint` where whole |
 //! | decimals | `decimal` with the scale they have, floats; integers, `varint` where whole |
 //! | text | every type, in the form that CSV files have |
