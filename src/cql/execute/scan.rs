@@ -7,7 +7,7 @@ use crate::cql::execute::items::Items;
 use crate::cql::execute::keys;
 use crate::cql::execute::paging::Place;
 use crate::cql::execute::view::{Clustering, PartitionValues, RowView};
-use crate::cql::plan::{Choice, Filter, PartitionPlan, SelectPlan, Slot, Term};
+use crate::cql::plan::{Choice, ClusteringPart, Filter, PartitionPlan, SelectPlan, Slot, Term};
 use crate::cql::result::RowValues;
 use crate::error::{Error, ErrorKind, Result};
 use crate::schema::ColumnKind;
@@ -392,6 +392,16 @@ fn slices(plan: &SelectPlan, context: &Context<'_>) -> Result<Vec<Slice>> {
         .map_err(|error| unsliced(plan, context).map_or(error, |(_, it)| it))
 }
 
+/// Whether a slice of several columns restricts the clustering.
+fn slices_tuples(plan: &SelectPlan) -> bool {
+    plan.clustering.iter().any(|part| match part {
+        ClusteringPart::Slice { lower, upper, .. } => {
+            lower.iter().chain(upper).any(|bound| bound.tuple)
+        }
+        _ => false,
+    })
+}
+
 /// What is said where values make no key, `error` being why: that comes last, behind what is wrong
 /// with the values of the key and of the clustering. Where the clustering leaves nothing to read
 /// it is no offence.
@@ -405,6 +415,8 @@ fn unnamed(
     keys::prefixes(&plan.table, &plan.clustering, context)?;
     match keys::slices(&plan.table, &plan.clustering, context) {
         Ok(slices) if slices.is_empty() => Ok(None),
+        // A null that a slice of one column begins or ends with is no fault to Cassandra.
+        Err(fault) if slices_tuples(plan) || fault.message.contains("unset") => Err(fault),
         _ => Err(error),
     }
 }

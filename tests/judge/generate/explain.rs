@@ -34,6 +34,11 @@ const EXPLAINED: &[(&str, &str, &str)] = &[
         "",
     ),
     (
+        "server-errors",
+        "Internal: org.apache.cassandra.io.sstable.CorruptSSTableException: Corrupted: ",
+        "",
+    ),
+    (
         "paging-state-of-groups",
         "Protocol: Invalid value for the paging state",
         "rows)",
@@ -48,6 +53,12 @@ const EXPLAINED: &[(&str, &str, &str)] = &[
         "timeuuid-of-a-function",
         "cannot be understood: Unknown class of a type: \n",
         " timeuuid",
+    ),
+    // Values that do not fit their markers are not asked where nothing could be prepared.
+    (
+        "timeuuid-of-a-function",
+        "cannot be understood: Unknown class of a type: \n",
+        "Invalid: Unable to make ",
     ),
     (
         "conditions-on-empty",
@@ -141,6 +152,10 @@ fn by_asking(pair: &mut Pair, script: &[Line], ours: &str, theirs: &str) -> Opti
         return Some("elements-as-keys");
     }
     let select = Select::read(line)?;
+    let is_key = ours.starts_with("Invalid: Key may not be empty");
+    if is_key && theirs.ends_with("\n(0 rows)\n") && has_null_slice(&line.text) {
+        return Some("slice-of-null");
+    }
     if calls_of_descending(pair, &select, line, ours, theirs) {
         return Some("functions-in-descending");
     }
@@ -159,6 +174,12 @@ fn by_asking(pair: &mut Pair, script: &[Line], ours: &str, theirs: &str) -> Opti
     let expires = |line: &Line| line.text.contains(" TTL ");
     let has_ttl = before.iter().any(expires);
     (has_ttl && lacks_marker(pair, &select)).then_some("expired-marker")
+}
+
+/// Whether a condition of a statement has null, written out, for the end of a slice.
+fn has_null_slice(text: &str) -> bool {
+    let ends = [" < null", " <= null", " > null", " >= null"];
+    ends.iter().any(|it| text.contains(it))
 }
 
 /// Whether a statement deletes a slice that begins or ends with null.
