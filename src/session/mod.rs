@@ -18,6 +18,9 @@ mod door;
 mod jobs;
 mod prepared;
 mod request;
+#[cfg(feature = "analytics")]
+mod sql;
+#[cfg(not(feature = "analytics"))]
 #[path = "sql_absent.rs"]
 mod sql;
 mod statements;
@@ -71,15 +74,16 @@ impl Shared {
         let registry = Registry::new(engine.clock(), Arc::clone(&random));
         let statements = Arc::<Statements>::default();
         views::register(&registry, &statements);
+        let catalog = Arc::new(CatalogView::new(registry));
         Self {
-            batch: Arc::new(sql::Sql::new(&engine)),
+            batch: Arc::new(sql::Sql::new(&engine, &catalog)),
             door: Door::default(),
             #[cfg(feature = "analytics")]
             jobs: Jobs::new(&engine),
             engine,
             statements,
             random,
-            catalog: Arc::new(CatalogView::new(registry)),
+            catalog,
         }
     }
 
@@ -251,6 +255,10 @@ impl Shared {
             return Ok(answer);
         }
         let keyspace = statement.keyspace();
+        #[cfg(feature = "analytics")]
+        if let Some(answer) = jobs::run(self, statement, options) {
+            return answer;
+        }
         let StatementKind::Describe(target) = &statement.statement().kind else {
             let kind = &statement.statement().kind;
             let (result, warnings) = ddl::execute(&self.engine, keyspace, kind)?;

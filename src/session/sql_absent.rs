@@ -2,6 +2,7 @@
 
 use crate::cql::plan::Slot;
 use crate::cql::result::ColumnSpec;
+use crate::cql::virtual_tables::CatalogView;
 use crate::error::{Error, Result};
 use crate::session::Door;
 use crate::session::request::{Answer, RequestOptions};
@@ -30,7 +31,7 @@ impl Compiled {
 
 impl Sql {
     /// Nothing to make.
-    pub fn new(_engine: &Engine) -> Self {
+    pub fn new(_engine: &Engine, _view: &Arc<CatalogView>) -> Self {
         Self
     }
 
