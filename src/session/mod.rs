@@ -255,10 +255,6 @@ impl Shared {
             return Ok(answer);
         }
         let keyspace = statement.keyspace();
-        #[cfg(feature = "analytics")]
-        if let Some(answer) = jobs::run(self, statement, options) {
-            return answer;
-        }
         let StatementKind::Describe(target) = &statement.statement().kind else {
             let kind = &statement.statement().kind;
             let (result, warnings) = ddl::execute(&self.engine, keyspace, kind)?;
