@@ -2,5 +2,13 @@
 #![cfg(feature = "analytics")]
 #![expect(clippy::unwrap_used, reason = "a failure here is the test's")]
 
+#[path = "analytics/answers.rs"]
+mod answers;
+#[path = "analytics/flights.rs"]
+mod flights;
+#[path = "analytics/tpch.rs"]
+mod tpch;
+#[path = "analytics/tpch_data.rs"]
+mod tpch_data;
 #[path = "analytics/write.rs"]
 mod write;

@@ -4,12 +4,12 @@ use super::errors::inward;
 use super::guard;
 use super::query::CATALOG;
 use super::token::Token;
-use super::types::{self, DecimalShape};
+use super::types;
 use crate::cql::virtual_tables::{CatalogView, Registry};
 use crate::error::{Error, Result};
 use crate::random::Random;
-use crate::schema::Table;
-use crate::storage::{Engine, Pinned};
+use crate::schema::{Column, Table};
+use crate::storage::{DecimalShape, Engine, TableStatistics};
 use arrow::datatypes::SchemaRef;
 use datafusion::execution::memory_pool::{FairSpillPool, TrackConsumersPool};
 use datafusion::execution::runtime_env::RuntimeEnvBuilder;
@@ -23,6 +23,11 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 /// How far below other threads those of batch queries stand.
 const NICENESS: i32 = 10;
+/// A column of decimals without one.
+const NO_DECIMALS: DecimalShape = DecimalShape {
+    scale_max: 0,
+    integer_digits_max: 1,
+};
 /// How many consumers an error about memory names.
 const NAMED_MAX: usize = 3;
 
@@ -117,14 +122,14 @@ impl Analytics {
         Ok(session)
     }
 
-    /// A table's schema as of a moment.
-    pub(super) fn schema_of(&self, table: &Table, pinned: &Pinned) -> Result<SchemaRef> {
-        let _ = pinned;
-        let shape = DecimalShape {
-            scale_max: 10,
-            integer_digits_max: 28,
+    /// A table's schema as of the moment of which something is known of its contents.
+    pub(super) fn schema_of(&self, table: &Table, known: &TableStatistics) -> SchemaRef {
+        let shape = |column: &Column| {
+            let found = known.columns.get(&column.id).and_then(|it| it.decimal);
+            // Where there is no value, the narrowest type is as good as any.
+            Some(found.unwrap_or(NO_DECIMALS))
         };
-        Ok(types::schema_of(table, &|_| Some(shape)))
+        types::schema_of(table, &shape)
     }
 }
 

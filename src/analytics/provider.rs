@@ -28,6 +28,8 @@ pub(super) struct StoredTable {
     pub table: Arc<Table>,
     pub schema: SchemaRef,
     pub pinned: Pinned,
+    /// About how many rows it has.
+    pub rows: u64,
     pub now_seconds: i64,
     pub interrupt: Arc<AtomicBool>,
 }
@@ -75,6 +77,8 @@ impl TableProvider for StoredTable {
             parts,
             slices: place.slices,
             zones: place.zones,
+            rows: self.rows,
+            reversed: false,
             now_seconds: self.now_seconds,
             interrupt: Arc::clone(&self.interrupt),
         };

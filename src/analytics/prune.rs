@@ -405,7 +405,7 @@ pub(super) fn scalar(ty: &Type, value: Option<&[u8]>) -> Result<ScalarValue> {
             let digits = crate::types::number::Decimal::from_bytes(bytes)
                 .ok_or_else(|| Error::invalid(format!("{text} is no decimal")))?;
             let (count, _) = digits.digits();
-            let shape = types::DecimalShape {
+            let shape = crate::storage::DecimalShape {
                 scale_max: digits.scale,
                 integer_digits_max: u32::try_from(count.len()).unwrap_or(u32::MAX),
             };

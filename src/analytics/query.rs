@@ -103,9 +103,22 @@ enum Named {
 impl Analytics {
     /// Reads and checks a query; `keyspace` is that of names without one.
     pub fn prepare(&self, sql: &str, keyspace: Option<&str>) -> Result<PreparedQuery> {
+        self.prepare_within(sql, keyspace, FileAccess::Any)
+    }
+
+    /// The same for who may read some files only: those that the query names are looked at.
+    pub fn prepare_within(
+        &self,
+        sql: &str,
+        keyspace: Option<&str>,
+        files: FileAccess,
+    ) -> Result<PreparedQuery> {
         guard::check(sql)?;
         let (text, found) = markers::number(sql)?;
-        let options = QueryOptions::default();
+        let options = QueryOptions {
+            files,
+            ..QueryOptions::default()
+        };
         let resolved = self.resolve(&text, keyspace, &options)?;
         let fields = resolved.plan.get_parameter_fields().map_err(inward)?;
         let marker = |(at, marker): (usize, &markers::Marker)| {
@@ -286,10 +299,12 @@ impl Analytics {
             return Ok(Arc::new(rows));
         }
         let table = pinned.table(table.id)?;
-        let schema = self.schema_of(&table, pinned)?;
+        let known = pinned.statistics(table.id)?;
+        let schema = self.schema_of(&table, &known);
         Ok(Arc::new(StoredTable {
             table,
             schema,
+            rows: known.rows,
             pinned: pinned.clone(),
             now_seconds,
             interrupt: Arc::clone(&options.interrupt),

@@ -7,17 +7,21 @@
 
 use super::build::{ColumnBuilder, array_of};
 use super::errors::outward;
+use super::types;
 use crate::error::{Error, ErrorKind, Result as OwnResult};
 use crate::schema::{Column, ColumnKind, Table};
-use crate::storage::read::{ScanFigures, ColumnBatch, Partitions, ScanCommand, Slice, ZoneTest};
+use crate::storage::read::{ColumnBatch, Partitions, ScanCommand, ScanFigures, Slice, ZoneTest};
 use crate::storage::{ColumnStream, Pinned};
 use crate::types::key;
 use arrow::array::{Array, ArrayRef, RecordBatch, RecordBatchOptions, UInt32Array};
+use arrow::compute::SortOptions;
 use arrow::datatypes::SchemaRef;
+use datafusion::common::stats::Precision;
 use datafusion::common::tree_node::TreeNodeRecursion;
 use datafusion::common::{Result, Statistics, config::ConfigOptions};
 use datafusion::execution::{SendableRecordBatchStream, TaskContext};
-use datafusion::physical_expr::{EquivalenceProperties, PhysicalExpr};
+use datafusion::physical_expr::expressions::Column as PhysicalColumn;
+use datafusion::physical_expr::{EquivalenceProperties, PhysicalExpr, PhysicalSortExpr};
 use datafusion::physical_plan::execution_plan::{Boundedness, EmissionType};
 use datafusion::physical_plan::filter::batch_filter;
 use datafusion::physical_plan::filter_pushdown::{
@@ -26,6 +30,7 @@ use datafusion::physical_plan::filter_pushdown::{
 use datafusion::physical_plan::stream::RecordBatchStreamAdapter;
 use datafusion::physical_plan::{
     DisplayAs, DisplayFormatType, ExecutionPlan, Partitioning, PlanProperties,
+    SortOrderPushdownResult,
 };
 use std::fmt;
 use std::sync::Arc;
@@ -39,6 +44,10 @@ pub(super) struct Wish {
     pub parts: Vec<Partitions>,
     pub slices: Vec<Slice>,
     pub zones: Vec<ZoneTest>,
+    /// About how many rows the table has.
+    pub rows: u64,
+    /// Whether rows come in reverse clustering order.
+    pub reversed: bool,
     pub now_seconds: i64,
     pub interrupt: Arc<AtomicBool>,
 }
@@ -62,20 +71,36 @@ impl ScanExec {
         limit: Option<usize>,
     ) -> Result<Self> {
         let schema = Arc::new(schema.project(&projection)?);
-        let properties = PlanProperties::new(
-            EquivalenceProperties::new(schema),
-            Partitioning::UnknownPartitioning(wish.parts.len()),
-            EmissionType::Incremental,
-            Boundedness::Bounded,
-        );
-        Ok(Self {
+        let mut scan = Self {
+            properties: properties(&schema, &wish, Vec::new()),
             wish,
             projection,
             limit,
             filters: Vec::new(),
             figures: Arc::default(),
-            properties: Arc::new(properties),
-        })
+        };
+        scan.properties = properties(&schema, &scan.wish, scan.order(scan.wish.reversed));
+        Ok(scan)
+    }
+
+    /// The order in which the rows of one partition come: that of the leading clustering columns,
+    /// as far as they are read and SQL orders them as their keys are.
+    fn order(&self, reversed: bool) -> Vec<PhysicalSortExpr> {
+        let one = matches!(self.wish.parts.as_slice(), [Partitions::Keys(keys)] if keys.len() == 1);
+        if !one || !self.wish.table.statics.is_empty() {
+            return Vec::new();
+        }
+        let columns = self.columns();
+        let order = self.wish.table.clustering.iter().map_while(|column| {
+            let at = columns.iter().position(|it| it.id == column.id)?;
+            let options = SortOptions {
+                descending: column.descending != reversed,
+                nulls_first: false,
+            };
+            let expr: Arc<dyn PhysicalExpr> = Arc::new(PhysicalColumn::new(&column.name, at));
+            types::is_sorted_like_keys(&column.ty).then(|| PhysicalSortExpr::new(expr, options))
+        });
+        order.collect()
     }
 
     /// What was read, once it was run.
@@ -103,6 +128,7 @@ impl ScanExec {
             command.partitions = partitions.clone();
         }
         command.slices.clone_from(&self.wish.slices);
+        command.reversed = self.wish.reversed;
         command.zones.clone_from(&self.wish.zones);
         let columns = self.columns();
         let has = |kind| columns.iter().any(|column| column.kind == kind);
@@ -153,6 +179,24 @@ impl DisplayAs for ScanExec {
         }
         Ok(())
     }
+}
+
+fn properties(
+    schema: &SchemaRef,
+    wish: &Wish,
+    order: Vec<PhysicalSortExpr>,
+) -> Arc<PlanProperties> {
+    let schema = Arc::clone(schema);
+    let equivalence = match order.is_empty() {
+        true => EquivalenceProperties::new(schema),
+        false => EquivalenceProperties::new_with_orderings(schema, [order]),
+    };
+    Arc::new(PlanProperties::new(
+        equivalence,
+        Partitioning::UnknownPartitioning(wish.parts.len()),
+        EmissionType::Incremental,
+        Boundedness::Bounded,
+    ))
 }
 
 fn key_count(partitions: &Partitions) -> usize {
@@ -228,7 +272,38 @@ impl ExecutionPlan for ScanExec {
         _: &[Arc<Statistics>],
         _: &datafusion::physical_plan::StatisticsArgs,
     ) -> Result<Arc<Statistics>> {
-        Ok(Arc::new(Statistics::new_unknown(&self.schema())))
+        let mut known = Statistics::new_unknown(&self.schema());
+        let keys: usize = self.wish.parts.iter().map(key_count).sum();
+        let sliced = !self.wish.slices.iter().all(Slice::is_all);
+        let rows = usize::try_from(self.wish.rows).unwrap_or(usize::MAX);
+        // Of named partitions and slices nothing is known but that they are fewer.
+        let rows = if keys > 0 || sliced {
+            rows.min(1_000 * keys.max(1))
+        } else {
+            rows
+        };
+        known.num_rows = Precision::Inexact(rows.min(self.limit.unwrap_or(usize::MAX)));
+        Ok(Arc::new(known))
+    }
+
+    fn try_pushdown_sort(
+        &self,
+        order: &[PhysicalSortExpr],
+    ) -> Result<SortOrderPushdownResult<Arc<dyn ExecutionPlan>>> {
+        let there = self.order(!self.wish.reversed);
+        let agrees = !order.is_empty()
+            && order.len() <= there.len()
+            && order.iter().zip(&there).all(|(wanted, there)| {
+                wanted.expr.eq(&there.expr) && wanted.options.descending == there.options.descending
+            });
+        if !agrees || self.limit.is_some() {
+            return Ok(SortOrderPushdownResult::Unsupported);
+        }
+        let mut turned = self.clone();
+        turned.wish.reversed = !self.wish.reversed;
+        turned.properties = properties(&self.schema(), &turned.wish, there);
+        let inner: Arc<dyn ExecutionPlan> = Arc::new(turned);
+        Ok(SortOrderPushdownResult::Exact { inner })
     }
 
     fn execute(&self, part: usize, _: Arc<TaskContext>) -> Result<SendableRecordBatchStream> {

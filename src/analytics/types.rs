@@ -11,6 +11,7 @@
 //! rounding is never allowed.
 
 use crate::schema::Table;
+use crate::storage::DecimalShape;
 use crate::types::Type;
 use arrow::datatypes::{
     DataType, Field, FieldRef, Fields, IntervalUnit, Schema, SchemaRef, TimeUnit,
@@ -27,15 +28,6 @@ const DIGITS_128: u32 = 38;
 const DIGITS_256: u32 = 76;
 /// How timestamps name their zone.
 pub const UTC: &str = "+00:00";
-
-/// How large the decimals of a column are.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
-pub struct DecimalShape {
-    /// The most digits behind the point.
-    pub scale_max: i32,
-    /// The most digits before the point.
-    pub integer_digits_max: u32,
-}
 
 /// The Arrow type for values of `ty`; `shape` is that of a decimal column, where known.
 pub fn arrow_of(ty: &Type, shape: Option<DecimalShape>) -> DataType {
@@ -123,6 +115,24 @@ pub fn schema_of(
     };
     let fields: Vec<Field> = table.columns().enumerate().map(field).collect();
     Arc::new(Schema::new(fields))
+}
+
+/// Whether SQL orders the values of a type as clustering keys are ordered.
+pub fn is_sorted_like_keys(ty: &Type) -> bool {
+    matches!(
+        ty,
+        Type::TinyInt
+            | Type::SmallInt
+            | Type::Int
+            | Type::BigInt
+            | Type::Text
+            | Type::Ascii
+            | Type::Blob
+            | Type::Boolean
+            | Type::Date
+            | Type::Time
+            | Type::Timestamp
+    )
 }
 
 /// The CQL type of a result's column.

@@ -59,7 +59,9 @@ pub fn compile(shared: &Shared, keyspace: Option<&str>, statement: &Statement) -
         },
         _ => return Err(Error::internal("CQL was taken for something else")),
     };
-    let compiled = shared.batch.compile(text, keyspace, explained)?;
+    let compiled = shared
+        .batch
+        .compile(text, keyspace, explained, &shared.door)?;
     Ok(Apart::Sql(Box::new(compiled)))
 }
 

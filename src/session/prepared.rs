@@ -138,12 +138,6 @@ impl Prepared {
         self.inner.apart.is_some()
     }
 
-    /// Whether it is a batch statement that writes.
-    #[cfg(feature = "analytics")]
-    pub(super) fn writes(&self) -> bool {
-        matches!(&self.inner.apart, Some(Apart::Sql(compiled)) if compiled.writes())
-    }
-
     /// What it is, where it is no CQL.
     pub(super) fn as_apart(&self) -> Option<&Apart> {
         self.inner.apart.as_ref()

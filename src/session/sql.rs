@@ -10,7 +10,6 @@
 //! planned anew where the schema has changed since.
 
 use crate::analytics::cursor::{Cursors, Reading};
-use crate::analytics::jobs::Jobs;
 use crate::analytics::statement::Statement;
 use crate::analytics::write::{self, Batches, WriteOptions, WritePlan, WriteSummary};
 use crate::analytics::{
@@ -42,7 +41,6 @@ pub struct Sql {
     engine: Engine,
     analytics: Analytics,
     cursors: Arc<Cursors>,
-    jobs: Jobs,
     /// How many statements run for those who share threads.
     running: AtomicUsize,
 }
@@ -79,11 +77,6 @@ impl Compiled {
         Arc::clone(&self.columns)
     }
 
-    /// Whether it writes.
-    pub fn writes(&self) -> bool {
-        self.explained.is_none() && self.statement.target().is_some()
-    }
-
     fn keyspace(&self) -> Option<&str> {
         self.keyspace.as_deref()
     }
@@ -106,21 +99,10 @@ impl Sql {
         let spill = options.spill_dir.clone().unwrap_or_else(std::env::temp_dir);
         Self {
             analytics: Analytics::with_view(engine.clone(), Arc::clone(view), options),
-            jobs: Jobs::new(engine),
             cursors: Cursors::new(engine.clock(), Random::from_system(), spill),
             running: AtomicUsize::new(0),
             engine: engine.clone(),
         }
-    }
-
-    /// The jobs.
-    pub fn jobs(&self) -> &Jobs {
-        &self.jobs
-    }
-
-    /// The planner and its runtime, for other doors.
-    pub fn analytics(&self) -> &Analytics {
-        &self.analytics
     }
 
     /// Reads and plans a statement; `explained`: whether its plan is told instead, and whether it
@@ -130,6 +112,7 @@ impl Sql {
         text: &str,
         keyspace: Option<&str>,
         explained: Option<bool>,
+        door: &Door,
     ) -> Result<Compiled> {
         let statement = Statement::parse(text)?;
         if explained == Some(true) && !matches!(statement, Statement::Query(_)) {
@@ -137,7 +120,7 @@ impl Sql {
                 "EXPLAIN ANALYZE runs the statement, and only SELECT may be run for its figures",
             ));
         }
-        let planned = self.plan(&statement, keyspace)?;
+        let planned = self.plan(&statement, keyspace, door)?;
         let columns = match (&statement, explained) {
             (_, Some(_)) => words::columns(),
             (Statement::Query(_), None) => Arc::from(planned.query.columns()),
@@ -153,7 +136,7 @@ impl Sql {
         })
     }
 
-    fn plan(&self, statement: &Statement, keyspace: Option<&str>) -> Result<Planned> {
+    fn plan(&self, statement: &Statement, keyspace: Option<&str>, door: &Door) -> Result<Planned> {
         let catalog = self.engine.catalog();
         let write = match statement {
             Statement::Query(_) | Statement::CreateTableAs(_) => None,
@@ -168,7 +151,9 @@ impl Sql {
             (_, Some(write)) => &write.query,
             (_, None) => return Err(Error::internal("a statement without a query")),
         };
-        let query = self.analytics.prepare(query, keyspace)?;
+        let query = self
+            .analytics
+            .prepare_within(query, keyspace, files(door))?;
         if let Some(write) = &write {
             write.check_width(query.columns().len())?;
         }
@@ -180,13 +165,13 @@ impl Sql {
     }
 
     /// The plan under the present schema.
-    fn present(&self, compiled: &Compiled) -> Result<Arc<Planned>> {
+    fn present(&self, compiled: &Compiled, door: &Door) -> Result<Arc<Planned>> {
         let held = compiled.planned.read();
         let held = Arc::clone(&held.unwrap_or_else(PoisonError::into_inner));
         if held.version == self.engine.catalog().version {
             return Ok(held);
         }
-        let fresh = Arc::new(self.plan(&compiled.statement, compiled.keyspace())?);
+        let fresh = Arc::new(self.plan(&compiled.statement, compiled.keyspace(), door)?);
         if fresh.query.markers().len() != compiled.variables.len() {
             return Err(Error::invalid(
                 "The schema has changed since the statement was prepared: prepare it again",
@@ -217,7 +202,7 @@ impl Sql {
             return Ok(Answer::of(QueryResult::Rows(rows)));
         }
         let _running = self.enter(door)?;
-        let planned = self.present(compiled)?;
+        let planned = self.present(compiled, door)?;
         let query = self.query_options(slots, door, &options)?;
         if let Some(analyze) = compiled.explained {
             return self.explain(&planned, query, analyze);
@@ -277,11 +262,7 @@ impl Sql {
             values: slots.into_iter().map(value).collect::<Result<_>>()?,
             now_micros,
             interrupt: Arc::clone(&options.interrupt),
-            files: match &door.files {
-                Files::Any => FileAccess::Any,
-                Files::Below(directory) => FileAccess::Below(directory.clone()),
-                Files::None => FileAccess::None,
-            },
+            files: files(door),
         })
     }
 
@@ -323,6 +304,15 @@ impl Sql {
             (_, None) => return Err(Error::internal("a statement that writes nowhere")),
         };
         Ok(written(summary))
+    }
+}
+
+/// Which files a query that came by this door may name.
+fn files(door: &Door) -> FileAccess {
+    match &door.files {
+        Files::Any => FileAccess::Any,
+        Files::Below(directory) => FileAccess::Below(directory.clone()),
+        Files::None => FileAccess::None,
     }
 }
 

@@ -41,6 +41,7 @@ impl Sql {
         _text: &str,
         _keyspace: Option<&str>,
         _explained: Option<bool>,
+        _door: &Door,
     ) -> Result<Compiled> {
         Err(Error::invalid(
             "this build has no batch SQL (feature analytics)",

@@ -6,7 +6,7 @@
 
 use arrow::array::RecordBatch;
 use arrow::util::display::{ArrayFormatter, FormatOptions};
-use bigdecimal::{BigDecimal, FromPrimitive, One, Signed};
+use bigdecimal::{BigDecimal, FromPrimitive, One};
 use helenus::analytics::{Analytics, QueryOptions};
 use std::path::Path;
 use std::str::FromStr;
@@ -57,7 +57,10 @@ pub fn recorded(path: &Path) -> Vec<Vec<String>> {
 pub fn assert_same(name: &str, ours: &[Vec<String>], theirs: &[Vec<String>]) {
     for (number, (left, right)) in ours.iter().zip(theirs).enumerate() {
         let same = left.len() == right.len() && left.iter().zip(right).all(|(a, b)| agree(a, b));
-        assert!(same, "{name}, row {number}: {left:?} here, {right:?} in DuckDB");
+        assert!(
+            same,
+            "{name}, row {number}: {left:?} here, {right:?} in DuckDB"
+        );
     }
     assert_eq!(ours.len(), theirs.len(), "{name}: how many rows");
 }

@@ -10,9 +10,7 @@ use helenus::analytics::{Analytics, AnalyticsOptions};
 use helenus::clock::VirtualClock;
 use helenus::config::Config;
 use helenus::random::Random;
-use helenus::transfer::{
-    ExportOptions, ImportOptions, Input, Output, Selection, export, import,
-};
+use helenus::transfer::{ExportOptions, ImportOptions, Input, Output, Selection, export, import};
 use std::path::Path;
 
 const TABLES: [&str; 5] = ["airlines", "airports", "planes", "weather", "flights"];
@@ -34,7 +32,7 @@ fn load(db: &Database) {
         let mut options = ImportOptions::new("nyc", table, vec![Input::Path(at)]);
         options.dialect.null = "NA".to_owned();
         options.rows_max = Some(FLIGHTS_MAX);
-        let summary = import(db.engine(), options).unwrap();
+        let summary = import(db, options).unwrap();
         assert_eq!(summary.rejected, 0, "{table}");
     }
     db.execute("USE nyc", &[]).unwrap();
@@ -44,7 +42,8 @@ fn load(db: &Database) {
 fn disturb(db: &Database, clock: &VirtualClock) {
     let random = Random::seeded(2013);
     let run = |cql: &str| {
-        db.execute(cql, &[]).unwrap_or_else(|error| panic!("{error}: {cql}"));
+        db.execute(cql, &[])
+            .unwrap_or_else(|error| panic!("{error}: {cql}"));
     };
     let origin = || ["JFK", "LGA", "EWR"][random.below(3) as usize];
     let month = || [1, 10, 11][random.below(3) as usize];
@@ -62,8 +61,10 @@ fn disturb(db: &Database, clock: &VirtualClock) {
                 from + 60
             ));
         }
-        run("DELETE FROM flights WHERE origin = 'EWR' AND month = 1 AND day = 5 \
-             AND sched_dep_time < 900");
+        run(
+            "DELETE FROM flights WHERE origin = 'EWR' AND month = 1 AND day = 5 \
+             AND sched_dep_time < 900",
+        );
         overwrite(db, &random);
         for number in 0..50 {
             let (origin, month, day) = (origin(), month(), 1 + random.below(30));
@@ -130,7 +131,7 @@ fn save(db: &Database, directory: &str) {
         let output = Output::Path(Path::new(directory).join(format!("{table}.csv")));
         let mut options = ExportOptions::new(selection, output);
         options.dialect.null = "NA".to_owned();
-        export(db.engine(), options).unwrap();
+        export(db, options).unwrap();
     }
 }
 

@@ -20,7 +20,7 @@ fn load() -> (tempfile::TempDir, Database) {
     for table in TABLES {
         let input = Input::Reader(table.to_owned(), csv(table, SCALE));
         let options = ImportOptions::new("tpch", table, vec![input]);
-        let summary = import(db.engine(), options).unwrap();
+        let summary = import(&db, options).unwrap();
         assert_eq!(summary.rejected, 0, "{table}");
     }
     (directory, db)
