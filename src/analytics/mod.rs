@@ -39,6 +39,7 @@ mod markers;
 mod provider;
 mod prune;
 mod query;
+mod refused;
 mod scan;
 pub mod statement;
 mod stream;

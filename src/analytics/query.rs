@@ -4,7 +4,7 @@ use super::context::Analytics;
 use super::errors::inward;
 use super::provider::{StoredTable, virtual_rows};
 use super::stream::QueryStream;
-use super::{files, guard, markers, prune, types};
+use super::{files, guard, markers, prune, refused, types};
 use crate::cql::result::ColumnSpec;
 use crate::cql::virtual_tables;
 use crate::error::{Error, ErrorKind, Result};
@@ -207,6 +207,7 @@ impl Analytics {
         config.catalog.default_schema = keyspace.unwrap_or(NO_KEYSPACE).to_owned();
         let dialect = config.sql_parser.dialect;
         let statement = state.sql_to_statement(text, &dialect).map_err(inward)?;
+        refused::check(&statement)?;
         let references = state.resolve_table_references(&statement).map_err(inward)?;
         let catalog = self.view().of(self.engine())?;
         let mut named = Vec::new();

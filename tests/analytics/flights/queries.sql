@@ -233,6 +233,3 @@ SELECT v.x, count(f.flight) FROM (VALUES ('AA'), ('UA'), ('??')) AS v(x) LEFT JO
 
 -- name: limit_zero
 SELECT carrier FROM airlines ORDER BY carrier LIMIT 0;
-
--- name: exists_limit
-SELECT EXISTS (SELECT 1 FROM flights WHERE dest = 'HNL') AS hawaii, EXISTS (SELECT 1 FROM flights WHERE dest = 'XXX') AS nowhere;
