@@ -181,10 +181,7 @@ impl Session {
 
     /// Runs a future to its end on the planner's threads, which have the stack that plans need; the
     /// caller may be a thread of another runtime.
-    pub fn block_on<T: Send>(&self, work: impl Future<Output = T> + Send) -> T
-    where
-        T: Send,
-    {
+    pub fn block_on<T: Send>(&self, work: impl Future<Output = T> + Send) -> T {
         let runtime = self.handle();
         std::thread::scope(|scope| {
             let thread = std::thread::Builder::new()

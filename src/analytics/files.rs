@@ -1,7 +1,8 @@
 //! Files in place: `FROM 'x.parquet'`.
 //!
 //! The name's ending says the format; `*`, `?` and `[…]` stand for several files, which are read as
-//! one table. Where a query may read below one directory only, every file's real path must be there,
+//! one table. Where a query may read below one directory only, every file's real path must be
+//! there,
 //! links followed.
 
 use super::errors::inward;

@@ -132,13 +132,9 @@ impl ScanExec {
         command.zones.clone_from(&self.wish.zones);
         let columns = self.columns();
         let has = |kind| columns.iter().any(|column| column.kind == kind);
-        let ids = |kind| {
-            let of_kind = columns.iter().filter(|column| column.kind == kind);
-            let mut ids: Vec<_> = of_kind.map(|column| column.id).collect();
-            ids.sort();
-            ids
-        };
-        command.columns = ids(ColumnKind::Regular);
+        let regular = columns.iter().filter(|it| it.kind == ColumnKind::Regular);
+        command.columns = regular.map(|column| column.id).collect();
+        command.columns.sort();
         // A partition that has static cells only is a row, whatever is asked for.
         command.statics = table.statics.iter().map(|column| column.id).collect();
         command.statics.sort();

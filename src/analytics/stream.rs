@@ -90,6 +90,7 @@ impl QueryStream {
     }
 
     /// The next batch, or none at the end; waits for it.
+    #[expect(clippy::should_implement_trait, reason = "it fails")]
     pub fn next(&mut self) -> Result<Option<RecordBatch>> {
         loop {
             if self.interrupt.load(Ordering::Relaxed) {

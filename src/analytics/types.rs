@@ -1,8 +1,9 @@
 //! CQL types as Arrow types, and back.
 //!
 //! A column that passes through a query unchanged must come out with the type it had: a `uuid` is
-//! text to the planner, but a `uuid` to whoever asked. Each Arrow field that stands for a CQL column
-//! therefore carries the CQL type in its metadata: as text for people (`cql_type`), and with all
+//! text to the planner, but a `uuid` to whoever asked. Each Arrow field that stands for a CQL
+//! column therefore carries the CQL type in its metadata: as text for people (`cql_type`), and
+//! with all
 //! definitions for us. What a query computes has no such note (or one that does not fit any more,
 //! after a cast), and gets the CQL type that is nearest to its Arrow type.
 //!
@@ -51,7 +52,14 @@ pub fn arrow_of(ty: &Type, shape: Option<DecimalShape>) -> DataType {
             DataType::List(inner("item", element, true))
         }
         Type::Map { key, value, .. } => {
-            let pair = Fields::from(vec![inner("key", key, false), inner("value", value, true)]);
+            // The planner looks keys up by text of the plain kind only.
+            let key = match inner("key", key, false) {
+                text if **key == Type::Text || **key == Type::Ascii => {
+                    Arc::new(text.as_ref().clone().with_data_type(DataType::Utf8))
+                }
+                other => other,
+            };
+            let pair = Fields::from(vec![key, inner("value", value, true)]);
             DataType::Map(
                 Arc::new(Field::new("entries", DataType::Struct(pair), false)),
                 false,

@@ -1,6 +1,7 @@
 //! Sessions: keyspaces, prepared statements, values, interrupts.
 
 mod altered_types;
+mod explain;
 mod index_edges;
 mod indexes;
 mod paging;

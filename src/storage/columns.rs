@@ -19,6 +19,9 @@ struct Collected {
     complex: Vec<Vec<Vec<(Bytes, Cell)>>>,
 }
 
+/// What was gathered of one column: simple cells, or the elements of multi-cell values.
+type Gathered<'a> = (&'a mut Vec<Option<Cell>>, &'a mut Vec<Vec<(Bytes, Cell)>>);
+
 impl Collected {
     fn new(columns: &[(ColumnId, PhysicalKind)]) -> Self {
         Self {
@@ -53,10 +56,7 @@ impl Collected {
         let rows = std::mem::take(&mut self.rows);
         let parts = self.simple.iter_mut().zip(&mut self.complex);
         let parts = self.columns.iter().zip(parts);
-        let vector_of = |((_, kind), (simple, complex)): (
-            &(ColumnId, PhysicalKind),
-            (&mut Vec<Option<Cell>>, &mut Vec<Vec<(Bytes, Cell)>>),
-        )| {
+        let vector_of = |((_, kind), (simple, complex)): (&(ColumnId, PhysicalKind), Gathered)| {
             if *kind == PhysicalKind::Complex {
                 let cells = std::mem::take(complex);
                 return ColumnVector {

@@ -74,12 +74,15 @@ fn digits(number: u128) -> u64 {
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct DecimalColumns {
     /// How many columns the partition key has, and those with decimals.
-    partition: (usize, Vec<(usize, ColumnId, Type)>),
+    partition: (usize, Vec<KeyPart>),
     /// The clustering columns with their orders, and those with decimals.
-    clustering: (Vec<(Type, bool)>, Vec<(usize, ColumnId, Type)>),
+    clustering: (Vec<(Type, bool)>, Vec<KeyPart>),
     /// Static and regular columns, by id.
     cells: Vec<(ColumnId, Type)>,
 }
+
+/// A column of a key that holds decimals: its place, its number, its type.
+type KeyPart = (usize, ColumnId, Type);
 
 /// Whether a decimal may stand somewhere in a value.
 fn holds_decimals(ty: &Type) -> bool {

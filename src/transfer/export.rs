@@ -184,6 +184,7 @@ impl<'a> Writing<'a> {
 }
 
 /// How a table is read.
+#[expect(clippy::large_enum_variant, reason = "there is one of it")]
 enum Reading<'a> {
     /// Column by column, as of one moment.
     Pinned(Pinned, Columnar, Vec<(PartitionBound, PartitionBound)>),

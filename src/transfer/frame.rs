@@ -63,7 +63,7 @@ pub(super) fn wire<'a>(
     row: usize,
     room: &'a mut [u8; 8],
 ) -> Option<&'a [u8]> {
-    fn put<'a, const N: usize>(bytes: [u8; N], room: &'a mut [u8; 8]) -> Option<&'a [u8]> {
+    fn put<const N: usize>(bytes: [u8; N], room: &mut [u8; 8]) -> Option<&[u8]> {
         let to = room.get_mut(..N)?;
         to.copy_from_slice(&bytes);
         Some(to)

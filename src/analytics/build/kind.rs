@@ -7,8 +7,8 @@ use crate::types::{Type, text};
 use arrow::array::{
     ArrayRef, BinaryViewBuilder, BooleanBuilder, Date32Builder, Decimal128Builder,
     Decimal256Builder, Float32Builder, Float64Builder, Int8Builder, Int16Builder, Int32Builder,
-    Int64Builder, IntervalMonthDayNanoBuilder, StringViewBuilder, Time64NanosecondBuilder,
-    TimestampMillisecondBuilder,
+    Int64Builder, IntervalMonthDayNanoBuilder, StringBuilder, StringViewBuilder,
+    Time64NanosecondBuilder, TimestampMillisecondBuilder,
 };
 use arrow::datatypes::{DataType, IntervalMonthDayNano, i256};
 use num_bigint::BigInt;
@@ -25,6 +25,8 @@ pub(super) enum Plain {
     Float64(Float64Builder),
     Boolean(BooleanBuilder),
     Text(StringViewBuilder),
+    /// Text that is a map's key.
+    KeyText(StringBuilder),
     /// What has a text form only.
     Written(StringViewBuilder),
     Blob(BinaryViewBuilder),
@@ -99,6 +101,7 @@ impl Plain {
             (Type::Double, DataType::Float64) => Self::Float64(Float64Builder::new()),
             (Type::Boolean, DataType::Boolean) => Self::Boolean(BooleanBuilder::new()),
             (Type::Text | Type::Ascii, DataType::Utf8View) => Self::Text(StringViewBuilder::new()),
+            (Type::Text | Type::Ascii, DataType::Utf8) => Self::KeyText(StringBuilder::new()),
             (Type::Uuid | Type::TimeUuid | Type::Inet | Type::Decimal, DataType::Utf8View) => {
                 Self::Written(StringViewBuilder::new())
             }
@@ -139,6 +142,9 @@ impl Plain {
             Self::Text(to) => to.append_value(
                 std::str::from_utf8(value).map_err(|_| Error::invalid("bytes are no text"))?,
             ),
+            Self::KeyText(to) => to.append_value(
+                std::str::from_utf8(value).map_err(|_| Error::invalid("bytes are no text"))?,
+            ),
             Self::Written(to) => to.append_value(text::format(ty, value)),
             Self::Blob(to) => to.append_value(value),
             Self::Date(to) => {
@@ -175,6 +181,7 @@ impl Plain {
             Self::Float64(to) => to.append_null(),
             Self::Boolean(to) => to.append_null(),
             Self::Text(to) | Self::Written(to) => to.append_null(),
+            Self::KeyText(to) => to.append_null(),
             Self::Blob(to) => to.append_null(),
             Self::Date(to) => to.append_null(),
             Self::Time(to) => to.append_null(),
@@ -195,6 +202,7 @@ impl Plain {
             Self::Float64(to) => Arc::new(to.finish()),
             Self::Boolean(to) => Arc::new(to.finish()),
             Self::Text(to) | Self::Written(to) => Arc::new(to.finish()),
+            Self::KeyText(to) => Arc::new(to.finish()),
             Self::Blob(to) => Arc::new(to.finish()),
             Self::Date(to) => Arc::new(to.finish()),
             Self::Time(to) => Arc::new(to.finish()),

@@ -178,6 +178,10 @@ impl<'a> Parser<'a> {
     }
 
     /// `[FROM tables] [WHERE condition]` and then the end.
+    #[expect(
+        clippy::wrong_self_convention,
+        reason = "FROM and WHERE are the clauses"
+    )]
     fn from_where(&mut self, word: &str) -> Result<(Option<String>, Option<String>)> {
         let mut from = None;
         if self.eat(word) {

@@ -170,6 +170,3 @@ pub fn values_line(variables: &[ColumnSpec], values: &[Slot]) -> Option<String> 
     let listed: Vec<String> = variables.iter().zip(values).map(one).collect();
     (!listed.is_empty()).then(|| format!("  values: {}", listed.join(", ")))
 }
-
-#[cfg(test)]
-mod tests;

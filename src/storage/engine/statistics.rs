@@ -109,10 +109,8 @@ fn add_file(statistics: &mut TableStatistics, properties: &Properties) {
             found.min = Some(found.min.map_or(*min, |it| it.min(*min)));
             found.max = Some(found.max.map_or(*max, |it| it.max(*max)));
         }
-        let present = match &properties.present {
-            Some(counts) => Some(counts.get(&place).copied().unwrap_or(0)),
-            None => None,
-        };
+        let counts = properties.present.as_ref();
+        let present = counts.map(|counts| counts.get(&place).copied().unwrap_or(0));
         found.present = found.present.zip(present).map(|(all, more)| all + more);
     }
 }

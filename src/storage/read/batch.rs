@@ -255,6 +255,7 @@ impl ColumnBatch {
 
     /// Appends the rows of another batch of the same scan, if its columns have the same form;
     /// answers it otherwise.
+    #[expect(clippy::result_large_err, reason = "it is given back, not told")]
     pub fn append(&mut self, mut other: Self) -> Result<(), Self> {
         let pairs = self.columns.iter().zip(&other.columns);
         let pairs = pairs.chain(self.statics.iter().zip(&other.statics));
@@ -314,8 +315,10 @@ mod tests {
                 rows: to - from,
                 ..ColumnBatch::default()
             };
-            let mut column = ColumnVector::default();
-            column.present = vec![0; (to - from).div_ceil(64)];
+            let mut column = ColumnVector {
+                present: vec![0; (to - from).div_ceil(64)],
+                ..ColumnVector::default()
+            };
             let mut fixed = column.clone();
             fixed.present = vec![0; (to / 50 - from / 50 + 1).div_ceil(64)];
             let (mut offsets, mut data) = (vec![0], Vec::new());

@@ -496,10 +496,9 @@ fn originals(block: &Block, ranges: &[(usize, usize)]) -> Parsed<Vec<(usize, Byt
     if !rows.has_originals() {
         return Ok(found);
     }
-    let mut number = 0;
-    for row in ranges.iter().flat_map(|(from, to)| *from..*to) {
+    let wanted = ranges.iter().flat_map(|(from, to)| *from..*to);
+    for (number, row) in wanted.enumerate() {
         found.extend(rows.original(row)?.map(|original| (number, original)));
-        number += 1;
     }
     Ok(found)
 }

@@ -39,8 +39,7 @@ pub(super) fn data_type(ty: &Type) -> DataType {
             element,
             dimensions,
         } if **element == Type::Float => {
-            let size = i32::try_from(*dimensions).unwrap_or(i32::MAX);
-            DataType::FixedSizeList(item(element), size)
+            DataType::FixedSizeList(item(element), i32::from(*dimensions))
         }
         Type::Tuple(_) | Type::Udt { .. } => DataType::Struct(members(ty)),
         _ => DataType::Utf8,

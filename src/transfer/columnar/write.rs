@@ -56,6 +56,7 @@ pub(in crate::transfer) struct Shape {
     kind: Kind,
 }
 
+#[expect(clippy::large_enum_variant, reason = "there is one of it")]
 enum Kind {
     Parquet {
         options: ArrowWriterOptions,
@@ -268,6 +269,7 @@ pub(in crate::transfer) enum Group {
 }
 
 /// A file under way.
+#[expect(clippy::large_enum_variant, reason = "there is one of it")]
 pub(in crate::transfer) enum File {
     Parquet(SerializedFileWriter<Sink>, u64),
     Arrow(FileWriter<Sink>),

@@ -90,6 +90,9 @@ pub fn parse(text: &str) -> Result<CopyStatement> {
     })
 }
 
+/// What stands behind WITH: names and values.
+type Options = Vec<(String, String)>;
+
 struct Parser<'a> {
     whole: &'a str,
     lexer: Lexer<'a>,
@@ -171,7 +174,7 @@ impl<'a> Parser<'a> {
     }
 
     /// The files and the options, up to the end.
-    fn rest(&mut self, direction: Direction) -> Result<(Vec<String>, Vec<(String, String)>)> {
+    fn rest(&mut self, direction: Direction) -> Result<(Vec<String>, Options)> {
         let files = self.files(direction)?;
         let options = if self.take_word("WITH")? {
             self.options()?

@@ -1,16 +1,18 @@
-//! Plans in words.
+//! Plans of CQL in words.
 
 use crate::clock::VirtualClock;
 use crate::config::Config;
-use crate::database::Database;
+use crate::session::Session;
+use crate::storage::Engine;
 
-fn database() -> Database {
+fn database() -> Session {
     let config = Config {
         background: false,
         seed: Some(1),
         ..Config::default()
     };
-    let db = Database::in_memory(config, VirtualClock::shared(1_000_000)).unwrap();
+    let engine = Engine::in_memory(config, VirtualClock::shared(1_000_000)).unwrap();
+    let mut db = Session::new(engine);
     for statement in [
         "CREATE KEYSPACE k WITH replication = {'class': 'SimpleStrategy', 'replication_factor': 1}",
         "USE k",
@@ -29,7 +31,7 @@ fn database() -> Database {
     db
 }
 
-fn plan(db: &Database, statement: &str) -> Vec<String> {
+fn plan(db: &mut Session, statement: &str) -> Vec<String> {
     let mut rows = db.execute(statement, &[]).unwrap().into_rows();
     let mut lines = Vec::new();
     while let Some(row) = rows.next_row().unwrap() {
@@ -40,7 +42,7 @@ fn plan(db: &Database, statement: &str) -> Vec<String> {
 
 #[test]
 fn a_plan_says_how_rows_are_found() {
-    let db = database();
+    let mut db = database();
     for (statement, expected) in [
         (
             "SELECT w FROM t WHERE p = 1 AND c = 2",
@@ -82,22 +84,25 @@ fn a_plan_says_how_rows_are_found() {
              1 index kept: the row's old values are read, entries go in the same record",
         ),
     ] {
-        let told = plan(&db, &format!("EXPLAIN {statement}")).join("\n");
+        let told = plan(&mut db, &format!("EXPLAIN {statement}")).join("\n");
         assert_eq!(told, expected, "{statement}");
     }
-    let told = plan(&db, "EXPLAIN SELECT * FROM t WHERE token(p) > 5");
+    let told = plan(&mut db, "EXPLAIN SELECT * FROM t WHERE token(p) > 5");
     assert_eq!(
         told[..2],
         ["Scan a range of tokens of k.t", "  tokens: token > 5"]
     );
-    let told = plan(&db, "EXPLAIN SELECT cluster_name FROM system.local");
+    let told = plan(&mut db, "EXPLAIN SELECT cluster_name FROM system.local");
     assert!(told[0].starts_with("Make up the rows"), "{told:?}");
 }
 
 #[test]
 fn analyze_tells_what_was_read() {
-    let db = database();
-    let told = plan(&db, "EXPLAIN ANALYZE SELECT w FROM t WHERE p = 1 AND c < 4");
+    let mut db = database();
+    let told = plan(
+        &mut db,
+        "EXPLAIN ANALYZE SELECT w FROM t WHERE p = 1 AND c < 4",
+    );
     let at = told
         .iter()
         .position(|line| line == "Read by level:")
@@ -111,7 +116,7 @@ fn analyze_tells_what_was_read() {
     // It never changes anything.
     let refused = db.execute("EXPLAIN ANALYZE DELETE FROM t WHERE p = 1", &[]);
     assert!(refused.unwrap_err().message.contains("only SELECT"));
-    let told = plan(&db, "EXPLAIN DELETE FROM t WHERE p = 1");
+    let told = plan(&mut db, "EXPLAIN DELETE FROM t WHERE p = 1");
     assert!(told[0].starts_with("Delete from k.t"), "{told:?}");
     let rows = db.execute("SELECT * FROM t WHERE p = 1", &[]).unwrap();
     assert_eq!(rows.into_rows().collect().unwrap().len(), 10);
