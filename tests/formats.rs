@@ -207,7 +207,8 @@ fn old_files_open() {
     }
 }
 
-/// What the decimals of `things` fit is the same whether the file says it or must be looked through.
+/// What the decimals of `things` fit is the same whether the file says it or must be looked
+/// through.
 #[test]
 fn decimals_of_old_files_are_known() {
     let shapes = |name: &str| {

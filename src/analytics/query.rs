@@ -212,6 +212,13 @@ impl Analytics {
         let catalog = self.view().of(self.engine())?;
         let mut named = Vec::new();
         for reference in references {
+            let is_function = state.table_functions().contains_key(reference.table());
+            let has_table =
+                keyspace.is_some_and(|it| catalog.table(it, reference.table()).is_some());
+            if is_function && reference.schema().is_none() && !has_table {
+                // generate_series(…) and range(…) stand where a table would.
+                continue;
+            }
             let from = reference.schema().or(keyspace);
             let found = name(&catalog, from, &reference, keyspace.is_some())?;
             let key = (

@@ -69,11 +69,17 @@ impl Layout {
         writeln!(out, "{line}\n{}", rules.join("+"))
     }
 
-    /// Prints rows, the values at the right of their columns.
+    /// Prints rows, the values at the right of their columns. The lines of a plan stand at the
+    /// left: their indentation says what feeds what.
     pub fn rows(&self, rows: &[Vec<Cell>], out: &mut dyn Write) -> Result<()> {
+        let is_plan = matches!(self.names.as_slice(), [only] if only.text == "plan");
         let mut line = String::new();
         for row in rows {
             line.clear();
+            if let ([cell], true) = (row.as_slice(), is_plan) {
+                writeln!(out, " {}", self.palette.paint(cell.tone, &cell.text))?;
+                continue;
+            }
             for (index, (cell, &width)) in row.iter().zip(&self.widths).enumerate() {
                 line.push_str(if index == 0 { " " } else { " | " });
                 pad(&mut line, width - cell.width);
