@@ -3,6 +3,7 @@
 //! Cassandra's messages say what is wrong, and drivers match on their words, so a hint stands on
 //! a line of its own, and only where it is likely to be right.
 
+use crate::cql::parser::sql_hint;
 use crate::error::{Error, ErrorKind};
 use crate::schema::{Catalog, Table};
 use crate::shell::words::{self, Kind, Piece, meaning};
@@ -51,7 +52,8 @@ pub fn hint(
     let message = error.message.as_str();
     if error.kind == ErrorKind::Syntax {
         // What is known of the text goes before the word that there is another language.
-        return syntax(message, statement).or_else(|| error.hint.clone());
+        let told = syntax(message, statement).or_else(|| error.hint.clone());
+        return told.or_else(|| sql_hint(statement));
     }
     if error.hint.is_some() {
         return error.hint.clone();

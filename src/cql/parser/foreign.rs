@@ -48,10 +48,18 @@ pub fn parse_either(text: &str) -> Result<Statement> {
 fn hinted(error: Error) -> Error {
     match error.hint {
         Some(_) => error,
-        None => error.with_hint(format!(
-            "If it is meant as batch SQL (joins, windows, any GROUP BY), {SQL_HINT}."
-        )),
+        None => error.with_hint(general_hint()),
     }
+}
+
+fn general_hint() -> String {
+    format!("If it is meant as batch SQL (joins, windows, any GROUP BY), {SQL_HINT}.")
+}
+
+/// The hint about a text that is no CQL and may be batch SQL, for who got CQL's error from a
+/// server, which sends no hints.
+pub fn sql_hint(text: &str) -> Option<String> {
+    starts_as_sql(text).then(general_hint)
 }
 
 /// Which language the statement behind EXPLAIN is written in.

@@ -25,7 +25,7 @@ mod types;
 #[cfg(test)]
 mod tests;
 
-pub use foreign::{SQL_HINT, parse_either, sql_mark};
+pub use foreign::{SQL_HINT, parse_either, sql_hint, sql_mark};
 pub use split::{Piece, split_statements};
 
 use crate::cql::ast::{Name, Position, Statement, StatementKind};
