@@ -22,6 +22,7 @@
 //! | [`cursor`] | results in pages, for clients that come back |
 //! | [`guard`] | which texts may reach the parser |
 //! | [`jobs`] | statements that run again and again |
+//! | [`pg_catalog`] | PostgreSQL's catalogs over our schema |
 //! | [`statement`] | what frames a query and says where its rows go |
 //! | [`types`] | CQL types as Arrow types, and back |
 //! | [`wire`] | Arrow values as CQL wire values |
@@ -36,6 +37,7 @@ mod files;
 pub mod guard;
 pub mod jobs;
 mod markers;
+pub mod pg_catalog;
 mod provider;
 mod prune;
 mod query;

@@ -40,6 +40,10 @@ pub struct Args {
     #[arg(long, value_name = "ADDRESS:PORT", value_parser = |text: &str| address(text, 9180))]
     http_listen: Option<SocketAddr>,
 
+    /// Where PostgreSQL's protocol is served: a loopback address [default: nowhere]
+    #[arg(long, value_name = "ADDRESS:PORT", value_parser = |text: &str| address(text, 5432))]
+    pg_listen: Option<SocketAddr>,
+
     /// Keep everything in memory, and forget it at the end
     #[arg(long)]
     ephemeral: bool,
@@ -69,6 +73,9 @@ impl Args {
         if let Some(listen) = self.http_listen {
             settings.options.http_listen = Some(listen);
             settings.options.http_required = true;
+        }
+        if self.pg_listen.is_some() {
+            settings.options.pg_listen = self.pg_listen;
         }
         if let Some(directory) = &self.data_dir {
             settings.data_dir = Some(directory.clone());
@@ -160,8 +167,12 @@ pub fn run(args: &Args) -> Result<()> {
         Some(address) => format!("http {address}"),
         None => "no http".to_owned(),
     };
+    let pg = match server.pg_addr() {
+        Some(address) => format!("PostgreSQL {address}, "),
+        None => String::new(),
+    };
     say(&format!(
-        "helenus {} ready: CQL {}, {http}, data {place}, commit log {}",
+        "helenus {} ready: CQL {}, {pg}{http}, data {place}, commit log {}",
         env!("CARGO_PKG_VERSION"),
         server.local_addr(),
         format!("{sync:?}").to_lowercase(),

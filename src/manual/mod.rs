@@ -13,6 +13,7 @@
 //! | [`system_tables`] | who looks at the node and its schema through CQL |
 //! | [`clients`] | who connects an application or a tool of Cassandra |
 //! | [`shell`] | who types statements |
+//! | [`postgres`] | who asks by a tool of PostgreSQL |
 //! | [`server`] | who lets clients connect |
 //! | [`operations`] | who runs it |
 //! | [`performance`] | who measures |
@@ -50,6 +51,9 @@ pub mod clients {}
 
 #[doc = include_str!("shell.md")]
 pub mod shell {}
+
+#[doc = include_str!("postgres.md")]
+pub mod postgres {}
 
 #[doc = include_str!("server.md")]
 pub mod server {}

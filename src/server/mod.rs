@@ -6,6 +6,7 @@
 //! | [`state`] | what all parts share |
 //! | [`listener`] | the CQL port |
 //! | [`connection`] | one client's task: handshake, requests, answers that wait for the log |
+//! | `pg` | the PostgreSQL door |
 //! | [`dispatch`] | from a request to its outcome, on whichever thread |
 //! | [`reply`], [`failure`] | the outcome as it is written |
 //! | [`workers`] | the threads that may wait |
@@ -28,6 +29,8 @@ pub mod logging;
 pub mod metrics;
 pub mod options;
 pub mod peer;
+#[cfg(feature = "analytics")]
+pub mod pg;
 pub mod reply;
 pub mod room;
 pub mod settings;
@@ -51,6 +54,8 @@ pub struct Server {
     runtime: Runtime,
     control: Control,
     state: Arc<State>,
+    #[cfg(feature = "analytics")]
+    pg: Option<pg::Door>,
 }
 
 impl Server {
@@ -75,11 +80,24 @@ impl Server {
             .on_sync(Arc::new(move || waiters.wake()));
         runtime.spawn(timer::run(Arc::downgrade(&state)));
         views::register(&state);
+        #[cfg(feature = "analytics")]
+        let pg = match state.options.pg_listen {
+            Some(address) => Some(pg::Door::open(address, &state)?),
+            None => None,
+        };
+        #[cfg(not(feature = "analytics"))]
+        if state.options.pg_listen.is_some() {
+            return Err(Error::config(
+                "this build has no PostgreSQL door (feature analytics)",
+            ));
+        }
         runtime.block_on(control.enable_binary())?;
         Ok(Self {
             runtime,
             control,
             state,
+            #[cfg(feature = "analytics")]
+            pg,
         })
     }
 
@@ -94,6 +112,18 @@ impl Server {
         self.state.http_address()
     }
 
+    /// Where the PostgreSQL door is, if it is open.
+    #[cfg(feature = "analytics")]
+    pub fn pg_addr(&self) -> Option<SocketAddr> {
+        self.pg.as_ref().map(pg::Door::address)
+    }
+
+    /// Where the PostgreSQL door is: this build has none.
+    #[cfg(not(feature = "analytics"))]
+    pub fn pg_addr(&self) -> Option<SocketAddr> {
+        None
+    }
+
     /// What administration may see and do.
     pub fn control(&self) -> &Control {
         &self.control
@@ -106,6 +136,10 @@ impl Server {
 
     /// Finishes what was accepted, and closes the ports and the database.
     pub fn stop(self) -> Result<()> {
+        #[cfg(feature = "analytics")]
+        if let Some(pg) = self.pg {
+            pg.close();
+        }
         self.runtime.block_on(self.control.disable_binary());
         self.state.workers.stop();
         views::unregister(&self.state);

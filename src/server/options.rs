@@ -22,6 +22,8 @@ pub struct ServerOptions {
     pub http_listen: Option<SocketAddr>,
     /// Whether an HTTP address that is in use keeps the server from starting.
     pub http_required: bool,
+    /// Where PostgreSQL's protocol is served; none leaves it out.
+    pub pg_listen: Option<SocketAddr>,
     /// The cluster's name, as clients see it.
     pub cluster_name: Option<String>,
     /// Who may connect.
@@ -66,6 +68,7 @@ impl Default for ServerOptions {
             listen: loopback(CQL_PORT),
             http_listen: Some(loopback(HTTP_PORT)),
             http_required: false,
+            pg_listen: None,
             cluster_name: None,
             authenticator: Arc::new(AllowAll),
             network_threads: None,

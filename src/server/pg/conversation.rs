@@ -1,0 +1,752 @@
+//! A client's statements and portals.
+//!
+//! A portal is a statement with its values, whose rows are pulled as the client asks for them: so
+//! many at a time, or all. What tools ask of PostgreSQL's own catalogs is answered from the schema
+//! ([`pg_catalog`](crate::analytics::pg_catalog)); everything else goes to the session below.
+
+use crate::analytics::pg_catalog::oid;
+use crate::analytics::pg_catalog::{CatalogQuery, Facts, PgCatalog};
+use crate::cql::result::{ColumnSpec, QueryResult, Rows};
+use crate::error::{Error, ErrorKind, Result};
+use crate::server::pg::connection::Output;
+use crate::server::pg::frame::{Fields, Message};
+use crate::server::pg::settings::Settings;
+use crate::server::pg::statement::{self, Kind};
+use crate::server::pg::{parameter, value};
+use crate::session::{Prepared, RequestOptions, Shared, Values};
+use crate::types::Type;
+use bytes::{Bytes, BytesMut};
+use pgwire::messages::PgWireBackendMessage as Backend;
+use pgwire::messages::data::{
+    DataRow, FieldDescription, NoData, ParameterDescription, RowDescription,
+};
+use pgwire::messages::extendedquery::{
+    BindComplete, CloseComplete, ParseComplete, PortalSuspended,
+};
+use pgwire::messages::response::{CommandComplete, EmptyQueryResponse, TransactionStatus};
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+/// The most statements, and the most portals, of a connection.
+const NAMED_MAX: usize = 10_000;
+/// The most bytes of their texts and values together.
+const NAMED_BYTES_MAX: usize = 64 << 20;
+
+/// What a statement does.
+#[derive(Clone, Debug)]
+enum Work {
+    /// A word of PostgreSQL's sessions.
+    Word(Kind),
+    /// A question about the schema.
+    Catalog(Arc<CatalogQuery>),
+    /// Batch SQL or CQL, and the parameter of each of its markers.
+    Session(Prepared, Arc<[usize]>),
+}
+
+/// A statement that was parsed.
+#[derive(Clone, Debug)]
+struct Statement {
+    text: Arc<str>,
+    kind: Kind,
+    work: Work,
+    /// The types of its parameters, as the client said them or as they were found.
+    parameters: Arc<[u32]>,
+    columns: Arc<[ColumnSpec]>,
+}
+
+/// A statement with values, and its rows as far as they were not sent.
+#[derive(Debug)]
+struct Portal {
+    statement: Statement,
+    values: Vec<Option<Bytes>>,
+    value_formats: Vec<i16>,
+    formats: Vec<i16>,
+    rows: Option<Rows>,
+    sent: u64,
+    bytes: usize,
+}
+
+/// What came of a statement.
+enum Outcome {
+    Empty,
+    Rows(Rows),
+    Done(String),
+}
+
+/// A client's conversation.
+#[derive(Debug)]
+pub struct Conversation {
+    shared: Shared,
+    catalog: PgCatalog,
+    interrupt: Arc<AtomicBool>,
+    user: String,
+    database: String,
+    keyspace: Option<String>,
+    settings: Settings,
+    status: TransactionStatus,
+    statements: HashMap<String, Statement>,
+    portals: HashMap<String, Portal>,
+    /// The bytes of statements and portals.
+    bytes: usize,
+    /// What is worked on, for the places of errors.
+    text: String,
+}
+
+impl Conversation {
+    /// The conversation of `user`, as the startup's `parameters` want it.
+    pub fn new(
+        shared: Shared,
+        interrupt: Arc<AtomicBool>,
+        user: String,
+        parameters: &HashMap<String, String>,
+    ) -> Result<Self> {
+        let database = parameters.get("database").filter(|name| !name.is_empty());
+        let database = database.unwrap_or(&user).clone();
+        let known = shared.engine().catalog().keyspaces.contains_key(&database);
+        let mut settings = Settings::default();
+        for (name, value) in parameters {
+            let own = ["user", "database", "options", "replication"].contains(&name.as_str());
+            if !own && !name.starts_with("_pq_.") {
+                // What cannot be set is told when it is asked for by SET.
+                let _ = settings.set(name, Some(value));
+            }
+        }
+        settings.set("session_authorization", Some(&user))?;
+        Ok(Self {
+            shared,
+            catalog: PgCatalog::new()?,
+            interrupt,
+            keyspace: known.then(|| database.clone()),
+            user,
+            database,
+            settings,
+            status: TransactionStatus::Idle,
+            statements: HashMap::new(),
+            portals: HashMap::new(),
+            bytes: 0,
+            text: String::new(),
+        })
+    }
+
+    /// What a setting is; empty where there is none.
+    pub fn setting(&self, name: &str) -> String {
+        self.settings.get(name).unwrap_or_default().to_owned()
+    }
+
+    /// Whether the client said BEGIN.
+    pub fn status(&self) -> TransactionStatus {
+        self.status
+    }
+
+    /// The statement that was worked on last.
+    pub fn text(&self) -> &str {
+        &self.text
+    }
+
+    /// The statement worked on last failed: within a transaction that is remembered, as clients
+    /// expect; nothing is undone.
+    pub fn failed(&mut self) {
+        if self.status == TransactionStatus::Transaction {
+            self.status = TransactionStatus::Error;
+        }
+    }
+
+    /// The client is done with what it asked: portals end, outside of a transaction.
+    pub fn sync(&mut self) {
+        if self.status == TransactionStatus::Idle {
+            self.end_portals();
+        }
+    }
+
+    fn end_portals(&mut self) {
+        self.portals.clear();
+        self.bytes = self.statements.values().map(|it| it.text.len()).sum();
+    }
+
+    /// Executes the statements of a text, one after the other.
+    pub fn simple(&mut self, text: &str, output: &mut Output) -> Result<()> {
+        self.text = text.to_owned();
+        let statements = statement::split(text)?;
+        if statements.is_empty() {
+            return output.send(Backend::EmptyQueryResponse(EmptyQueryResponse::new()));
+        }
+        let single = statements.len() == 1;
+        for text in statements {
+            if !single {
+                self.text = text.to_owned();
+            }
+            let statement = self.parse(text, &[])?;
+            if !statement.parameters.is_empty() {
+                return Err(Error::invalid("there is no parameter $1"));
+            }
+            match self.run(&statement, &[], &[])? {
+                Outcome::Empty => {
+                    output.send(Backend::EmptyQueryResponse(EmptyQueryResponse::new()))?;
+                }
+                Outcome::Done(tag) => complete(tag, output)?,
+                Outcome::Rows(mut rows) => {
+                    let description = description(rows.columns(), &[]);
+                    output.send(Backend::RowDescription(description))?;
+                    let sent = self.send(&mut rows, &[], u64::MAX, output)?;
+                    complete(tag_of(&statement.kind, sent.0), output)?;
+                }
+            }
+        }
+        if self.status == TransactionStatus::Idle {
+            self.end_portals();
+        }
+        Ok(())
+    }
+
+    /// Answers a message of the extended protocol.
+    pub fn extended(&mut self, message: &Message, output: &mut Output) -> Result<()> {
+        let mut fields = Fields::of(&message.body);
+        match message.kind {
+            b'P' => self.on_parse(&mut fields, output),
+            b'B' => self.on_bind(&mut fields, output),
+            b'D' => self.on_describe(&mut fields, output),
+            b'E' => self.on_execute(&mut fields, output),
+            _ => self.on_close(&mut fields, output),
+        }
+    }
+
+    fn on_parse(&mut self, fields: &mut Fields<'_>, output: &mut Output) -> Result<()> {
+        let name = fields.text()?.to_owned();
+        let text = fields.text()?;
+        self.text = text.to_owned();
+        let count = fields.count(4)?;
+        let mut declared = Vec::with_capacity(count);
+        for _ in 0..count {
+            declared.push(fields.unsigned()?);
+        }
+        if !name.is_empty() && self.statements.contains_key(&name) {
+            return Err(Error::new(
+                ErrorKind::AlreadyExists,
+                format!("prepared statement \"{name}\" already exists"),
+            ));
+        }
+        if statement::split(text)?.len() > 1 {
+            return Err(Error::syntax(
+                "cannot insert multiple commands into a prepared statement",
+            ));
+        }
+        let statement = self.parse(text, &declared)?;
+        self.hold(text.len(), self.statements.len())?;
+        if let Some(before) = self.statements.insert(name, statement) {
+            self.bytes = self.bytes.saturating_sub(before.text.len());
+        }
+        output.send(Backend::ParseComplete(ParseComplete::new()))
+    }
+
+    /// Counts what is kept, and refuses what is too much.
+    fn hold(&mut self, bytes: usize, count: usize) -> Result<()> {
+        if count >= NAMED_MAX || self.bytes.saturating_add(bytes) > NAMED_BYTES_MAX {
+            return Err(Error::new(
+                ErrorKind::Overloaded,
+                format!(
+                    "a connection keeps at most {NAMED_MAX} statements and portals of \
+                     {NAMED_BYTES_MAX} bytes: close some"
+                ),
+            ));
+        }
+        self.bytes += bytes;
+        Ok(())
+    }
+
+    /// Finds out what a text asks for, of what types its parameters are and what it answers.
+    fn parse(&mut self, text: &str, declared: &[u32]) -> Result<Statement> {
+        let kind = statement::kind(text);
+        let aborted = self.status == TransactionStatus::Error;
+        if aborted && !matches!(kind, Kind::Commit | Kind::Rollback | Kind::Empty) {
+            return Err(Error::new(
+                ErrorKind::Invalid,
+                "current transaction is aborted, commands ignored until end of transaction block",
+            ));
+        }
+        let made = |work, parameters, columns| Statement {
+            text: text.into(),
+            kind: kind.clone(),
+            work,
+            parameters,
+            columns,
+        };
+        match &kind {
+            Kind::Query => {
+                if let Some(query) = CatalogQuery::recognise(text)? {
+                    let columns = self.catalog.columns(&query, &self.facts())?;
+                    let count = query.parameters();
+                    let types = (0..count).map(|at| match declared.get(at) {
+                        None | Some(0) => oid::TEXT.oid,
+                        Some(oid) => *oid,
+                    });
+                    let types = types.collect();
+                    return Ok(made(Work::Catalog(query.into()), types, columns));
+                }
+            }
+            Kind::Command(_) => {}
+            Kind::Show(name) => {
+                let columns = show_columns(name);
+                return Ok(made(Work::Word(kind.clone()), [].into(), columns));
+            }
+            _ => return Ok(made(Work::Word(kind.clone()), [].into(), [].into())),
+        }
+        let (marked, order) = statement::markers(text)?;
+        let prepared = self.prepare(&marked, &kind)?;
+        let variables = prepared.variables();
+        let count = order.iter().map(|at| at + 1).max().unwrap_or(0);
+        let mut types: Vec<u32> = declared.to_vec();
+        types.resize(count.max(declared.len()), 0);
+        for (at, variable) in order.iter().zip(variables.iter()) {
+            if let Some(found @ 0) = types.get_mut(*at) {
+                *found = oid::of(&variable.ty).0;
+            }
+        }
+        let columns = prepared.result_columns();
+        Ok(made(
+            Work::Session(prepared, order.into()),
+            types.into(),
+            columns,
+        ))
+    }
+
+    /// Queries are batch SQL. Commands are CQL where they read as CQL, and batch SQL elsewhere.
+    fn prepare(&self, text: &str, kind: &Kind) -> Result<Prepared> {
+        let keyspace = self.keyspace.as_deref();
+        let sql = || self.shared.adhoc(&format!("SQL {text}"), keyspace);
+        if *kind == Kind::Query {
+            return sql().map_err(|error| without_prefix(error));
+        }
+        match self.shared.adhoc(text, keyspace) {
+            Err(error) if error.kind == ErrorKind::Syntax => {
+                sql().map_err(|other| match other.kind {
+                    ErrorKind::Syntax => error,
+                    _ => without_prefix(other),
+                })
+            }
+            prepared => prepared,
+        }
+    }
+
+    fn facts(&self) -> Facts {
+        Facts {
+            user: self.user.clone(),
+            database: self.database.clone(),
+            keyspace: self.keyspace.clone(),
+            settings: self.settings.all(),
+            catalog: self.shared.engine().catalog(),
+        }
+    }
+
+    fn run(
+        &mut self,
+        statement: &Statement,
+        values: &[Option<Bytes>],
+        formats: &[i16],
+    ) -> Result<Outcome> {
+        self.interrupt.store(false, Ordering::Relaxed);
+        let declared = |at: usize| statement.parameters.get(at).copied().unwrap_or(0);
+        let read = |at: usize, ty: &Type| -> Result<Option<Vec<u8>>> {
+            let Some(Some(bytes)) = values.get(at) else {
+                return Ok(None);
+            };
+            let binary = format_of(formats, at) == 1;
+            parameter::wire(ty, declared(at), binary, bytes)
+                .map(Some)
+                .map_err(|error| Error {
+                    message: format!("parameter ${}: {}", at + 1, error.message),
+                    ..error
+                })
+        };
+        match &statement.work {
+            Work::Word(kind) => self.word(kind),
+            Work::Catalog(query) => {
+                let mut texts = Vec::new();
+                for at in 0..query.parameters() {
+                    let own = oid::by_oid(declared(at)).filter(|(_, array)| !array);
+                    let ty = own.map_or(Type::Text, |(pg, _)| plain_type(pg));
+                    let text = read(at, &ty)?.map(|bytes| value::as_text(&ty, &bytes));
+                    texts.push(text.transpose()?);
+                }
+                let rows = self.catalog.run(query, &self.facts(), &texts)?;
+                Ok(Outcome::Rows(rows))
+            }
+            Work::Session(prepared, order) => {
+                let variables = prepared.variables();
+                let mut bound = Vec::with_capacity(order.len());
+                for (at, variable) in order.iter().zip(variables.iter()) {
+                    bound.push(match read(*at, &variable.ty)? {
+                        Some(bytes) => crate::BindValue::Bytes(bytes.into()),
+                        None => crate::BindValue::Null,
+                    });
+                }
+                let options = RequestOptions {
+                    values: Values::Positional(bound),
+                    interrupt: Arc::clone(&self.interrupt),
+                    ..RequestOptions::default()
+                };
+                let answer = self.shared.run(prepared, options)?;
+                self.outcome(answer.result, &statement.kind)
+            }
+        }
+    }
+
+    fn outcome(&mut self, result: QueryResult, kind: &Kind) -> Result<Outcome> {
+        let word = match kind {
+            Kind::Command(word) => word.as_str(),
+            _ => "SELECT",
+        };
+        match result {
+            QueryResult::Rows(rows) if *kind == Kind::Query => Ok(Outcome::Rows(rows)),
+            QueryResult::Rows(mut rows) if !rows.columns().is_empty() => {
+                if !["INSERT", "UPDATE", "DELETE"].contains(&word) {
+                    return Ok(Outcome::Rows(rows));
+                }
+                // How many rows a batch statement wrote, or whether a condition was met.
+                let columns = rows.shared_columns();
+                let count = match (columns.first(), rows.next()?) {
+                    (Some(column), Some(row)) => count_of(&column.ty, row.first()),
+                    _ => 0,
+                };
+                Ok(Outcome::Done(written(word, count)))
+            }
+            QueryResult::SetKeyspace(keyspace) => {
+                self.keyspace = Some(keyspace);
+                Ok(Outcome::Done("SET".to_owned()))
+            }
+            _ => Ok(Outcome::Done(written(word, 1))),
+        }
+    }
+
+    /// What a word of PostgreSQL's sessions does here.
+    fn word(&mut self, kind: &Kind) -> Result<Outcome> {
+        let done = |word: &str| Ok(Outcome::Done(word.to_owned()));
+        match kind {
+            Kind::Empty => Ok(Outcome::Empty),
+            Kind::Set(name, value) => {
+                self.set(name, value.as_deref())?;
+                done(if value.is_some() { "SET" } else { "RESET" })
+            }
+            Kind::Show(name) => self.show(name).map(Outcome::Rows),
+            Kind::Begin => {
+                self.status = TransactionStatus::Transaction;
+                done("BEGIN")
+            }
+            Kind::Commit => {
+                let failed = self.status == TransactionStatus::Error;
+                self.status = TransactionStatus::Idle;
+                done(if failed { "ROLLBACK" } else { "COMMIT" })
+            }
+            Kind::Rollback => {
+                self.status = TransactionStatus::Idle;
+                done("ROLLBACK")
+            }
+            Kind::Deallocate(name) => {
+                match name {
+                    Some(name) => drop(self.statements.remove(name)),
+                    None => self.statements.clear(),
+                }
+                done("DEALLOCATE")
+            }
+            Kind::Nothing(word) => {
+                if *word == "DISCARD ALL" {
+                    self.statements.clear();
+                    self.settings.set("all", None)?;
+                    self.settings
+                        .set("session_authorization", Some(&self.user))?;
+                }
+                done(word)
+            }
+            Kind::Query | Kind::Command(_) => Err(Error::internal("a word that is a statement")),
+        }
+    }
+
+    /// The first schema of the search path is the keyspace of unqualified names.
+    fn set(&mut self, name: &str, value: Option<&str>) -> Result<()> {
+        if name == "search_path" {
+            let catalog = self.shared.engine().catalog();
+            let first = value.and_then(|value| {
+                let names = value
+                    .split(',')
+                    .map(|name| name.trim().trim_matches(['"', '\'']));
+                names
+                    .map(str::to_owned)
+                    .find(|name| catalog.keyspaces.contains_key(name))
+            });
+            let own = catalog.keyspaces.contains_key(&self.database);
+            self.keyspace = first.or_else(|| own.then(|| self.database.clone()));
+        }
+        self.settings.set(name, value)
+    }
+
+    fn show(&self, name: &str) -> Result<Rows> {
+        let text = |text: &str| Some(Bytes::copy_from_slice(text.as_bytes()));
+        let columns = show_columns(name);
+        if name == "all" {
+            let all = self.settings.all();
+            let rows = all
+                .iter()
+                .map(|(name, value)| vec![text(name), text(value), text("")])
+                .collect();
+            return Ok(Rows::from_vec(columns, rows));
+        }
+        let value = match name {
+            "search_path" => {
+                let set = self.settings.get("search_path");
+                set.or(self.keyspace.as_deref()).unwrap_or("\"$user\"")
+            }
+            name => self.settings.get(name).ok_or_else(|| {
+                Error::invalid(format!(
+                    "unrecognized configuration parameter \"{name:.100}\""
+                ))
+            })?,
+        };
+        Ok(Rows::from_vec(columns, vec![vec![text(value)]]))
+    }
+
+    fn on_bind(&mut self, fields: &mut Fields<'_>, output: &mut Output) -> Result<()> {
+        let portal = fields.text()?.to_owned();
+        let name = fields.text()?;
+        let statement = self.statement(name)?;
+        self.text = statement.text.to_string();
+        let value_formats = formats(fields)?;
+        let count = fields.count(4)?;
+        if count != statement.parameters.len() {
+            return Err(Error::new(
+                ErrorKind::Protocol,
+                format!(
+                    "bind message supplies {count} parameters, but prepared statement \"{name}\" \
+                     requires {}",
+                    statement.parameters.len()
+                ),
+            ));
+        }
+        let mut values = Vec::with_capacity(count);
+        for _ in 0..count {
+            values.push(fields.value()?.map(Bytes::copy_from_slice));
+        }
+        let formats = formats(fields)?;
+        let bytes = values.iter().flatten().map(Bytes::len).sum();
+        self.hold(bytes, self.portals.len())?;
+        let bound = Portal {
+            statement,
+            values,
+            value_formats,
+            formats,
+            rows: None,
+            sent: 0,
+            bytes,
+        };
+        if let Some(before) = self.portals.insert(portal, bound) {
+            self.bytes = self.bytes.saturating_sub(before.bytes);
+        }
+        output.send(Backend::BindComplete(BindComplete::new()))
+    }
+
+    fn statement(&self, name: &str) -> Result<Statement> {
+        self.statements.get(name).cloned().ok_or_else(|| {
+            Error::new(
+                ErrorKind::Unprepared,
+                format!("prepared statement \"{name}\" does not exist"),
+            )
+        })
+    }
+
+    fn on_describe(&mut self, fields: &mut Fields<'_>, output: &mut Output) -> Result<()> {
+        let what = fields.byte()?;
+        let name = fields.text()?;
+        let (columns, formats) = if what == b'S' {
+            let statement = self.statement(name)?;
+            let types = statement.parameters.to_vec();
+            let parameters = ParameterDescription::new(types);
+            output.send(Backend::ParameterDescription(parameters))?;
+            (statement.columns, Vec::new())
+        } else {
+            let portal = self.portals.get(name).ok_or_else(|| no_portal(name))?;
+            (
+                Arc::clone(&portal.statement.columns),
+                portal.formats.clone(),
+            )
+        };
+        match columns.is_empty() {
+            true => output.send(Backend::NoData(NoData::new())),
+            false => output.send(Backend::RowDescription(description(&columns, &formats))),
+        }
+    }
+
+    fn on_execute(&mut self, fields: &mut Fields<'_>, output: &mut Output) -> Result<()> {
+        let name = fields.text()?.to_owned();
+        let rows_max = match u64::try_from(fields.int()?) {
+            Ok(0) | Err(_) => u64::MAX,
+            Ok(rows_max) => rows_max,
+        };
+        let mut portal = self.portals.remove(&name).ok_or_else(|| no_portal(&name))?;
+        let executed = self.execute(&mut portal, rows_max, output);
+        self.portals.insert(name, portal);
+        executed
+    }
+
+    fn execute(&mut self, portal: &mut Portal, rows_max: u64, output: &mut Output) -> Result<()> {
+        let statement = portal.statement.clone();
+        self.text = statement.text.to_string();
+        if portal.rows.is_none() {
+            match self.run(&statement, &portal.values, &portal.value_formats)? {
+                Outcome::Empty => {
+                    return output.send(Backend::EmptyQueryResponse(EmptyQueryResponse::new()));
+                }
+                Outcome::Done(tag) => return complete(tag, output),
+                Outcome::Rows(rows) => portal.rows = Some(rows),
+            }
+        }
+        let Some(rows) = &mut portal.rows else {
+            return Err(Error::internal("a portal without rows"));
+        };
+        let (sent, more) = self.send(rows, &portal.formats, rows_max, output)?;
+        portal.sent += sent;
+        if more {
+            return output.send(Backend::PortalSuspended(PortalSuspended::new()));
+        }
+        complete(tag_of(&statement.kind, sent), output)
+    }
+
+    /// Sends rows, at most so many: how many there were, and whether there may be more.
+    fn send(
+        &self,
+        rows: &mut Rows,
+        formats: &[i16],
+        rows_max: u64,
+        output: &mut Output,
+    ) -> Result<(u64, bool)> {
+        let columns = rows.shared_columns();
+        let count = i16::try_from(columns.len())
+            .map_err(|_| Error::invalid("a result with too many columns"))?;
+        let mut sent = 0;
+        while sent < rows_max {
+            if self.interrupt.load(Ordering::Relaxed) {
+                return Err(Error::new(
+                    ErrorKind::Cancelled,
+                    "canceling statement due to user request",
+                ));
+            }
+            let Some(row) = rows.next()? else {
+                return Ok((sent, false));
+            };
+            let mut data = BytesMut::new();
+            for (at, (column, bytes)) in columns.iter().zip(&row).enumerate() {
+                let binary = format_of(formats, at) == 1;
+                value::put(&column.ty, bytes.as_deref(), binary, &mut data).map_err(|error| {
+                    Error {
+                        message: format!("column {}: {}", column.name, error.message),
+                        ..error
+                    }
+                })?;
+            }
+            output.send(Backend::DataRow(DataRow::new(data, count)))?;
+            sent += 1;
+        }
+        Ok((sent, true))
+    }
+
+    fn on_close(&mut self, fields: &mut Fields<'_>, output: &mut Output) -> Result<()> {
+        let what = fields.byte()?;
+        let name = fields.text()?;
+        let bytes = match what {
+            b'S' => self.statements.remove(name).map(|it| it.text.len()),
+            _ => self.portals.remove(name).map(|it| it.bytes),
+        };
+        self.bytes = self.bytes.saturating_sub(bytes.unwrap_or(0));
+        output.send(Backend::CloseComplete(CloseComplete::new()))
+    }
+}
+
+/// The error of a text that got `SQL ` put before it, at its place in the text.
+fn without_prefix(mut error: Error) -> Error {
+    if let Some((1, column)) = &mut error.position {
+        *column = column.saturating_sub(4);
+    }
+    error
+}
+
+fn no_portal(name: &str) -> Error {
+    Error::new(
+        ErrorKind::Unprepared,
+        format!("portal \"{name}\" does not exist"),
+    )
+}
+
+fn complete(tag: String, output: &mut Output) -> Result<()> {
+    output.send(Backend::CommandComplete(CommandComplete::new(tag)))
+}
+
+/// What is answered when rows have been sent.
+fn tag_of(kind: &Kind, rows: u64) -> String {
+    match kind {
+        Kind::Show(_) => "SHOW".to_owned(),
+        _ => format!("SELECT {rows}"),
+    }
+}
+
+/// What is answered when a command is done.
+fn written(word: &str, rows: i64) -> String {
+    match word {
+        "INSERT" => format!("INSERT 0 {rows}"),
+        "UPDATE" | "DELETE" => format!("{word} {rows}"),
+        _ => word.to_owned(),
+    }
+}
+
+/// The number in the first column of what a write answers.
+fn count_of(ty: &Type, value: Option<&Option<Bytes>>) -> i64 {
+    let Some(Some(bytes)) = value else { return 0 };
+    match (ty, bytes.as_ref()) {
+        (Type::Boolean, [met]) => i64::from(*met),
+        (_, bytes) => <[u8; 8]>::try_from(bytes).map_or(1, i64::from_be_bytes),
+    }
+}
+
+/// The formats of columns or parameters.
+fn formats(fields: &mut Fields<'_>) -> Result<Vec<i16>> {
+    let count = fields.count(2)?;
+    (0..count).map(|_| fields.short()).collect()
+}
+
+/// None means text, one is for all.
+fn format_of(formats: &[i16], at: usize) -> i16 {
+    match formats {
+        [one] => *one,
+        formats => formats.get(at).copied().unwrap_or(0),
+    }
+}
+
+fn description(columns: &[ColumnSpec], formats: &[i16]) -> RowDescription {
+    let fields = columns.iter().enumerate().map(|(at, column)| {
+        let (oid, size) = oid::of(&column.ty);
+        let format = format_of(formats, at);
+        FieldDescription::new(column.name.clone(), 0, 0, oid, size, -1, format)
+    });
+    RowDescription::new(fields.collect())
+}
+
+fn show_columns(name: &str) -> Arc<[ColumnSpec]> {
+    let column = |name: &str| ColumnSpec {
+        keyspace: String::new(),
+        table: String::new(),
+        name: name.to_owned(),
+        ty: Type::Text,
+    };
+    match name {
+        "all" => Arc::from(["name", "setting", "description"].map(column)),
+        name => Arc::from([column(name)]),
+    }
+}
+
+/// The type by which a parameter of a question about the schema is read.
+fn plain_type(pg: oid::PgType) -> Type {
+    match pg {
+        oid::BOOL => Type::Boolean,
+        oid::INT2 => Type::SmallInt,
+        oid::INT4 => Type::Int,
+        oid::INT8 => Type::BigInt,
+        _ => Type::Text,
+    }
+}
