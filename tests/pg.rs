@@ -224,3 +224,71 @@ fn only_loopback_is_opened() {
     let error = Server::start(db, options).unwrap_err();
     assert!(error.message.contains("loopback"), "{}", error.message);
 }
+
+#[test]
+fn tables_are_asked_and_written() {
+    let server = start();
+    let mut client = Client::connect(&server);
+    client.ask(
+        "CREATE TABLE customers (name text PRIMARY KEY, age int); \
+         INSERT INTO customers (name, age) VALUES ('ann', 30); \
+         INSERT INTO customers (name, age) VALUES ('bob', 40); \
+         INSERT INTO orders (customer, day, total) VALUES ('ann', '2024-01-02', 1.50); \
+         INSERT INTO orders (customer, day, total) VALUES ('ann', '2024-01-03', 2.25);",
+    );
+    let joined = "SELECT c.name, o.day, o.total FROM customers c \
+                  LEFT JOIN shop.orders o ON o.customer = c.name ORDER BY 1, 2";
+    assert_eq!(
+        client.ask(joined),
+        [
+            ["ann", "2024-01-02", "1.50"],
+            ["ann", "2024-01-03", "2.25"],
+            ["bob", "null", "null"]
+        ]
+    );
+    let text = b"s\0SELECT sum(age) AS years FROM customers WHERE age > $1 AND name <> $2\0\0\0";
+    let mut all = packet(Some(b'P'), text);
+    all.extend(packet(Some(b'D'), b"Ss\0"));
+    let values = b"\0s\0\0\0\0\x02\0\0\0\x0230\0\0\0\x03zoe\0\0";
+    all.extend(packet(Some(b'B'), values));
+    all.extend(packet(Some(b'E'), b"\0\0\0\0\0"));
+    all.extend(packet(Some(b'S'), b""));
+    client.0.write_all(&all).unwrap();
+    let messages = client.until_ready();
+    let kinds: String = messages.iter().map(|(kind, _)| char::from(*kind)).collect();
+    assert_eq!(kinds, "1tT2DCZ");
+    assert_eq!(rows(&messages), [["40"]]);
+    let written = client.ask(
+        "INSERT INTO orders (customer, day, total) \
+         SELECT name, CAST('2024-02-01' AS date), 7 FROM customers; \
+         SELECT count(*) FROM orders",
+    );
+    assert_eq!(written, [["4"]]);
+    assert_eq!(client.ask("SELECT * FROM nowhere"), [["C42P01"]]);
+    assert_eq!(client.ask("SELECT nothing FROM orders"), [["C42703"]]);
+    assert_eq!(client.ask("SELECT * FROM 'Cargo.toml.csv'"), [["C42501"]]);
+    server.stop().unwrap();
+}
+
+#[test]
+fn texts_that_would_end_the_stack_are_refused() {
+    let server = start();
+    let mut client = Client::connect(&server);
+    for text in [
+        format!("SELECT {}1{}", "(".repeat(5_000), ")".repeat(5_000)),
+        format!(
+            "SELECT oid FROM pg_class WHERE true{}",
+            " OR oid = 1".repeat(3_000)
+        ),
+        format!("SELECT 1{} FROM pg_class", " UNION SELECT 1".repeat(3_000)),
+    ] {
+        let answer = client.ask(&text);
+        assert!(answer[0][0].starts_with('C'), "{answer:?}");
+    }
+    let long = format!(
+        "SELECT oid FROM pg_class WHERE false{}",
+        " OR oid = 1".repeat(900)
+    );
+    assert!(client.ask(&long).is_empty());
+    server.stop().unwrap();
+}

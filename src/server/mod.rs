@@ -91,7 +91,19 @@ impl Server {
                 "this build has no PostgreSQL door (feature analytics)",
             ));
         }
-        runtime.block_on(control.enable_binary())?;
+        let started = runtime.block_on(control.enable_binary());
+        #[cfg(feature = "analytics")]
+        let pg = match (started, pg) {
+            (Ok(_), pg) => pg,
+            (Err(error), pg) => {
+                if let Some(pg) = pg {
+                    pg.close();
+                }
+                return Err(error);
+            }
+        };
+        #[cfg(not(feature = "analytics"))]
+        started?;
         Ok(Self {
             runtime,
             control,

@@ -231,7 +231,7 @@ fn ints_of(values: &[ScalarValue]) -> Vec<i64> {
 }
 
 /// Functions that answer the same for every row.
-const FIXED: [(&str, DataType, Body); 14] = [
+const FIXED: [(&str, DataType, Body); 16] = [
     ("pg_is_in_recovery", DataType::Boolean, |_, _| {
         Datum::Bool(false)
     }),
@@ -260,6 +260,10 @@ const FIXED: [(&str, DataType, Body); 14] = [
     ("pg_get_serial_sequence", DataType::Utf8, |_, _| Datum::Null),
     ("pg_backend_pid", DataType::Int64, |_, _| Datum::Int(0)),
     ("txid_current", DataType::Int64, |_, _| Datum::Int(0)),
+    ("pg_get_function_result", DataType::Utf8, |_, _| Datum::Null),
+    ("pg_get_function_arguments", DataType::Utf8, |_, _| {
+        Datum::Null
+    }),
 ];
 
 /// Functions that look something up.
@@ -330,6 +334,10 @@ fn about_relations() -> Vec<(&'static str, DataType, Body)> {
         }),
         ("helenus_regclass_oid", DataType::Int64, |names, values| {
             let found = string(values, 0).and_then(|name| relation_oid(names, &name));
+            found.map_or(Datum::Null, Datum::Int)
+        }),
+        ("to_regtype", DataType::Int64, |_, values| {
+            let found = string(values, 0).and_then(|name| type_oid(&name));
             found.map_or(Datum::Null, Datum::Int)
         }),
         ("to_regclass", DataType::Int64, |names, values| {

@@ -23,6 +23,7 @@ pub mod oid;
 mod relations;
 mod rewrite;
 
+use crate::analytics::guard;
 use crate::analytics::wire::WireEncoder;
 use crate::cql::result::{ColumnSpec, Rows};
 use crate::error::{Error, ErrorKind, Result};
@@ -40,9 +41,8 @@ use sqlparser::parser::Parser;
 use std::sync::Arc;
 use tokio::runtime::Runtime;
 
-/// The longest question about the schema, in bytes, and the most operators in one.
+/// The longest question about the schema, in bytes.
 const TEXT_BYTES_MAX: usize = 64 << 10;
-const OPERATORS_MAX: usize = 1_000;
 
 /// What answers depend on besides the schema.
 #[derive(Clone, Debug)]
@@ -69,11 +69,8 @@ pub struct CatalogQuery {
 impl CatalogQuery {
     /// Reads a text; none where it is no question about the schema, or none that is understood.
     pub fn recognise(text: &str) -> Result<Option<Self>> {
-        let operators = text.bytes().filter(|byte| b"+-*/%|&=<>".contains(byte));
-        let words = text.split_ascii_whitespace().filter(|word| {
-            ["and", "or", "union", "not"].contains(&word.to_ascii_lowercase().as_str())
-        });
-        if text.len() > TEXT_BYTES_MAX || operators.count() + words.count() > OPERATORS_MAX {
+        guard::check(text)?;
+        if text.len() > TEXT_BYTES_MAX {
             return Ok(None);
         }
         let Ok(mut parsed) = Parser::parse_sql(&PostgreSqlDialect {}, text) else {

@@ -9,6 +9,7 @@
 //! | `x = ANY (array)` | `array_has(array, x)` |
 //! | `(expression).field` | `get_field(expression, 'field')` |
 //! | a subquery over a relation that is always empty | null |
+//! | `(SELECT x FROM …)` | `(SELECT max(x) FROM …)` |
 //!
 //! Columns without a name get the one that PostgreSQL gives them; one that is there already gets
 //! a mark, which [`shown_name`] takes off again.
@@ -19,8 +20,8 @@ use crate::limits::MARKERS_MAX;
 use sqlparser::ast::{
     AccessExpr, BinaryOperator, DataType, Expr, Function, FunctionArg, FunctionArgExpr,
     FunctionArgumentList, FunctionArguments, Ident, JoinOperator, ObjectName, ObjectNamePart,
-    Query, Select, SelectItem, SetExpr, Statement, TableFactor, Value, ValueWithSpan,
-    visit_expressions, visit_expressions_mut, visit_relations,
+    Query, Select, SelectItem, SetExpr, Statement, TableFactor, Value, ValueWithSpan, Visit,
+    Visitor, visit_expressions, visit_expressions_mut, visit_relations,
 };
 use std::collections::HashSet;
 use std::ops::ControlFlow;
@@ -135,13 +136,7 @@ fn is_empty(body: &SetExpr) -> bool {
         SetExpr::SetOperation { left, right, .. } => is_empty(left) && is_empty(right),
         SetExpr::Query(query) => is_empty(&query.body),
         SetExpr::Select(select) => {
-            let aggregates = select.projection.iter().any(|item| {
-                visit_expressions(item, |expr| match expr {
-                    Expr::Function(function) if is_aggregate(function) => ControlFlow::Break(()),
-                    _ => ControlFlow::Continue(()),
-                })
-                .is_break()
-            });
+            let aggregates = select.projection.iter().any(aggregates);
             !aggregates
                 && select.from.iter().any(|from| {
                     is_empty_factor(&from.relation)
@@ -156,6 +151,39 @@ fn is_empty(body: &SetExpr) -> bool {
         }
         _ => false,
     }
+}
+
+/// Looks for an aggregate outside of subqueries.
+#[derive(Default)]
+struct Aggregates {
+    depth: usize,
+}
+
+impl Visitor for Aggregates {
+    type Break = ();
+
+    fn pre_visit_query(&mut self, _: &Query) -> ControlFlow<()> {
+        self.depth += 1;
+        ControlFlow::Continue(())
+    }
+
+    fn post_visit_query(&mut self, _: &Query) -> ControlFlow<()> {
+        self.depth -= 1;
+        ControlFlow::Continue(())
+    }
+
+    fn pre_visit_expr(&mut self, expr: &Expr) -> ControlFlow<()> {
+        match expr {
+            Expr::Function(function) if self.depth == 0 && is_aggregate(function) => {
+                ControlFlow::Break(())
+            }
+            _ => ControlFlow::Continue(()),
+        }
+    }
+}
+
+fn aggregates(item: &SelectItem) -> bool {
+    item.visit(&mut Aggregates::default()).is_break()
 }
 
 fn is_aggregate(function: &Function) -> bool {
@@ -352,6 +380,7 @@ fn rewritten(expr: &mut Expr, values: &[Option<String>]) -> Result<()> {
             ..
         } => any(*left, *right),
         Expr::Subquery(query) if is_empty(&query.body) => null(),
+        Expr::Subquery(query) => Expr::Subquery(one_row(query)),
         Expr::Exists { subquery, negated } if is_empty(&subquery.body) => {
             Expr::Value(Value::Boolean(negated).into())
         }
@@ -377,6 +406,19 @@ fn rewritten(expr: &mut Expr, values: &[Option<String>]) -> Result<()> {
         other => other,
     };
     Ok(())
+}
+
+/// A subquery that stands for a value has one row at most, which must be seen by its form.
+fn one_row(mut query: Box<Query>) -> Box<Query> {
+    let open = query.limit_clause.is_none() && query.order_by.is_none();
+    if let SetExpr::Select(select) = query.body.as_mut()
+        && let (true, false, [item]) = (open, select.from.is_empty(), &mut select.projection[..])
+        && !aggregates(item)
+        && let SelectItem::UnnamedExpr(expr) | SelectItem::ExprWithAlias { expr, .. } = item
+    {
+        *expr = call("max", vec![std::mem::replace(expr, null())]);
+    }
+    query
 }
 
 fn operator(op: BinaryOperator) -> BinaryOperator {

@@ -140,7 +140,7 @@ impl<'a> Connection<'a> {
         if !self.authenticate(&user)? {
             return Ok(());
         }
-        let shared = self.state.database.shared().clone();
+        let shared = self.state.shared.clone();
         let interrupt = Arc::clone(&self.interrupt);
         let mut conversation = Conversation::new(shared, interrupt, user, &parameters)?;
         self.welcome(key, &conversation)?;

@@ -258,7 +258,7 @@ impl Conversation {
     fn parse(&mut self, text: &str, declared: &[u32]) -> Result<Statement> {
         let kind = statement::kind(text);
         let aborted = self.status == TransactionStatus::Error;
-        if aborted && !matches!(kind, Kind::Commit | Kind::Rollback | Kind::Empty) {
+        if aborted && !kind.ends_failure() {
             return Err(Error::new(
                 ErrorKind::Invalid,
                 "current transaction is aborted, commands ignored until end of transaction block",
@@ -302,7 +302,11 @@ impl Conversation {
                 *found = oid::of(&variable.ty).0;
             }
         }
-        let columns = prepared.result_columns();
+        let columns = match &kind {
+            // Their answer is a number in the tag.
+            Kind::Command(word) if is_write(word) => [].into(),
+            _ => prepared.result_columns(),
+        };
         Ok(made(
             Work::Session(prepared, order.into()),
             types.into(),
@@ -315,10 +319,10 @@ impl Conversation {
         let keyspace = self.keyspace.as_deref();
         let sql = || self.shared.adhoc(&format!("SQL {text}"), keyspace);
         if *kind == Kind::Query {
-            return sql().map_err(|error| without_prefix(error));
+            return sql().map_err(without_prefix);
         }
         match self.shared.adhoc(text, keyspace) {
-            Err(error) if error.kind == ErrorKind::Syntax => {
+            Err(error) if error.kind == ErrorKind::Syntax && may_be_batch(kind) => {
                 sql().map_err(|other| match other.kind {
                     ErrorKind::Syntax => error,
                     _ => without_prefix(other),
@@ -399,7 +403,7 @@ impl Conversation {
         match result {
             QueryResult::Rows(rows) if *kind == Kind::Query => Ok(Outcome::Rows(rows)),
             QueryResult::Rows(mut rows) if !rows.columns().is_empty() => {
-                if !["INSERT", "UPDATE", "DELETE"].contains(&word) {
+                if !is_write(word) {
                     return Ok(Outcome::Rows(rows));
                 }
                 // How many rows a batch statement wrote, or whether a condition was met.
@@ -439,6 +443,12 @@ impl Conversation {
             }
             Kind::Rollback => {
                 self.status = TransactionStatus::Idle;
+                done("ROLLBACK")
+            }
+            Kind::RollbackTo => {
+                if self.status == TransactionStatus::Error {
+                    self.status = TransactionStatus::Transaction;
+                }
                 done("ROLLBACK")
             }
             Kind::Deallocate(name) => {
@@ -665,6 +675,16 @@ fn without_prefix(mut error: Error) -> Error {
         *column = column.saturating_sub(4);
     }
     error
+}
+
+/// Whether batch SQL has commands that start so.
+fn may_be_batch(kind: &Kind) -> bool {
+    matches!(kind, Kind::Command(word) if is_write(word) || word == "CREATE TABLE")
+}
+
+/// Whether a command's answer is the number of its rows.
+fn is_write(word: &str) -> bool {
+    ["INSERT", "UPDATE", "DELETE"].contains(&word)
 }
 
 fn no_portal(name: &str) -> Error {

@@ -32,6 +32,7 @@ pub mod settings;
 pub mod statement;
 pub mod value;
 
+use crate::analytics::guard;
 use crate::error::{Error, Result};
 use crate::random::Random;
 use crate::server::state::State;
@@ -220,6 +221,8 @@ impl Accepting {
         let state = Arc::clone(&self.state);
         let started = std::thread::Builder::new()
             .name("pg client".to_owned())
+            // Questions about the schema are planned on it. What is not used costs nothing.
+            .stack_size(guard::STACK_BYTES)
             .spawn(move || {
                 let key = connection::Key { pid, secret };
                 connection::serve(stream, key, interrupt, &connections, &state);

@@ -21,6 +21,8 @@ pub enum Kind {
     Commit,
     /// `ROLLBACK`, `ABORT`.
     Rollback,
+    /// `ROLLBACK TO name`.
+    RollbackTo,
     /// `DEALLOCATE name`; none means all.
     Deallocate(Option<String>),
     /// What changes nothing: the word that is answered.
@@ -29,6 +31,16 @@ pub enum Kind {
     Query,
     /// Any other: the word that is answered when it is done.
     Command(String),
+}
+
+impl Kind {
+    /// Whether it is taken also where a statement of the transaction has failed.
+    pub fn ends_failure(&self) -> bool {
+        matches!(
+            self,
+            Self::Commit | Self::Rollback | Self::RollbackTo | Self::Empty
+        )
+    }
 }
 
 /// The end of what starts at `at` and is passed over: a quoted text or name, or a comment.
@@ -144,7 +156,7 @@ pub fn kind(text: &str) -> Kind {
         }),
         "BEGIN" | "START" => Kind::Begin,
         "COMMIT" | "END" => Kind::Commit,
-        "ROLLBACK" if word(1) == "TO" || word(2) == "TO" => Kind::Nothing("ROLLBACK"),
+        "ROLLBACK" if word(1) == "TO" || word(2) == "TO" => Kind::RollbackTo,
         "ROLLBACK" | "ABORT" => Kind::Rollback,
         "SAVEPOINT" => Kind::Nothing("SAVEPOINT"),
         "RELEASE" => Kind::Nothing("RELEASE"),
