@@ -211,6 +211,10 @@ fn texts() -> DataType {
     DataType::new_list(DataType::Utf8, true)
 }
 
+fn ints() -> DataType {
+    DataType::new_list(DataType::Int64, true)
+}
+
 /// Pairs of a value and its place in a list.
 fn places() -> DataType {
     let fields: Fields = [("x", DataType::Int64), ("n", DataType::Int64)]
@@ -305,6 +309,12 @@ fn looked_up() -> Vec<(&'static str, DataType, Body)> {
             or_null(string(values, 1))
         }),
         ("helenus_no_texts", texts(), |_, _| Datum::Texts(Vec::new())),
+        ("helenus_subscripts_from_0", ints(), |_, values| {
+            Datum::Ints((0..).zip(ints_of(values)).map(|it| it.0).collect())
+        }),
+        ("helenus_subscripts_from_1", ints(), |_, values| {
+            Datum::Ints((1..).zip(ints_of(values)).map(|it| it.0).collect())
+        }),
         ("_pg_expandarray", places(), |_, values| {
             Datum::Places(ints_of(values))
         }),

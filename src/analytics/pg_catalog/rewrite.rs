@@ -7,6 +7,8 @@
 //! | `x COLLATE …` | `x` |
 //! | `'t'::regclass`, `oid::regclass` | the table's number, its name |
 //! | `x = ANY (array)` | `array_has(array, x)` |
+//! | `x LIKE y ESCAPE '/'` | `x LIKE replace(y, '/', '\')` |
+//! | `generate_subscripts(array, 1)` | `unnest(helenus_subscripts_from_1(array, 1))` |
 //! | `(expression).field` | `get_field(expression, 'field')` |
 //! | a subquery over a relation that is always empty | null |
 //! | `(SELECT x FROM …)` | `(SELECT max(x) FROM …)` |
@@ -401,6 +403,19 @@ fn rewritten(expr: &mut Expr, values: &[Option<String>]) -> Result<()> {
             },
             None => *expr,
         },
+        Expr::Like {
+            negated,
+            any,
+            expr,
+            pattern,
+            escape_char: Some(escape),
+        } => Expr::Like {
+            negated,
+            any,
+            expr,
+            pattern: Box::new(escaped_by(*pattern, &escape.value)),
+            escape_char: None,
+        },
         Expr::CompoundFieldAccess { root, access_chain } => field_access(*root, access_chain),
         Expr::Function(function) => function_call(function),
         other => other,
@@ -419,6 +434,16 @@ fn one_row(mut query: Box<Query>) -> Box<Query> {
         *expr = call("max", vec![std::mem::replace(expr, null())]);
     }
     query
+}
+
+/// A pattern whose escapes are backslashes.
+fn escaped_by(pattern: Expr, escape: &Value) -> Expr {
+    match escape {
+        Value::SingleQuotedString(escape) if escape != "\\" && !escape.is_empty() => {
+            call("replace", vec![pattern, text(escape), text("\\")])
+        }
+        _ => pattern,
+    }
 }
 
 fn operator(op: BinaryOperator) -> BinaryOperator {
@@ -535,10 +560,32 @@ fn function_call(mut function: Function) -> Expr {
         function.name = ObjectName::from(vec![Ident::new(&name)]);
         return call("unnest", vec![Expr::Function(function)]);
     }
+    if name == "generate_subscripts" {
+        return subscripts(function);
+    }
     if schema.is_some() {
         function.name = ObjectName::from(vec![Ident::new(&name)]);
     }
     Expr::Function(function)
+}
+
+/// `generate_subscripts(array, 1)`: vectors of indexes count from 0, other arrays from 1.
+fn subscripts(mut function: Function) -> Expr {
+    let FunctionArguments::List(list) = &function.args else {
+        return Expr::Function(function);
+    };
+    let from_zero = list.args.iter().any(|arg| match arg {
+        FunctionArg::Unnamed(FunctionArgExpr::Expr(expr)) => {
+            ["indkey", "indoption", "indclass", "indcollation"].contains(&expr_name(expr).as_str())
+        }
+        _ => false,
+    });
+    let name = match from_zero {
+        true => "helenus_subscripts_from_0",
+        false => "helenus_subscripts_from_1",
+    };
+    function.name = ObjectName::from(vec![Ident::new(name)]);
+    call("unnest", vec![Expr::Function(function)])
 }
 
 /// `ARRAY (SELECT …)`: what tools gather so (members of roles, rights) is always empty here.

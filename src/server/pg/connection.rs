@@ -3,15 +3,16 @@
 use crate::error::{Error, Result};
 use crate::server::pg::conversation::Conversation;
 use crate::server::pg::frame::{self, Fields, Message};
+use crate::server::pg::output::Output;
 use crate::server::pg::settings::REPORTED;
 use crate::server::pg::{Connections, failure};
 use crate::server::state::State;
-use bytes::{BufMut, BytesMut};
+use bytes::BufMut;
 use pgwire::messages::PgWireBackendMessage as Backend;
 use pgwire::messages::response::{ReadyForQuery, TransactionStatus};
 use pgwire::messages::startup::{Authentication, BackendKeyData, ParameterStatus, SecretKey};
 use std::collections::HashMap;
-use std::io::{BufReader, Write};
+use std::io::BufReader;
 use std::net::TcpStream;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
@@ -24,8 +25,6 @@ const CANCEL_REQUEST: i32 = 80_877_102;
 const MAJOR_VERSION: i32 = 3;
 /// How many packets may come before the one that starts.
 const REQUESTS_MAX: usize = 4;
-/// How many bytes of answers are collected before they are written.
-const OUTPUT_BYTES: usize = 64 << 10;
 /// How long a client may leave an answer unread.
 const WRITE_TIMEOUT: Duration = Duration::from_secs(600);
 
@@ -38,40 +37,9 @@ pub struct Key {
     pub secret: i32,
 }
 
-/// What is written to a client.
-#[derive(Debug)]
-pub struct Output {
-    stream: TcpStream,
-    bytes: BytesMut,
-}
-
-impl Output {
-    /// Appends a message, and writes what has been collected where that is enough.
-    pub fn send(&mut self, message: Backend) -> Result<()> {
-        message
-            .encode(&mut self.bytes)
-            .map_err(|error| Error::invalid(format!("an answer cannot be sent: {error}")))?;
-        if self.bytes.len() >= OUTPUT_BYTES {
-            self.flush()?;
-        }
-        Ok(())
-    }
-
-    /// Writes what has been collected.
-    pub fn flush(&mut self) -> Result<()> {
-        let bytes = self.bytes.split();
-        self.stream
-            .write_all(&bytes)
-            .map_err(|error| Error::io("the connection", "be written", &error))
-    }
-}
-
 /// Tells a client that there are too many.
 pub fn refuse_as_full(stream: TcpStream) {
-    let mut output = Output {
-        stream,
-        bytes: BytesMut::new(),
-    };
+    let mut output = Output::new(stream);
     let error = Error::invalid("sorry, too many clients already");
     let told = output.send(Backend::ErrorResponse(failure::fatal("53300", &error)));
     // It may have gone already.
@@ -117,10 +85,7 @@ impl<'a> Connection<'a> {
         let patience = Some(WRITE_TIMEOUT);
         stream.set_write_timeout(patience).map_err(failed)?;
         let input = BufReader::new(stream.try_clone().map_err(failed)?);
-        let output = Output {
-            stream,
-            bytes: BytesMut::new(),
-        };
+        let output = Output::new(stream);
         Ok(Self {
             input,
             output,

@@ -16,6 +16,7 @@
 //! | [`frame`] | messages from the client, their lengths bounded before they are read |
 //! | [`connection`] | one client: startup, password, its messages in order |
 //! | [`conversation`] | its statements and portals |
+//! | [`output`] | what is written to a client |
 //! | [`statement`] | what a text is: a query, a setting, a transaction's word |
 //! | [`settings`] | SET and SHOW |
 //! | [`value`], [`numeric`] | values as PostgreSQL writes them, as text and as bytes |
@@ -27,6 +28,7 @@ pub mod conversation;
 pub mod failure;
 pub mod frame;
 pub mod numeric;
+pub mod output;
 pub mod parameter;
 pub mod settings;
 pub mod statement;

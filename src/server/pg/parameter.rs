@@ -258,7 +258,8 @@ mod tests {
             element: Type::Int.into(),
             frozen: true,
         };
-        let array = b"\0\0\0\x01\0\0\0\0\0\0\0\x17\0\0\0\x02\0\0\0\x01\0\0\0\x04\0\0\0\x01\0\0\0\x04\0\0\0\x02";
+        let array = b"\0\0\0\x01\0\0\0\0\0\0\0\x17\0\0\0\x02\0\0\0\x01\
+            \0\0\0\x04\0\0\0\x01\0\0\0\x04\0\0\0\x02";
         assert_eq!(
             wire(&list, 0, false, b"{1,2}").unwrap(),
             wire(&list, oid::INT4.array, true, array).unwrap()
