@@ -5,7 +5,7 @@
 use crate::analytics::pg_catalog::relations::{self, Datum};
 use crate::analytics::pg_catalog::{Facts, oid};
 
-use arrow::array::ArrayRef;
+use arrow::array::{Array, ArrayRef};
 use arrow::datatypes::{DataType, Field, Fields};
 use datafusion::error::Result;
 use datafusion::logical_expr::{
@@ -309,6 +309,23 @@ fn looked_up() -> Vec<(&'static str, DataType, Body)> {
             or_null(string(values, 1))
         }),
         ("helenus_no_texts", texts(), |_, _| Datum::Texts(Vec::new())),
+    ];
+    all.extend(about_relations());
+    all.extend(about_arrays());
+    all
+}
+
+fn about_arrays() -> Vec<(&'static str, DataType, Body)> {
+    vec![
+        ("array_upper", DataType::Int64, |_, values| {
+            // The first dimension's; there are no others.
+            match values.first() {
+                Some(ScalarValue::List(list)) if !list.is_empty() => {
+                    Datum::Int(i64::from(list.value_length(0)))
+                }
+                _ => Datum::Null,
+            }
+        }),
         ("helenus_subscripts_from_0", ints(), |_, values| {
             Datum::Ints((0..).zip(ints_of(values)).map(|it| it.0).collect())
         }),
@@ -318,9 +335,7 @@ fn looked_up() -> Vec<(&'static str, DataType, Body)> {
         ("_pg_expandarray", places(), |_, values| {
             Datum::Places(ints_of(values))
         }),
-    ];
-    all.extend(about_relations());
-    all
+    ]
 }
 
 fn about_relations() -> Vec<(&'static str, DataType, Body)> {

@@ -33,16 +33,25 @@ use arrow::datatypes::{DataType, Schema};
 use datafusion::catalog::{CatalogProvider, MemoryCatalogProvider, MemorySchemaProvider};
 use datafusion::dataframe::DataFrame;
 use datafusion::error::DataFusionError;
+use datafusion::execution::runtime_env::RuntimeEnvBuilder;
 use datafusion::prelude::{SessionConfig, SessionContext};
 use datafusion::sql::parser::Statement as Parsed;
 use sqlparser::ast::Statement;
 use sqlparser::dialect::PostgreSqlDialect;
 use sqlparser::parser::Parser;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
 use tokio::runtime::Runtime;
 
 /// The longest question about the schema, in bytes.
 const TEXT_BYTES_MAX: usize = 64 << 10;
+
+/// The memory of one question, in bytes, and how long it may take.
+const MEMORY_BYTES_MAX: usize = 64 << 20;
+const TIME_MAX: Duration = Duration::from_secs(60);
+/// How often it is looked whether the client wants its question stopped.
+const PATIENCE: Duration = Duration::from_millis(100);
 
 /// What answers depend on besides the schema.
 #[derive(Clone, Debug)]
@@ -106,6 +115,7 @@ impl PgCatalog {
     /// One for a connection.
     pub fn new() -> Result<Self> {
         let runtime = tokio::runtime::Builder::new_current_thread()
+            .enable_time()
             .build()
             .map_err(|error| Error::io("the catalog's thread", "start", &error))?;
         Ok(Self { runtime })
@@ -128,8 +138,9 @@ impl PgCatalog {
         query: &CatalogQuery,
         facts: &Facts,
         parameters: &[Option<String>],
+        interrupt: &AtomicBool,
     ) -> Result<Rows> {
-        self.runtime.block_on(async {
+        let answer = async {
             let frame = match plan(query, facts, parameters).await? {
                 Planned::Empty(names) => {
                     let columns = names.iter().map(|name| text_column(name)).collect();
@@ -157,8 +168,34 @@ impl PgCatalog {
                 }
             }
             Ok(Rows::from_vec(columns, rows))
+        };
+        self.runtime.block_on(async {
+            tokio::select! {
+                answer = answer => answer,
+                error = stopped(interrupt) => Err(error),
+            }
         })
     }
+}
+
+/// Waits until a question is to be stopped.
+async fn stopped(interrupt: &AtomicBool) -> Error {
+    let mut waited = Duration::ZERO;
+    while waited < TIME_MAX {
+        tokio::time::sleep(PATIENCE).await;
+        waited += PATIENCE;
+        if interrupt.load(Ordering::Relaxed) {
+            return Error::new(
+                ErrorKind::Cancelled,
+                "canceling statement due to user request",
+            );
+        }
+    }
+    let seconds = TIME_MAX.as_secs();
+    Error::new(
+        ErrorKind::Cancelled,
+        format!("a question about the schema took longer than {seconds} s"),
+    )
 }
 
 enum Planned {
@@ -191,7 +228,11 @@ fn context(facts: &Facts) -> Result<SessionContext> {
         .with_information_schema(false)
         .with_create_default_catalog_and_schema(false)
         .with_default_catalog_and_schema("db", "pg_catalog");
-    let context = SessionContext::new_with_config(config);
+    let environment = RuntimeEnvBuilder::new()
+        .with_memory_limit(MEMORY_BYTES_MAX, 1.0)
+        .build_arc()
+        .map_err(failure)?;
+    let context = SessionContext::new_with_config_rt(config, environment);
     let catalog = MemoryCatalogProvider::new();
     for (schema, relations) in relations::all(facts) {
         let provider = MemorySchemaProvider::new();

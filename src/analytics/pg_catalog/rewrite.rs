@@ -23,7 +23,7 @@ use sqlparser::ast::{
     AccessExpr, BinaryOperator, DataType, Expr, Function, FunctionArg, FunctionArgExpr,
     FunctionArgumentList, FunctionArguments, Ident, JoinOperator, ObjectName, ObjectNamePart,
     Query, Select, SelectItem, SetExpr, Statement, TableFactor, Value, ValueWithSpan, Visit,
-    Visitor, visit_expressions, visit_expressions_mut, visit_relations,
+    Visitor, visit_expressions, visit_expressions_mut, visit_relations, visit_relations_mut,
 };
 use std::collections::HashSet;
 use std::ops::ControlFlow;
@@ -231,6 +231,12 @@ pub(super) fn rewrite(statement: &mut Statement, values: &[Option<String>]) -> R
     if let Some(error) = fault {
         return Err(error);
     }
+    let _ = visit_relations_mut(statement, |name| {
+        if matches!(&parts(name)[..], [_, last] if last == "generate_series") {
+            name.0.remove(0);
+        }
+        ControlFlow::<()>::Continue(())
+    });
     if let Statement::Query(query) = statement {
         query.locks.clear();
         name_columns(&mut query.body);

@@ -308,7 +308,8 @@ impl Conversation {
                     let text = read(at, &ty)?.map(|bytes| value::as_text(&ty, &bytes));
                     texts.push(text.transpose()?);
                 }
-                let rows = self.catalog.run(query, &self.facts(), &texts)?;
+                let facts = self.facts();
+                let rows = self.catalog.run(query, &facts, &texts, &self.interrupt)?;
                 Ok(Outcome::Rows(rows))
             }
             Work::Session(prepared, order) => {
