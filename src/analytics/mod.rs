@@ -26,7 +26,7 @@
 //! | [`statement`] | what frames a query and says where its rows go |
 //! | [`types`] | CQL types as Arrow types, and back |
 //! | [`wire`] | Arrow values as CQL wire values |
-//! | [`write`] | rows of a query written to tables |
+//! | [`mod@write`] | rows of a query written to tables |
 
 pub mod build;
 mod context;

@@ -249,17 +249,7 @@ impl Analytics {
                     session.block_on(files::open(&path, &options.files, &state))?
                 }
             };
-            let place = match provider.schema(&schema) {
-                Some(place) => place,
-                None => {
-                    let place: Arc<dyn SchemaProvider> = Arc::new(MemorySchemaProvider::new());
-                    provider
-                        .register_schema(&schema, Arc::clone(&place))
-                        .map_err(inward)?;
-                    place
-                }
-            };
-            place.register_table(name, table).map_err(inward)?;
+            register(&provider, &schema, name, table)?;
         }
         list.register_catalog(CATALOG.to_owned(), Arc::new(provider));
         state.register_catalog_list(Arc::new(list));
@@ -318,6 +308,27 @@ impl Analytics {
             interrupt: Arc::clone(&options.interrupt),
         }))
     }
+}
+
+/// Makes a table known by its name.
+fn register(
+    catalog: &MemoryCatalogProvider,
+    schema: &str,
+    name: String,
+    table: Arc<dyn TableProvider>,
+) -> Result<()> {
+    let place = match catalog.schema(schema) {
+        Some(place) => place,
+        None => {
+            let place: Arc<dyn SchemaProvider> = Arc::new(MemorySchemaProvider::new());
+            catalog
+                .register_schema(schema, Arc::clone(&place))
+                .map_err(inward)?;
+            place
+        }
+    };
+    place.register_table(name, table).map_err(inward)?;
+    Ok(())
 }
 
 fn spec(keyspace: &str, table: &str, name: &str, ty: Type) -> ColumnSpec {

@@ -1,7 +1,7 @@
 //! Arrow values as CQL wire values.
 //!
 //! A [`WireEncoder`] stands for one column: from an Arrow type to a CQL type. Whether the pair
-//! makes sense is decided once; each value is then read as an [`item::Item`] (one of a dozen kinds,
+//! makes sense is decided once; each value is then read as an `item::Item` (one of a dozen kinds,
 //! borrowed from the array) and written as wire bytes of the CQL type.
 //!
 //! The rule of every cast: **nothing is lost silently**. A number out of range, a fraction on its

@@ -15,7 +15,7 @@
 //!
 //! | module | concept |
 //! |---|---|
-//! | [`format`] | what a file holds and how it is compressed |
+//! | [`mod@format`] | what a file holds and how it is compressed |
 //! | [`csv`] | the dialect: cutting, parsing and writing records |
 //! | `jsonl` | JSON lines: parsing and writing |
 //! | [`mapping`], `layout` | which field goes into which column |

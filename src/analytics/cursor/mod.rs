@@ -7,7 +7,7 @@
 //! ```
 //!
 //! The query runs to its end at its own pace and lets go of the tables then; the rows wait in a
-//! [`spool`]. A paging state names the cursor and a place in it, so that any connection can ask for
+//! `spool`. A paging state names the cursor and a place in it, so that any connection can ask for
 //! the page, also for one that it had already. There are at most
 //! [`CURSORS_MAX`](limits::CURSORS_MAX) cursors; the one that nobody asked for the longest makes
 //! room, and one that was idle for too long goes as well. Whoever comes for such a one, or comes
