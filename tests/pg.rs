@@ -1,5 +1,6 @@
 //! The PostgreSQL door, by a raw client.
 #![cfg(feature = "analytics")]
+#![expect(clippy::unwrap_used, reason = "a failure here is the test's")]
 
 use helenus::Database;
 use helenus::clock::SystemClock;

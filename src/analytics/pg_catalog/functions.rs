@@ -332,6 +332,9 @@ fn about_arrays() -> Vec<(&'static str, DataType, Body)> {
         ("helenus_subscripts_from_1", ints(), |_, values| {
             Datum::Ints((1..).zip(ints_of(values)).map(|it| it.0).collect())
         }),
+        ("quote_ident", DataType::Utf8, |_, values| {
+            or_null(string(values, 0).map(|name| quoted(&name)))
+        }),
         ("_pg_expandarray", places(), |_, values| {
             Datum::Places(ints_of(values))
         }),
@@ -397,9 +400,6 @@ fn about_relations() -> Vec<(&'static str, DataType, Body)> {
         }),
         ("pg_get_constraintdef", DataType::Utf8, |names, values| {
             or_null(int(values, 0).and_then(|number| names.constraints.get(&number).cloned()))
-        }),
-        ("quote_ident", DataType::Utf8, |_, values| {
-            or_null(string(values, 0).map(|name| quoted(&name)))
         }),
         ("pg_table_size", DataType::Int64, |_, _| Datum::Null),
         ("pg_relation_size", DataType::Int64, |_, _| Datum::Null),

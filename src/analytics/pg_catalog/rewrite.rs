@@ -497,6 +497,7 @@ fn any(left: Expr, right: Expr) -> Expr {
     }
 }
 
+#[expect(clippy::large_enum_variant, reason = "it lives for one cast")]
 enum Cast {
     Whole(Expr),
     To(DataType),

@@ -199,7 +199,7 @@ impl Accepting {
                 Ok(stream) => self.take_in(stream),
                 Err(error) => {
                     tracing::warn!("cannot take in a PostgreSQL connection: {error}");
-                    std::thread::sleep(EXHAUSTED_PAUSE);
+                    crate::clock::SystemClock::shared().sleep(EXHAUSTED_PAUSE);
                 }
             }
         }

@@ -54,9 +54,8 @@ fn opaque_end(text: &str, at: usize) -> Option<usize> {
             let bytes = rest.as_bytes();
             let mut place = 1;
             while let Some(byte) = bytes.get(place) {
-                if escapes && *byte == b'\\' {
-                    place += 2;
-                } else if *byte == quote && bytes.get(place + 1) == Some(&quote) {
+                let doubled = *byte == quote && bytes.get(place + 1) == Some(&quote);
+                if doubled || escapes && *byte == b'\\' {
                     place += 2;
                 } else if *byte == quote {
                     return Some(at + place + 1);
