@@ -43,6 +43,34 @@ fn array<const N: usize>(ty: &Type, bytes: &[u8]) -> Result<[u8; N]> {
     bytes.try_into().map_err(wrong)
 }
 
+/// The same for what machine numbers can hold, which is nearly everything: none where they can't,
+/// or where the value does not fit.
+fn rescaled_quickly(ty: &Type, bytes: &[u8], digits: u8, scale: i8) -> Option<i128> {
+    let (own, unscaled) = match ty {
+        Type::VarInt => (0, bytes),
+        _ => {
+            let (own, unscaled) = bytes.split_first_chunk::<4>()?;
+            (i32::from_be_bytes(*own), unscaled)
+        }
+    };
+    let first = unscaled.first()?;
+    let mut wide = if first & 0x80 == 0 {
+        [0; 16]
+    } else {
+        [0xFF; 16]
+    };
+    wide.get_mut(16_usize.checked_sub(unscaled.len())?..)?
+        .copy_from_slice(unscaled);
+    let shift = u32::try_from(i32::from(scale).checked_sub(own)?).ok()?;
+    let number = match shift {
+        0 => i128::from_be_bytes(wide),
+        1..=38 => i128::from_be_bytes(wide).checked_mul(10_i128.pow(shift))?,
+        _ => return None,
+    };
+    let bound = 10_i128.checked_pow(u32::from(digits))?;
+    (number.unsigned_abs() < bound.unsigned_abs()).then_some(number)
+}
+
 /// The unscaled value at the column's scale; an error where it has more digits than fit.
 fn rescaled(ty: &Type, bytes: &[u8], digits: u8, scale: i8) -> Result<BigInt> {
     let decimal = match ty {
@@ -158,10 +186,12 @@ impl Plain {
                 to.append_value(IntervalMonthDayNano::new(months, days, nanos));
             }
             Self::Decimal128(to, digits, scale) => {
-                let unscaled = rescaled(ty, value, *digits, *scale)?;
-                to.append_value(
-                    i128::try_from(unscaled).map_err(|_| Error::internal("a wide decimal"))?,
-                );
+                let number = match rescaled_quickly(ty, value, *digits, *scale) {
+                    Some(number) => number,
+                    None => i128::try_from(rescaled(ty, value, *digits, *scale)?)
+                        .map_err(|_| Error::internal("a wide decimal"))?,
+                };
+                to.append_value(number);
             }
             Self::Decimal256(to, digits, scale) => {
                 let unscaled = rescaled(ty, value, *digits, *scale)?;

@@ -399,7 +399,7 @@ fn rewritten(expr: &mut Expr, values: &[Option<String>]) -> Result<()> {
             array,
             format,
         } => match cast(&expr, &data_type) {
-            Some(Cast::Whole(expr)) => expr,
+            Some(Cast::Whole(expr)) => *expr,
             Some(Cast::To(data_type)) => Expr::Cast {
                 kind,
                 expr,
@@ -497,9 +497,8 @@ fn any(left: Expr, right: Expr) -> Expr {
     }
 }
 
-#[expect(clippy::large_enum_variant, reason = "it lives for one cast")]
 enum Cast {
-    Whole(Expr),
+    Whole(Box<Expr>),
     To(DataType),
 }
 
@@ -511,24 +510,24 @@ fn cast(expr: &Expr, to: &DataType) -> Option<Cast> {
         DataType::Array(_) => return None,
         other => return Some(Cast::To(other.clone())),
     };
+    let plain = |to| Some(Cast::To(to));
     let literal = string_of(expr).is_some();
-    let whole = |function: &str| Some(Cast::Whole(call(function, vec![expr.clone()])));
+    let boxed = |expr| Some(Cast::Whole(Box::new(expr)));
+    let whole = |function: &str| boxed(call(function, vec![expr.clone()]));
     match name.as_str() {
         "regclass" if literal => whole("helenus_regclass_oid"),
         "regclass" => whole("helenus_regclass_name"),
         "regtype" if literal => whole("helenus_regtype_oid"),
-        "regtype" => Some(Cast::Whole(call("format_type", vec![expr.clone(), null()]))),
+        "regtype" => boxed(call("format_type", vec![expr.clone(), null()])),
         "regnamespace" if !literal => whole("helenus_regnamespace_name"),
         "regnamespace" => whole("helenus_regnamespace_oid"),
         "regrole" => whole("pg_get_userbyid"),
         "oid" | "xid" | "int2" | "int4" | "int8" | "cardinal_number" => {
-            Some(Cast::To(DataType::BigInt(None)))
+            plain(DataType::BigInt(None))
         }
-        "bool" | "yes_or_no" => Some(Cast::To(DataType::Boolean)),
+        "bool" | "yes_or_no" => plain(DataType::Boolean),
         "text" | "name" | "char" | "bpchar" | "varchar" | "regproc" | "regprocedure"
-        | "sql_identifier" | "character_data" | "information_schema" => {
-            Some(Cast::To(DataType::Text))
-        }
+        | "sql_identifier" | "character_data" | "information_schema" => plain(DataType::Text),
         _ => None,
     }
 }
