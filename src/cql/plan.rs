@@ -266,6 +266,8 @@ pub struct ColumnOperation {
     pub column: ColumnRef,
     /// What happens.
     pub operation: Operation,
+    /// Which of the statement's operations it is.
+    pub place: usize,
 }
 
 /// What happens to a column.

@@ -154,6 +154,7 @@ impl Binder<'_> {
                 ColumnKind::Static | ColumnKind::Regular => operations.push(ColumnOperation {
                     column,
                     operation: Operation::Set(term),
+                    place: 0,
                 }),
             }
         }

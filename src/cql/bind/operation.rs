@@ -89,6 +89,7 @@ impl Binder<'_> {
         Ok(ColumnOperation {
             column: found,
             operation,
+            place: 0,
         })
     }
 
@@ -254,6 +255,7 @@ impl Binder<'_> {
         Ok(ColumnOperation {
             column: found,
             operation,
+            place: 0,
         })
     }
 

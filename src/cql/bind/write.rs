@@ -107,6 +107,7 @@ impl Binder<'_> {
                     operations.push(ColumnOperation {
                         column: found,
                         operation,
+                        place: 0,
                     });
                 }
             }
@@ -164,7 +165,7 @@ impl Binder<'_> {
         &mut self,
         table: Arc<Table>,
         kind: Kind,
-        (restrictions, operations, condition): Written,
+        (restrictions, mut operations, condition): Written,
         using: &Using,
         statics_only: bool,
     ) -> Result<WritePlan> {
@@ -191,6 +192,9 @@ impl Binder<'_> {
                     "Cannot provide custom {what} for counter updates"
                 )));
             }
+        }
+        for (place, operation) in operations.iter_mut().enumerate() {
+            operation.place = place;
         }
         let (mut statics, mut regulars): (Vec<_>, Vec<_>) =
             operations.into_iter().partition(is_static);

@@ -26,6 +26,26 @@ enum Left {
     Token,
 }
 
+impl Left {
+    fn is_token(&self) -> bool {
+        matches!(self, Self::Token)
+    }
+}
+
+/// Leaves out the lowest token as an upper bound: as in Cassandra it means the end of the ring.
+/// Beside the key that is so only where there is a higher lower bound.
+pub fn open_ring(filters: &mut Vec<BoundFilter>) {
+    let from = [Operator::Gt, Operator::GtEq];
+    let is_low = |it: &BoundFilter| {
+        from.contains(&it.operator) && it.token().is_some_and(|token| token > i64::MIN)
+    };
+    if filters.iter().any(is_low) {
+        let to = [Operator::Lt, Operator::LtEq];
+        let is_end = |it: &BoundFilter| to.contains(&it.operator) && it.token() == Some(i64::MIN);
+        filters.retain(|it| !is_end(it));
+    }
+}
+
 impl BoundFilter {
     /// `filter` with its values.
     pub fn new(filter: &Filter, context: &Context<'_>) -> Result<Self> {
@@ -103,11 +123,16 @@ impl BoundFilter {
         }
     }
 
+    /// The token that it holds against, if that is what it is about.
+    fn token(&self) -> Option<i64> {
+        let bytes = self.values.first().filter(|_| self.left.is_token())?;
+        Some(i64::from_be_bytes(<[u8; 8]>::try_from(&**bytes).ok()?))
+    }
+
     /// Whether it has nothing against a partition with this token.
     pub fn admits(&self, token: i64) -> bool {
         let token = token.to_be_bytes();
-        let is_about = matches!(self.left, Left::Token);
-        !is_about || self.holds(|wanted| Type::BigInt.compare(&token, wanted))
+        !self.left.is_token() || self.holds(|wanted| Type::BigInt.compare(&token, wanted))
     }
 
     fn holds(&self, compare: impl Fn(&[u8]) -> Ordering) -> bool {

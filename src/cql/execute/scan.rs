@@ -2,7 +2,7 @@
 
 use crate::cql::evaluate::{Context, term};
 use crate::cql::execute::Execution;
-use crate::cql::execute::filter::BoundFilter;
+use crate::cql::execute::filter::{BoundFilter, open_ring};
 use crate::cql::execute::items::Items;
 use crate::cql::execute::keys;
 use crate::cql::execute::paging::Place;
@@ -86,7 +86,8 @@ impl Scan {
             let bound = bound.collect::<Result<_>>();
             bound.map_err(|error| first_fault(plan, &context).map_or(error, |(_, first)| first))
         };
-        let partition_filters = bound(&plan.partition_filters)?;
+        let mut partition_filters = bound(&plan.partition_filters)?;
+        open_ring(&mut partition_filters);
         let row_filters = bound(&plan.row_filters)?;
         let command = command(plan, &partition_filters, &context, now_seconds)?;
         let void = command.is_none();

@@ -214,24 +214,21 @@ fn first_in_order(
     mut rows: Vec<(Vec<Option<Bytes>>, RowValues)>,
     limit: u64,
 ) -> Vec<RowValues> {
-    rows.sort_by(|(a, _), (b, _)| in_order(&plan.merge_order, a, b));
+    rows.sort_by(|(a, _), (b, _)| in_order(plan, a, b));
     rows.truncate(usize::try_from(limit).unwrap_or(usize::MAX));
     rows.into_iter().map(|(_, row)| row).collect()
 }
 
-fn in_order(columns: &[ColumnRef], a: &[Option<Bytes>], b: &[Option<Bytes>]) -> Ordering {
-    for ((column, a), b) in columns.iter().zip(a).zip(b) {
-        let order = match (a, b) {
-            (Some(a), Some(b)) => column.ty.compare(a, b),
-            (a, b) => a.is_some().cmp(&b.is_some()),
-        };
-        let order = if column.descending {
-            order.reverse()
-        } else {
-            order
+/// How two rows follow one another. A row of static columns alone has nulls for its clustering: it
+/// comes first where rows are read as they lie, and last where they are read from the other end.
+fn in_order(plan: &SelectPlan, a: &[Option<Bytes>], b: &[Option<Bytes>]) -> Ordering {
+    for ((column, a), b) in plan.merge_order.iter().zip(a).zip(b) {
+        let (order, turned) = match (a, b) {
+            (Some(a), Some(b)) => (column.ty.compare(a, b), column.descending),
+            (a, b) => (a.is_some().cmp(&b.is_some()), plan.reversed),
         };
         if order.is_ne() {
-            return order;
+            return if turned { order.reverse() } else { order };
         }
     }
     Ordering::Equal

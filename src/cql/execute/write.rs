@@ -215,15 +215,8 @@ impl Writer<'_> {
             static_row: None,
             rows: Vec::with_capacity(template.rows.len()),
         };
-        if !plan.statics.is_empty() {
-            let current = match view {
-                Some(view) if plan.reads => self.current(view, &update.key, None, earlier)?,
-                _ => None,
-            };
-            let mut row = Row::new(Bytes::new());
-            row.columns = self.columns(&plan.statics, current.as_ref())?;
-            update.static_row = Some(row);
-        }
+        // As in Cassandra the static columns come behind the first row: of several faults the first
+        // is told.
         for (clustering, original) in template.rows {
             let current = match view {
                 Some(view) if plan.reads => {
@@ -237,8 +230,34 @@ impl Writer<'_> {
             row.deletion = template.row_deletion;
             row.columns = self.columns(&plan.regulars, current.as_ref())?;
             update.rows.push(row);
+            if update.rows.len() == 1 {
+                update.static_row = self.statics(&update.key, view, earlier)?;
+            }
+        }
+        if update.rows.is_empty() {
+            update.static_row = self.statics(&update.key, view, earlier)?;
         }
         Ok(update)
+    }
+
+    /// What happens to the static columns of a partition.
+    fn statics(
+        &self,
+        key: &PartitionKey,
+        view: Option<&AppendedView<'_>>,
+        earlier: &[PartitionUpdate],
+    ) -> Result<Option<Row>> {
+        let plan = self.plan;
+        if plan.statics.is_empty() {
+            return Ok(None);
+        }
+        let current = match view {
+            Some(view) if plan.reads => self.current(view, key, None, earlier)?,
+            _ => None,
+        };
+        let mut row = Row::new(Bytes::new());
+        row.columns = self.columns(&plan.statics, current.as_ref())?;
+        Ok(Some(row))
     }
 
     fn columns(
@@ -249,9 +268,22 @@ impl Writer<'_> {
         let mut cells = ColumnCells::new(&self.stamp, operations.len());
         for operation in operations {
             let data = current.and_then(|row| row.column(operation.column.id));
-            cells.add(operation, data, self.context)?;
+            cells
+                .add(operation, data, self.context)
+                .map_err(|error| self.first_fault(operations, current).unwrap_or(error))?;
         }
         Ok(cells.finish())
+    }
+
+    /// What is wrong with the first operation, as they were written, that cannot be done.
+    fn first_fault(&self, operations: &[ColumnOperation], current: Option<&Row>) -> Option<Error> {
+        let mut written: Vec<&ColumnOperation> = operations.iter().collect();
+        written.sort_by_key(|operation| operation.place);
+        written.into_iter().find_map(|operation| {
+            let data = current.and_then(|row| row.column(operation.column.id));
+            let mut cells = ColumnCells::new(&self.stamp, 1);
+            cells.add(operation, data, self.context).err()
+        })
     }
 
     /// What stands in a row now, as the engine has it. Statements of a batch don't see what those

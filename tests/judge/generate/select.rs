@@ -233,28 +233,41 @@ fn selectors(maker: &mut Maker, table: &Table, is_grouped: bool) -> String {
     parts.join(", ")
 }
 
+/// Whether groups may be made of ranges of a column's values.
+fn has_floor(column: &Column) -> bool {
+    is_time(column) || column.ty.is_number()
+}
+
+fn is_time(column: &Column) -> bool {
+    let times = ["timestamp", "date", "time"];
+    times.iter().any(|name| column.ty.is(name))
+}
+
 fn group_by(maker: &mut Maker, table: &Table) -> String {
     maker.note("group by");
     let mut keys: Vec<&Column> = table.partition();
     keys.extend(table.clustering());
-    let count = match maker.dice.chance(75) {
-        true => maker.dice.between(table.partition().len(), keys.len()),
-        false => maker.dice.between(1, keys.len()),
+    let partition = table.partition().len();
+    let floored = keys[partition..].iter().position(|it| has_floor(it));
+    let floored = floored.filter(|_| maker.dice.chance(35));
+    let count = match (floored, maker.dice.chance(75)) {
+        (Some(at), _) => partition + at + 1,
+        (None, true) => maker.dice.between(partition, keys.len()),
+        (None, false) => maker.dice.between(1, keys.len()),
     };
+    let of_last = if floored.is_some() { 90 } else { 35 };
     let mut parts: Vec<String> = Vec::new();
     for (at, column) in keys[..count].iter().enumerate() {
-        let floors = maker.dice.chance(if at + 1 == count { 35 } else { 4 });
-        let is_time = ["timestamp", "date", "time"]
-            .iter()
-            .any(|name| column.ty.is(name));
-        parts.push(if floors && is_time {
+        let is_last = at + 1 == count;
+        let floors = maker.dice.chance(if is_last { of_last } else { 4 });
+        parts.push(if floors && is_time(column) {
             maker.note("group by floor");
             format!(
                 "floor({}, {})",
                 column.name,
                 maker.dice.pick(&["1h", "1d", "1mo"])
             )
-        } else if floors && column.ty.is_number() {
+        } else if floors && has_floor(column) {
             maker.note("group by floor");
             format!("floor({}, 2)", column.name)
         } else {
