@@ -35,7 +35,10 @@ pub(super) struct Piece {
 }
 
 /// What all threads of an export encode by.
-#[expect(clippy::large_enum_variant, reason = "there is one of it")]
+#[cfg_attr(
+    feature = "analytics",
+    expect(clippy::large_enum_variant, reason = "there is one of it")
+)]
 pub(super) enum Encoding {
     Csv(RecordWriter),
     Json(LineWriter),

@@ -156,7 +156,7 @@ fn by_asking(pair: &mut Pair, script: &[Line], ours: &str, theirs: &str) -> Opti
     if is_key && theirs.ends_with("\n(0 rows)\n") && has_null_slice(&select) {
         return Some("slice-of-null");
     }
-    if is_unread(theirs) && is_refused_alike(pair, &select, ours) {
+    if is_unread(theirs) && is_refused_alike(pair, &select, line, ours) {
         return Some("timeuuid-of-a-function");
     }
     if calls_of_descending(pair, &select, line, ours, theirs) {
@@ -185,10 +185,16 @@ fn is_unread(theirs: &str) -> bool {
 }
 
 /// Whether both refuse a SELECT with the words of `ours` where its rows are but counted.
-fn is_refused_alike(pair: &mut Pair, select: &Select, ours: &str) -> bool {
-    let (ours_counted, theirs_counted) = pair.ask(&select.with("count(*)", |_, _| true));
+fn is_refused_alike(pair: &mut Pair, select: &Select, line: &Line, ours: &str) -> bool {
+    let Some(values) = &line.ask.values else {
+        return false;
+    };
+    let mut counted = line.clone();
+    counted.text = line.text.replacen(&select.selection, "count(*)", 1);
+    counted.ask.values = Some(values[markers(&select.selection)..].to_vec());
+    let (here, there) = pair.ask(&counted);
     let same = |it: &str| is_refusal(ours) && comparable(it, false) == comparable(ours, false);
-    select.values.is_some() && same(&ours_counted) && theirs_counted.is_some_and(|it| same(&it))
+    same(&here) && there.is_some_and(|it| same(&it))
 }
 
 /// Whether a SELECT asks for a slice that begins or ends with null.
