@@ -140,6 +140,7 @@ impl ScanExec {
         command.statics.sort();
         command.keys = has(ColumnKind::PartitionKey) || !command.statics.is_empty();
         command.clusterings = has(ColumnKind::Clustering);
+        command.compact = true;
         command.figures = Some(Arc::clone(&self.figures));
         command
     }

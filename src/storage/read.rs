@@ -185,6 +185,8 @@ pub struct ScanCommand {
     pub keys: bool,
     /// Whether clusterings are wanted too.
     pub clusterings: bool,
+    /// Whether values may come as [`VectorValues::Dictionary`] and [`VectorValues::Scaled`].
+    pub compact: bool,
     /// Rows that fail one of these may be left out.
     pub zones: Vec<ZoneTest>,
     /// Where to count what is read.
@@ -205,6 +207,7 @@ impl ScanCommand {
             statics: Vec::new(),
             keys: false,
             clusterings: false,
+            compact: false,
             zones: Vec::new(),
             figures: None,
             now_seconds,

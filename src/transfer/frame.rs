@@ -80,7 +80,10 @@ pub(super) fn wire<'a>(
         VectorValues::Float64(list) => put(list.get(row)?.to_be_bytes(), room),
         VectorValues::Bool(list) => put([u8::from(*list.get(row)?)], room),
         VectorValues::Bytes { offsets, data } => Some(bytes_at(offsets, data, row)),
-        VectorValues::Complex(_) => None,
+        // Multi-cell columns go another way, and compact forms are not asked for.
+        VectorValues::Complex(_)
+        | VectorValues::Dictionary { .. }
+        | VectorValues::Scaled { .. } => None,
     }
 }
 

@@ -53,18 +53,16 @@ fn rescaled_quickly(ty: &Type, bytes: &[u8], digits: u8, scale: i8) -> Option<i1
             (i32::from_be_bytes(*own), unscaled)
         }
     };
-    let first = unscaled.first()?;
-    let mut wide = if first & 0x80 == 0 {
-        [0; 16]
-    } else {
-        [0xFF; 16]
-    };
-    wide.get_mut(16_usize.checked_sub(unscaled.len())?..)?
-        .copy_from_slice(unscaled);
+    let sign = if unscaled.first()? & 0x80 == 0 { 0 } else { -1 };
+    if unscaled.len() > 8 {
+        return None;
+    }
+    let bytes = unscaled.iter();
+    let unscaled = i128::from(bytes.fold(sign, |number: i64, byte| number << 8 | i64::from(*byte)));
     let shift = u32::try_from(i32::from(scale).checked_sub(own)?).ok()?;
     let number = match shift {
-        0 => i128::from_be_bytes(wide),
-        1..=38 => i128::from_be_bytes(wide).checked_mul(10_i128.pow(shift))?,
+        0 => unscaled,
+        1..=38 => unscaled.checked_mul(10_i128.pow(shift))?,
         _ => return None,
     };
     let bound = 10_i128.checked_pow(u32::from(digits))?;

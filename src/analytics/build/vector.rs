@@ -1,7 +1,8 @@
 //! Whole vectors of a scan as Arrow arrays.
 //!
 //! Numbers and their presence bits are taken over as they are. Texts are views into the vector's
-//! bytes. Everything else goes through wire bytes; the cells of a collection that is stored element
+//! bytes. A dictionary's entries become an array, from which each row takes its own; decimals of one
+//! scale are multiplied to the column's. Everything else goes through wire bytes; the cells of a collection that is stored element
 //! by element are put together to wire bytes first.
 
 use crate::analytics::build::ColumnBuilder;
@@ -10,11 +11,11 @@ use crate::storage::cell::Cell;
 use crate::storage::read::{ColumnVector, VectorValues};
 use crate::types::{Type, collection, key};
 use arrow::array::{
-    ArrayRef, BinaryViewBuilder, BooleanArray, Date32Array, Float32Array, Float64Array, Int8Array,
-    Int16Array, Int32Array, Int64Array, StringViewBuilder, Time64NanosecondArray,
-    TimestampMillisecondArray,
+    ArrayRef, BinaryArray, BinaryViewArray, BooleanArray, Date32Array, Decimal128Array,
+    Float32Array, Float64Array, Int8Array, Int16Array, Int32Array, Int64Array, StringArray,
+    StringViewArray, Time64NanosecondArray, TimestampMillisecondArray, UInt16Array,
 };
-use arrow::buffer::{BooleanBuffer, Buffer, NullBuffer};
+use arrow::buffer::{BooleanBuffer, Buffer, NullBuffer, OffsetBuffer};
 use arrow::datatypes::DataType;
 use bytes::Bytes;
 use std::sync::Arc;
@@ -30,11 +31,9 @@ pub fn array_of(ty: &Type, to: &DataType, vector: ColumnVector, rows: usize) -> 
     match values {
         VectorValues::Bytes { offsets, data } => match to {
             DataType::Utf8View if matches!(ty, Type::Text | Type::Ascii) => {
-                views(StringViewBuilder::new(), rows, &offsets, data, is_present)
+                texts(offsets, data, nulls(present, rows))
             }
-            DataType::BinaryView => {
-                views(BinaryViewBuilder::new(), rows, &offsets, data, is_present)
-            }
+            DataType::BinaryView => blobs(offsets, data, nulls(present, rows)),
             _ => {
                 let mut builder = ColumnBuilder::new(ty, to)?;
                 for row in 0..rows {
@@ -53,8 +52,72 @@ pub fn array_of(ty: &Type, to: &DataType, vector: ColumnVector, rows: usize) -> 
             }
             builder.finish()
         }
+        VectorValues::Dictionary {
+            codes,
+            offsets,
+            data,
+        } => {
+            let mut builder = ColumnBuilder::new(ty, to)?;
+            for ends in offsets.windows(2) {
+                builder.push(data.get(ends[0] as usize..ends[1] as usize))?;
+            }
+            let codes = UInt16Array::new(codes.into(), nulls(present, rows));
+            arrow::compute::take(&builder.finish()?, &codes, None)
+                .map_err(|error| Error::internal(format!("values of a dictionary: {error}")))
+        }
+        VectorValues::Scaled { scale, list } => {
+            if let DataType::Decimal128(digits, wanted) = to
+                && let Some(list) = rescaled(&list, scale.unwrap_or(0), *digits, *wanted)
+            {
+                let array = Decimal128Array::new(list.into(), nulls(present, rows));
+                return Ok(Arc::new(array.with_data_type(to.clone())));
+            }
+            let mut builder = ColumnBuilder::new(ty, to)?;
+            let values = VectorValues::Scaled { scale, list };
+            for row in 0..rows {
+                let value = values.compact_wire(row).filter(|_| is_present(row));
+                builder.push(value.as_deref())?;
+            }
+            builder.finish()
+        }
         numbers => numbers_of(to, numbers, nulls(present, rows)),
     }
+}
+
+/// Unscaled values at the column's scale; none if one may not fit.
+fn rescaled(list: &[i64], own: i32, digits: u8, scale: i8) -> Option<Vec<i128>> {
+    let shift = u32::try_from(i32::from(scale).checked_sub(own)?).ok()?;
+    let power = 10_i128.checked_pow(shift)?;
+    let bound = 10_i128.checked_pow(u32::from(digits))?;
+    let greatest = list.iter().map(|it| it.unsigned_abs()).max().unwrap_or(0);
+    let fits = i128::from(greatest).checked_mul(power)? < bound;
+    fits.then(|| list.iter().map(|it| i128::from(*it) * power).collect())
+}
+
+/// Ends as Arrow has them.
+fn ends(offsets: Vec<u32>) -> Result<OffsetBuffer<i32>> {
+    if offsets
+        .last()
+        .is_some_and(|end| i32::try_from(*end).is_err())
+    {
+        return Err(Error::invalid("values of more than 2 GiB in one batch"));
+    }
+    let offsets: Vec<i32> = offsets.into_iter().map(|end| end as i32).collect();
+    Ok(OffsetBuffer::new(offsets.into()))
+}
+
+/// Texts, checked all at once, and seen where they stand.
+fn texts(offsets: Vec<u32>, data: Vec<u8>, nulls: Option<NullBuffer>) -> Result<ArrayRef> {
+    let array = StringArray::try_new(ends(offsets)?, Buffer::from_vec(data), nulls)
+        .map_err(|error| Error::invalid(format!("a stored text: {error}")))?;
+    Ok(Arc::new(StringViewArray::from(&array)))
+}
+
+/// Blobs, seen where they stand.
+fn blobs(offsets: Vec<u32>, data: Vec<u8>, nulls: Option<NullBuffer>) -> Result<ArrayRef> {
+    let array = BinaryArray::try_new(ends(offsets)?, Buffer::from_vec(data), nulls)
+        .map_err(|error| Error::internal(format!("stored bytes: {error}")))?;
+    Ok(Arc::new(BinaryViewArray::from(&array)))
 }
 
 fn nulls(present: Vec<u64>, rows: usize) -> Option<NullBuffer> {
@@ -98,59 +161,6 @@ fn numbers_of(to: &DataType, values: VectorValues, nulls: Option<NullBuffer>) ->
         }
         (_, to) => return Err(Error::internal(format!("a vector that is no {to}"))),
     })
-}
-
-/// A builder of views.
-trait Views {
-    fn block(&mut self, data: Vec<u8>) -> u32;
-    fn view(&mut self, block: u32, start: u32, length: u32) -> Result<()>;
-    fn null(&mut self);
-    fn array(&mut self) -> ArrayRef;
-}
-
-macro_rules! views {
-    ($builder:ty) => {
-        impl Views for $builder {
-            fn block(&mut self, data: Vec<u8>) -> u32 {
-                self.append_block(Buffer::from_vec(data))
-            }
-
-            fn view(&mut self, block: u32, start: u32, length: u32) -> Result<()> {
-                self.try_append_view(block, start, length)
-                    .map_err(|error| Error::invalid(format!("a stored text: {error}")))
-            }
-
-            fn null(&mut self) {
-                self.append_null();
-            }
-
-            fn array(&mut self) -> ArrayRef {
-                Arc::new(self.finish())
-            }
-        }
-    };
-}
-
-views!(StringViewBuilder);
-views!(BinaryViewBuilder);
-
-fn views(
-    mut builder: impl Views,
-    rows: usize,
-    offsets: &[u32],
-    data: Vec<u8>,
-    is_present: impl Fn(usize) -> bool,
-) -> Result<ArrayRef> {
-    let block = builder.block(data);
-    for row in 0..rows {
-        match offsets.get(row..row + 2) {
-            Some([start, end]) if is_present(row) => {
-                builder.view(block, *start, end.saturating_sub(*start))?;
-            }
-            _ => builder.null(),
-        }
-    }
-    Ok(builder.array())
 }
 
 /// The wire bytes of a collection or user type from its cells; none where it has none.

@@ -226,5 +226,8 @@ fn with_wire<T>(
             use_value(Some(value.ok_or_else(short)?))
         }
         VectorValues::Complex(_) => Err(Error::internal("a collection in a scan of plain columns")),
+        VectorValues::Dictionary { .. } | VectorValues::Scaled { .. } => {
+            Err(Error::internal("a compact column that was not asked for"))
+        }
     }
 }

@@ -25,21 +25,25 @@ pub const MAGIC: &[u8; 7] = b"helenus";
 pub const HEADER_BYTES: usize = 24;
 
 /// The versions of the file formats. Persisted: a number never changes its meaning.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
 #[repr(u32)]
 pub enum FormatVersion {
     /// The first: log groups, manifest records and columnar SSTables with the whole cell model.
     V1 = 1,
+    /// Values of SSTables may be scaled numbers.
+    #[default]
+    V2 = 2,
 }
 
 impl FormatVersion {
     /// The version that is written.
-    pub const CURRENT: Self = Self::V1;
+    pub const CURRENT: Self = Self::V2;
 
     /// The version of this number; a newer one is refused.
     pub fn of(number: u32, file: &str) -> Result<Self> {
         match number {
             1 => Ok(Self::V1),
+            2 => Ok(Self::V2),
             0 => Err(Error::corrupt(file, 8, "format version 0")),
             newer => Err(Error::new(
                 ErrorKind::NewerFormat,
@@ -285,7 +289,7 @@ mod tests {
         let mut bytes = Vec::new();
         bytes.extend_from_slice(MAGIC);
         bytes.push(b'S');
-        put_u32(&mut bytes, 2);
+        put_u32(&mut bytes, 3);
         put_u64(&mut bytes, 1);
         let sum = crc32c::crc32c(&bytes);
         put_u32(&mut bytes, sum);
@@ -293,7 +297,7 @@ mod tests {
         assert_eq!(error.kind, ErrorKind::NewerFormat);
         assert_eq!(
             error.message,
-            "t.sst: has format version 2, this helenus knows versions up to 1"
+            "t.sst: has format version 3, this helenus knows versions up to 2"
         );
     }
 

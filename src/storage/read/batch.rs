@@ -3,6 +3,7 @@
 use crate::storage::cell::Cell;
 use crate::storage::row::PartitionKey;
 use bytes::Bytes;
+use num_bigint::BigInt;
 
 /// Wanted cells of one column, in row order: the columnar form that batch queries read.
 #[derive(Clone, Debug, Default)]
@@ -36,6 +37,22 @@ pub enum VectorValues {
         offsets: Vec<u32>,
         /// The bytes.
         data: Vec<u8>,
+    },
+    /// The same where few values are distinct, if the scan allows it.
+    Dictionary {
+        /// For each row the number of its entry.
+        codes: Vec<u16>,
+        /// One more than there are entries; entry `i` is `data[offsets[i]..offsets[i + 1]]`.
+        offsets: Vec<u32>,
+        /// The entries' wire bytes.
+        data: Vec<u8>,
+    },
+    /// `decimal` of one scale, or `varint`, if the scan allows it.
+    Scaled {
+        /// The scale; none for `varint`.
+        scale: Option<i32>,
+        /// The unscaled values.
+        list: Vec<i64>,
     },
     /// A multi-cell column: its live cells, row by row.
     Complex(Vec<Vec<(Bytes, Cell)>>),
@@ -100,11 +117,38 @@ impl ColumnVector {
 }
 
 impl VectorValues {
+    /// The wire bytes of a row's value, if the values are in one of the compact forms.
+    pub fn compact_wire(&self, row: usize) -> Option<Vec<u8>> {
+        match self {
+            Self::Dictionary {
+                codes,
+                offsets,
+                data,
+            } => {
+                let entry = usize::from(*codes.get(row)?);
+                let [start, end] = offsets.get(entry..entry + 2)? else {
+                    return None;
+                };
+                Some(data.get(*start as usize..*end as usize)?.to_vec())
+            }
+            Self::Scaled { scale, list } => {
+                let number = BigInt::from(*list.get(row)?).to_signed_bytes_be();
+                let scale = scale.map(i32::to_be_bytes);
+                Some(scale.into_iter().flatten().chain(number).collect())
+            }
+            _ => None,
+        }
+    }
+
     /// Whether values of the other form go behind these.
     fn takes(&self, other: &Self) -> bool {
         match (self, other) {
             (Self::Bytes { data, .. }, Self::Bytes { data: more, .. }) => {
                 data.len() + more.len() <= DATA_BYTES_MAX
+            }
+            (Self::Scaled { scale, .. }, Self::Scaled { scale: other, .. }) => scale == other,
+            (Self::Dictionary { offsets, .. }, Self::Dictionary { offsets: more, .. }) => {
+                offsets.len() + more.len() <= usize::from(u16::MAX)
             }
             _ => std::mem::discriminant(self) == std::mem::discriminant(other),
         }
@@ -120,6 +164,26 @@ impl VectorValues {
             (Self::Float64(list), Self::Float64(more)) => list.extend_from_slice(&more),
             (Self::Bool(list), Self::Bool(more)) => list.extend_from_slice(&more),
             (Self::Complex(list), Self::Complex(more)) => list.extend(more),
+            (Self::Scaled { list, .. }, Self::Scaled { list: more, .. }) => {
+                list.extend_from_slice(&more);
+            }
+            (
+                Self::Dictionary {
+                    codes,
+                    offsets,
+                    data,
+                },
+                Self::Dictionary {
+                    codes: more,
+                    offsets: ends,
+                    data: entries,
+                },
+            ) => {
+                // One dictionary behind the other. `takes` has looked that codes suffice.
+                let base = (offsets.len() - 1) as u16;
+                codes.extend(more.iter().map(|code| base + code));
+                append_strings(offsets, data, (&ends, &entries));
+            }
             (
                 Self::Bytes { offsets, data },
                 Self::Bytes {
@@ -145,6 +209,19 @@ impl VectorValues {
             Self::Float64(list) => Self::Float64(pick(list, rows)),
             Self::Bool(list) => Self::Bool(pick(list, rows)),
             Self::Complex(list) => Self::Complex(pick(list, rows)),
+            Self::Scaled { scale, list } => Self::Scaled {
+                scale: *scale,
+                list: pick(list, rows),
+            },
+            Self::Dictionary {
+                codes,
+                offsets,
+                data,
+            } => Self::Dictionary {
+                codes: pick(codes, rows),
+                offsets: offsets.clone(),
+                data: data.clone(),
+            },
             Self::Bytes { offsets, data } => {
                 let mut picked = (vec![0], Vec::new());
                 for row in rows {
@@ -247,7 +324,7 @@ impl ColumnBatch {
     /// How many bytes its values of variable length take.
     pub fn data_bytes(&self) -> usize {
         let bytes = |column: &ColumnVector| match &column.values {
-            VectorValues::Bytes { data, .. } => data.len(),
+            VectorValues::Bytes { data, .. } | VectorValues::Dictionary { data, .. } => data.len(),
             _ => 0,
         };
         self.columns.iter().map(bytes).sum::<usize>() + self.clustering.data.len()

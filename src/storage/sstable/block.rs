@@ -16,7 +16,7 @@ use crate::storage::sstable::keys::Keys;
 use crate::storage::sstable::rows::Rows;
 use crate::storage::sstable::runs::{Pieces, Runs};
 use crate::storage::sstable::unit::{BLOCK_ROWS_MAX, PageRef, read_unit};
-use crate::storage::sstable::values::{OverflowRef, Place};
+use crate::storage::sstable::values::{OverflowRef, Place, Values};
 use crate::types::physical::PhysicalKind;
 use bytes::Bytes;
 use std::sync::{Arc, OnceLock};
@@ -102,19 +102,24 @@ impl Shape {
 struct Loaded {
     page: Bytes,
     shape: Shape,
-    /// The values, where all are of one length: packed integers are spelled out for it.
-    strided: Option<Strided>,
+    /// The values, where it is plain where each one is: packed numbers are spelled out for it.
+    direct: Option<Direct>,
     /// Whether each row has a cell like its base.
     plain: bool,
 }
 
-/// Values of one length: the `i`-th starts at `at + i * step`.
+/// Values that are found by their number alone.
 #[derive(Debug)]
-struct Strided {
-    bytes: Bytes,
-    at: usize,
-    step: usize,
-    length: usize,
+enum Direct {
+    /// Values of one length: the `i`-th starts at `at + i * step`.
+    Strided {
+        bytes: Bytes,
+        at: usize,
+        step: usize,
+        length: usize,
+    },
+    /// Values one behind the other, with where each ends.
+    Ends { bytes: Bytes, ends: Vec<u32> },
 }
 
 /// A column of a block.
@@ -300,9 +305,9 @@ impl Block {
                 .load(&self.payload, self.rows, entry.kind)
                 .map_err(damaged)?;
             if loaded.plain
-                && let Some(strided) = &loaded.strided
+                && let Some(direct) = &loaded.direct
             {
-                let value = strided.get(row).map_err(damaged)?;
+                let value = direct.get(row).map_err(damaged)?;
                 let data = ColumnData::Simple(cell_of(&base, value));
                 columns.push(RowColumn { id, data });
                 continue;
@@ -345,8 +350,8 @@ impl Block {
         let Some(rank) = rank else {
             return Ok(Bytes::new());
         };
-        if let Some(strided) = &loaded.strided {
-            return strided.get(rank).map_err(damaged);
+        if let Some(direct) = &loaded.direct {
+            return direct.get(rank).map_err(damaged);
         }
         let values = loaded.shape.cells().values();
         match values.place(&loaded.page, rank).map_err(damaged)? {
@@ -387,11 +392,51 @@ impl Block {
     }
 }
 
-impl Strided {
+impl Direct {
+    /// Of the values of a page.
+    fn of(page: &Bytes, values: &Values) -> Parsed<Option<Self>> {
+        if let Some(length) = values.packed_length() {
+            return Ok(Some(Self::Strided {
+                bytes: Bytes::from(values.unpack(page)?),
+                at: 0,
+                step: length,
+                length,
+            }));
+        }
+        let (mut ends, mut wire) = (Vec::new(), Vec::new());
+        if values.append_scaled(page, (0, values.count()), &mut ends, &mut wire)? {
+            let bytes = Bytes::from(wire);
+            return Ok(Some(Self::Ends { bytes, ends }));
+        }
+        Ok(values.stride().map(|(at, step, length)| Self::Strided {
+            bytes: page.clone(),
+            at,
+            step,
+            length,
+        }))
+    }
+
     #[inline]
     fn get(&self, i: usize) -> Parsed<Bytes> {
-        let start = self.at + i * self.step;
-        share(&self.bytes, start, start + self.length)
+        match self {
+            Self::Strided {
+                bytes,
+                at,
+                step,
+                length,
+            } => {
+                let start = at + i * step;
+                share(bytes, start, start + length)
+            }
+            Self::Ends { bytes, ends } => {
+                let end = |i: usize| ends.get(i).map(|end| *end as usize);
+                let start = i.checked_sub(1).map_or(Some(0), end);
+                match (start, end(i)) {
+                    (Some(start), Some(end)) => share(bytes, start, end),
+                    _ => Err(Damage("a value that is not there")),
+                }
+            }
+        }
     }
 }
 
@@ -428,24 +473,8 @@ impl BlockColumn {
             Shape::Simple(Cells::parse(&mut input, rows)?)
         };
         let cells = shape.cells();
-        let values = cells.values();
-        let strided = match (values.packed_length(), values.stride()) {
-            (Some(length), _) => Some(Strided {
-                bytes: Bytes::from(values.unpack(&page)?),
-                at: 0,
-                step: length,
-                length,
-            }),
-            (None, Some((at, step, length))) => Some(Strided {
-                bytes: page.clone(),
-                at,
-                step,
-                length,
-            }),
-            (None, None) => None,
-        };
         let loaded = Loaded {
-            strided,
+            direct: Direct::of(&page, cells.values())?,
             plain: !is_complex && cells.is_plain(),
             page,
             shape,

@@ -163,7 +163,7 @@ impl CellsBuilder {
             self.put(out, |_, meta| i64::from(meta.ttl_seconds));
             self.put(out, |_, meta| time_code(meta.expiry_seconds));
         }
-        self.values.encode(out, kind, overflow)
+        self.values.encode_cells(out, kind, overflow)
     }
 
     fn put(&self, out: &mut Vec<u8>, part: impl Fn(u32, &CellMeta) -> i64) {

@@ -47,7 +47,8 @@ impl<'a> Input<'a> {
         Ok(taken)
     }
 
-    fn array<const N: usize>(&mut self) -> Parsed<[u8; N]> {
+    /// The next `N` bytes.
+    pub fn array<const N: usize>(&mut self) -> Parsed<[u8; N]> {
         self.take(N)?
             .try_into()
             .map_err(|_| Damage("a length beyond the end"))

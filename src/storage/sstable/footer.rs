@@ -85,6 +85,8 @@ pub struct Trailer {
     pub table: TableId,
     /// The file's whole length.
     pub length: u64,
+    /// The version of its format.
+    pub version: FormatVersion,
 }
 
 /// The header of a file of this number.
@@ -163,8 +165,8 @@ impl Trailer {
                 "the trailer's checksum does not match",
             ));
         }
-        FormatVersion::of(version, name)?;
-        let (trailer, key_id) = Self::parse(body).map_err(damaged)?;
+        let version = FormatVersion::of(version, name)?;
+        let (trailer, key_id) = Self::parse(body, version).map_err(damaged)?;
         if key_id != 0 || trailer.length != length {
             return Err(Error::corrupt(
                 name,
@@ -175,9 +177,10 @@ impl Trailer {
         Ok(trailer)
     }
 
-    fn parse(body: &[u8]) -> Parsed<(Self, u32)> {
+    fn parse(body: &[u8], version: FormatVersion) -> Parsed<(Self, u32)> {
         let mut input = Input::new(body);
         let trailer = Self {
+            version,
             root: (input.u64()?, input.u32()?),
             properties: (input.u64()?, input.u32()?),
             file: input.u64()?,

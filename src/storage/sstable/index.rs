@@ -235,7 +235,7 @@ impl Positions {
         let tokens = Packed::parse(input, count)?.all(page)?;
         let keys = Values::parse(input, count)?;
         let clusterings = Values::parse(input, count)?;
-        let odd = |values: &Values| values.packed_length().is_some() || values.has_overflow();
+        let odd = |values: &Values| values.is_packed() || values.has_overflow();
         if count == 0 || odd(&keys) || odd(&clusterings) {
             return Err(Damage("the positions of an index"));
         }

@@ -97,7 +97,7 @@ impl Keys {
         let length = input.sized()?.len();
         let prefix = (input.at() - length, input.at());
         let rests = Values::parse(&mut input, rows)?;
-        if rests.packed_length().is_some() || rests.has_overflow() {
+        if rests.is_packed() || rests.has_overflow() {
             return Err(Damage("the form of keys"));
         }
         Ok(Self {

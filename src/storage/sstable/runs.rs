@@ -172,7 +172,7 @@ impl Runs {
         let flags = Packed::parse(&mut input, count)?;
         let keys = Values::parse(&mut input, count)?;
         let deletions = Deletions::parse(&mut input, count)?;
-        if count == 0 || keys.packed_length().is_some() || keys.has_overflow() {
+        if count == 0 || keys.is_packed() || keys.has_overflow() {
             return Err(Damage("the runs of a block"));
         }
         Ok(Self {

@@ -62,6 +62,8 @@ pub struct BlockWish {
     pub clusterings: bool,
     /// Whether some clusterings may have lost something, so that rows keep the original.
     pub originals: bool,
+    /// Whether values may come as dictionaries and scaled numbers.
+    pub compact: bool,
 }
 
 impl BlockWish {
@@ -360,7 +362,8 @@ impl BlockSpan {
                     .map_err(damaged)?,
             };
             let units = reader.units();
-            match decode(bytes, block.rows(), *kind, span, units, block.offset())? {
+            let form = (*kind, wish.compact);
+            match decode(bytes, block.rows(), form, span, units, block.offset())? {
                 Some(vector) if selected.ranges.len() > 1 => {
                     vectors.push(vector.select(&selected.ranges, span.0));
                 }

@@ -13,7 +13,6 @@ use crate::storage::sstable::cursor::Cursor;
 use crate::storage::sstable::footer::{Properties, Trailer, check_header};
 use crate::storage::sstable::reader::{BlockAt, Reader, read_properties};
 use crate::storage::sstable::stats::Stats;
-use crate::storage::sstable::unit::VERSION;
 use std::fmt::Write;
 use std::sync::Arc;
 
@@ -97,7 +96,7 @@ fn print_head(opened: &Opened, out: &mut dyn Write) -> std::fmt::Result {
     } = opened;
     let stats = &properties.stats;
     let meta = &stats.meta;
-    writeln!(out, "SSTable, format version {VERSION}")?;
+    writeln!(out, "SSTable, format version {}", trailer.version as u32)?;
     writeln!(
         out,
         "file {}, table {}, {} bytes",

@@ -8,6 +8,7 @@
 //! | short, long | any values | ends as u16 or u32, data length varint, data |
 //! | constant | equal values | length varint, one value |
 //! | dictionary | few distinct values | entries u8, ends u32, data length varint, data, codes u8 |
+//! | scaled | decimals of one scale, varints | scale bytes u8 (0, 4), scale, [packed](super::packed) |
 //!
 //! There is an end for each value (each entry of a dictionary) and a code for each value.
 //! A value over 4 KiB is stored as empty here, and the list names the overflow unit that has it.
@@ -31,6 +32,8 @@ pub const LONG: u8 = 4;
 pub const CONSTANT: u8 = 5;
 /// Few distinct values.
 pub const DICTIONARY: u8 = 6;
+/// Whole numbers in as few bytes as each takes, behind the same four bytes or none.
+pub const SCALED: u8 = 7;
 /// Set beside the form where values stand in overflow units.
 pub const WITH_OVERFLOW: u8 = 0x80;
 
@@ -70,6 +73,40 @@ enum Form {
         list: Ends,
         codes: usize,
     },
+    Scaled {
+        scale: Option<i32>,
+        packed: Packed,
+    },
+}
+
+/// The four bytes of a `decimal` before its unscaled value.
+pub const SCALE_BYTES: usize = 4;
+
+/// The fewest bytes of a number in two's complement, as `decimal` and `varint` have them on the
+/// wire: eight bytes, and how many of the first are left out.
+#[inline]
+pub fn shortest(number: i64) -> ([u8; 8], usize) {
+    let spare = if number < 0 {
+        number.leading_ones()
+    } else {
+        number.leading_zeros()
+    };
+    // One bit of the sign stays.
+    (number.to_be_bytes(), (spare as usize - 1) / 8)
+}
+
+/// The number of which these are the fewest bytes, if they are those of one of 64 bits.
+#[inline]
+pub fn shortest_number(bytes: &[u8]) -> Option<i64> {
+    let first = *bytes.first()?;
+    if bytes.len() > 8 {
+        return None;
+    }
+    let sign = if first & 0x80 == 0 { 0 } else { -1 };
+    let number = bytes
+        .iter()
+        .fold(sign, |number: i64, byte| number << 8 | i64::from(*byte));
+    (shortest(number).1 == 8 - bytes.len()).then_some(number)
 }
 
 /// Ends and data of values of any length.
@@ -124,6 +161,17 @@ impl Ends {
             _ => Err(Damage("a value's end")),
         }
     }
+}
+
+/// The distinct values of a list.
+#[derive(Debug)]
+pub struct Entries<'a> {
+    /// Where each entry ends.
+    pub ends: Vec<u32>,
+    /// The entries, one behind the other.
+    pub data: &'a [u8],
+    /// For each value the number of its entry; none where there is one entry.
+    pub codes: Option<&'a [u8]>,
 }
 
 /// A value, or where it is.
@@ -191,6 +239,15 @@ impl Values {
                     codes,
                 }
             }
+            SCALED => {
+                let scale = match input.u8()? {
+                    0 => None,
+                    4 => Some(i32::from_be_bytes(input.array()?)),
+                    _ => return Err(Damage("the length of a scale")),
+                };
+                let packed = Packed::parse(input, count)?;
+                Form::Scaled { scale, packed }
+            }
             _ => return Err(Damage("an unknown form of values")),
         };
         Ok(Self {
@@ -217,6 +274,78 @@ impl Values {
             Form::Integer { length, .. } => Some(length),
             _ => None,
         }
+    }
+
+    /// Whether the values stand in no page as they are.
+    pub fn is_packed(&self) -> bool {
+        matches!(self.form, Form::Integer { .. } | Form::Scaled { .. })
+    }
+
+    /// The scale (none for `varint`) if the values are scaled numbers, with where they stand.
+    pub fn scaled(&self) -> Option<(Option<i32>, Packed)> {
+        match self.form {
+            Form::Scaled { scale, packed } => Some((scale, packed)),
+            _ => None,
+        }
+    }
+
+    /// Appends the wire bytes of the scaled numbers `start..end` of `page` to `data`, and to
+    /// `offsets` where each ends. Answers whether the values are such.
+    pub fn append_scaled(
+        &self,
+        page: &[u8],
+        (start, end): (usize, usize),
+        offsets: &mut Vec<u32>,
+        data: &mut Vec<u8>,
+    ) -> Parsed<bool> {
+        let Form::Scaled { scale, packed } = self.form else {
+            return Ok(false);
+        };
+        packed.each(page, start, end, |number| {
+            data.extend(scale.map(i32::to_be_bytes).iter().flatten());
+            let (bytes, spare) = shortest(number);
+            data.extend(bytes.iter().skip(spare));
+            // Twelve bytes for each of a block's rows at most.
+            offsets.push(data.len() as u32);
+        })?;
+        Ok(true)
+    }
+
+    /// The dictionary's entries, where they end and their bytes, and where the codes of the values
+    /// stand, if the values are coded so; equal values are a dictionary of one entry, without
+    /// codes.
+    pub fn dictionary<'a>(&self, page: &'a [u8]) -> Parsed<Option<Entries<'a>>> {
+        let beyond = || Damage("a value beyond its page");
+        Ok(match self.form {
+            Form::Constant { at, length } => Some(Entries {
+                ends: vec![length as u32],
+                data: page.get(at..at + length).ok_or_else(beyond)?,
+                codes: None,
+            }),
+            Form::Dictionary {
+                entries,
+                list,
+                codes,
+            } => {
+                let mut ends = Vec::with_capacity(entries);
+                for entry in 0..entries {
+                    let (_, end) = list.span(page, entry)?;
+                    ends.push((end - list.data) as u32);
+                }
+                let codes = page.get(codes..codes + self.count).ok_or_else(beyond)?;
+                if codes.iter().any(|code| usize::from(*code) >= entries) {
+                    return Err(Damage("a code beyond its dictionary"));
+                }
+                Some(Entries {
+                    ends,
+                    data: page
+                        .get(list.data..list.data + list.length)
+                        .ok_or_else(beyond)?,
+                    codes: Some(codes),
+                })
+            }
+            _ => None,
+        })
     }
 
     /// Where the first value stands, how far the next one is from it, and how long each is, if
@@ -268,7 +397,9 @@ impl Values {
                 }
                 list.span(page, code)
             }
-            Form::Integer { .. } => Err(Damage("an integer where bytes are wanted")),
+            Form::Integer { .. } | Form::Scaled { .. } => {
+                Err(Damage("a number where bytes are wanted"))
+            }
         }
     }
 

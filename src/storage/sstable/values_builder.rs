@@ -5,7 +5,8 @@ use crate::storage::sstable::codec::{put_count, put_varint};
 use crate::storage::sstable::packed::{put_packed_within, width_of};
 use crate::storage::sstable::unit::OVERFLOW_BYTES;
 use crate::storage::sstable::values::{
-    CONSTANT, DICTIONARY, EMPTY, FIXED, INTEGER, LONG, OverflowRef, SHORT, WITH_OVERFLOW,
+    CONSTANT, DICTIONARY, EMPTY, FIXED, INTEGER, LONG, OverflowRef, SCALE_BYTES, SCALED, SHORT,
+    WITH_OVERFLOW, shortest_number,
 };
 use crate::types::physical::PhysicalKind;
 use bytes::Bytes;
@@ -118,6 +119,54 @@ impl ValuesBuilder {
         })
     }
 
+    /// Appends the list of some cells' values; answers the zone of a fixed kind. `overflow` says
+    /// where the large values were put.
+    pub fn encode_cells(
+        &self,
+        out: &mut Vec<u8>,
+        kind: PhysicalKind,
+        overflow: &[OverflowRef],
+    ) -> Option<Zone> {
+        if kind == PhysicalKind::Bytes && overflow.is_empty() && self.encode_scaled(out) {
+            return None;
+        }
+        self.encode(out, kind, overflow)
+    }
+
+    /// Appends the list as scaled numbers, if the values are such and it is shorter so.
+    fn encode_scaled(&self, out: &mut Vec<u8>) -> bool {
+        if !self.mixed && self.ends.len() < DICTIONARY_VALUES_MIN {
+            return false;
+        }
+        let first = self.each().next().unwrap_or_default();
+        let common = |length: usize| {
+            let scale = first.get(..length)?;
+            let number = |value: &[u8]| shortest_number(value.strip_prefix(scale)?);
+            let numbers: Option<Vec<i64>> = self.each().map(number).collect();
+            Some((scale, numbers?))
+        };
+        let Some((scale, numbers)) = common(SCALE_BYTES).or_else(|| common(0)) else {
+            return false;
+        };
+        let Some((min, max)) = bounds(numbers.iter().copied()) else {
+            return false;
+        };
+        let each = width_of(min, max);
+        let ends = if self.mixed { 2 } else { 0 };
+        let packed = each * numbers.len();
+        if min == max || packed > self.data.len() + ends * numbers.len() {
+            return false;
+        }
+        if each > 1 && self.dictionary_bytes().is_some_and(|bytes| bytes < packed) {
+            return false;
+        }
+        out.push(SCALED);
+        put_count(out, scale.len());
+        out.extend_from_slice(scale);
+        put_packed_within(out, numbers.iter().copied(), min, max);
+        true
+    }
+
     /// Appends the list; answers the zone of a fixed kind. `overflow` says where the large values
     /// were put.
     pub fn encode(
@@ -195,8 +244,18 @@ impl ValuesBuilder {
         if short { SHORT } else { LONG }
     }
 
-    /// Appends a dictionary if that is shorter.
-    fn encode_dictionary(&self, out: &mut Vec<u8>) -> bool {
+    /// How long a dictionary would be, if there could be one.
+    fn dictionary_bytes(&self) -> Option<usize> {
+        if self.ends.len() < DICTIONARY_VALUES_MIN {
+            return None;
+        }
+        let (entries, codes) = self.dictionary()?;
+        let data: usize = entries.iter().map(|entry| entry.len()).sum();
+        Some(data + 4 * entries.len() + codes.len())
+    }
+
+    /// The distinct values, and for each value the number of its own; none if there are too many.
+    fn dictionary(&self) -> Option<(Vec<&[u8]>, Vec<u8>)> {
         const SLOTS: usize = 512;
         let entries_max = DICTIONARY_MAX.min(self.ends.len() / 4);
         let mut slots = [0u16; SLOTS];
@@ -205,12 +264,10 @@ impl ValuesBuilder {
         for value in self.each() {
             let mut at = (hash(value) >> 32) as usize % SLOTS;
             let code = loop {
-                let Some(slot) = slots.get_mut(at) else {
-                    return false;
-                };
+                let slot = slots.get_mut(at)?;
                 if *slot == 0 {
                     if entries.len() == entries_max {
-                        return false;
+                        return None;
                     }
                     entries.push(value);
                     *slot = entries.len() as u16;
@@ -223,6 +280,14 @@ impl ValuesBuilder {
             };
             codes.push(code as u8);
         }
+        Some((entries, codes))
+    }
+
+    /// Appends a dictionary if that is shorter.
+    fn encode_dictionary(&self, out: &mut Vec<u8>) -> bool {
+        let Some((entries, codes)) = self.dictionary() else {
+            return false;
+        };
         let data: usize = entries.iter().map(|entry| entry.len()).sum();
         if data + 4 * entries.len() + codes.len() >= self.data.len() {
             return false;
@@ -312,13 +377,30 @@ mod tests {
             builder.push(value);
         }
         let mut page = vec![7; 5];
-        builder.encode(&mut page, kind, &[]);
+        builder.encode_cells(&mut page, kind, &[]);
         assert_eq!(page[5], form, "{values:?}");
         page.push(7);
         let mut input = Input::new(&page);
         input.take(5).unwrap();
         let list = Values::parse(&mut input, values.len()).unwrap();
         assert_eq!(input.left(), 1);
+        let (mut ends, mut wire) = (Vec::new(), Vec::new());
+        let all = (0, values.len());
+        if list
+            .append_scaled(&page, all, &mut ends, &mut wire)
+            .unwrap()
+        {
+            assert_eq!(wire, values.concat());
+            let lengths = values.iter().map(|value| value.len() as u32);
+            let wanted: Vec<u32> = lengths
+                .scan(0, |end, it| {
+                    *end += it;
+                    Some(*end)
+                })
+                .collect();
+            assert_eq!(ends, wanted);
+            return;
+        }
         if let Some(length) = list.packed_length() {
             let wire = list.unpack(&page).unwrap();
             let found: Vec<&[u8]> = wire.chunks(length).collect();
@@ -345,6 +427,25 @@ mod tests {
         round_trip(bytes, &[], EMPTY);
         round_trip(bytes, &texts(&["", "", ""]), EMPTY);
         round_trip(bytes, &texts(&["a", "bcd", ""]), SHORT);
+        round_trip(bytes, &texts(&["a", "bcd", "quite long"]), SHORT);
+        // Decimals of one scale, varints, and one with a byte too many.
+        let scaled = |scale: &[u8], number: &[u8]| [scale, number].concat();
+        let cents = [0, 0, 0, 2];
+        let prices = [
+            scaled(&cents, &[0x00, 0x80]),
+            scaled(&cents, &[0x80]),
+            scaled(&cents, &[0x00]),
+            scaled(&cents, &[0x12, 0x34, 0x56]),
+            scaled(&cents, &[0xFF, 0x7F]),
+        ];
+        round_trip(bytes, &prices, SCALED);
+        round_trip(
+            bytes,
+            &[vec![0x05], vec![0xFE, 0x00], vec![0x7F, 1]],
+            SCALED,
+        );
+        round_trip(bytes, &[vec![0x05], vec![0x00, 0x05]], SHORT);
+        round_trip(bytes, &[prices[0].clone(), scaled(&cents, &[0, 5])], FIXED);
         round_trip(bytes, &texts(&["abc", "def", "ghi"]), FIXED);
         round_trip(bytes, &texts(&["abc", "abc"]), CONSTANT);
         let long: Vec<Vec<u8>> = (0..30u32)

@@ -32,11 +32,11 @@ pub fn absent(kind: PhysicalKind, rows: usize) -> ColumnVector {
 }
 
 /// The vector of the rows `start..end` of a simple column whose page this is. None if the values
-/// have not the form of the kind.
+/// have not the form of the kind. `compact` values may come as dictionaries and scaled numbers.
 pub fn decode(
     page: &[u8],
     rows: usize,
-    kind: PhysicalKind,
+    (kind, compact): (PhysicalKind, bool),
     (start, end): (usize, usize),
     file: &UnitFile,
     offset: u64,
@@ -79,7 +79,15 @@ pub fn decode(
         PhysicalKind::Bool => span
             .numbers(|b| i64::from(u8::from_be_bytes(b)), |v| v != 0)
             .map(|list| list.map(VectorValues::Bool)),
-        PhysicalKind::Bytes => return span.bytes(file, offset),
+        PhysicalKind::Bytes => {
+            if compact && let Some(values) = span.compact().map_err(damaged)? {
+                return Ok(Some(ColumnVector {
+                    present: span.words,
+                    values,
+                }));
+            }
+            return span.bytes(file, offset);
+        }
         PhysicalKind::Complex => return Ok(None),
     };
     let values = values.map_err(damaged)?;
@@ -122,8 +130,14 @@ impl Span<'_> {
         if !fits {
             return Ok(None);
         }
+        Ok(Some(self.spread(list)))
+    }
+
+    /// One entry a row of what the rows with a value have.
+    fn spread<T: Copy + Default>(&self, list: Vec<T>) -> Vec<T> {
+        let rows = self.end - self.start;
         if list.len() == rows {
-            return Ok(Some(list));
+            return list;
         }
         let mut spread = vec![T::default(); rows];
         for (slot, value) in set_bits(&self.words).zip(list) {
@@ -131,7 +145,58 @@ impl Span<'_> {
                 *place = value;
             }
         }
-        Ok(Some(spread))
+        spread
+    }
+
+    /// The values as a dictionary or scaled numbers, if the page has them so.
+    fn compact(&self) -> Parsed<Option<VectorValues>> {
+        if self.values.has_overflow() {
+            return Ok(None);
+        }
+        let (from, to) = self.ranks();
+        if let Some((scale, packed)) = self.values.scaled() {
+            let mut list = Vec::with_capacity(to - from);
+            packed.each(self.page, from, to, |number| list.push(number))?;
+            let list = self.spread(list);
+            return Ok(Some(VectorValues::Scaled { scale, list }));
+        }
+        let Some(entries) = self.values.dictionary(self.page)? else {
+            return Ok(None);
+        };
+        let codes = match entries.codes {
+            None => vec![0; self.end - self.start],
+            Some(codes) => {
+                let codes = codes.get(from..to).ok_or(Damage("a code"))?;
+                self.spread(codes.iter().map(|code| u16::from(*code)).collect())
+            }
+        };
+        let mut offsets = Vec::with_capacity(entries.ends.len() + 1);
+        offsets.push(0);
+        offsets.extend(entries.ends);
+        Ok(Some(VectorValues::Dictionary {
+            codes,
+            offsets,
+            data: entries.data.to_vec(),
+        }))
+    }
+
+    /// Ends for each row from those of the values: a row without one ends where it starts.
+    fn stretch(&self, offsets: Vec<u32>) -> Vec<u32> {
+        let rows = self.end - self.start;
+        if offsets.len() == rows + 1 {
+            return offsets;
+        }
+        let mut ends = offsets.into_iter();
+        let mut last = ends.next().unwrap_or(0);
+        let mut all = vec![last];
+        for slot in 0..rows {
+            let word = self.words.get(slot / 64).copied().unwrap_or(0);
+            if word >> (slot % 64) & 1 == 1 {
+                last = ends.next().unwrap_or(last);
+            }
+            all.push(last);
+        }
+        all
     }
 
     /// The values as bytes, empty where there is none.
@@ -145,7 +210,13 @@ impl Span<'_> {
         let mut offsets = Vec::with_capacity(rows + 1);
         let mut data = Vec::new();
         offsets.push(0);
-        if to - from == rows && !self.values.has_overflow() {
+        if self.values.scaled().is_some() {
+            let ranks = (from, to);
+            self.values
+                .append_scaled(self.page, ranks, &mut offsets, &mut data)
+                .map_err(damaged)?;
+            offsets = self.stretch(offsets);
+        } else if to - from == rows && !self.values.has_overflow() {
             self.values
                 .append_to(self.page, from, to, &mut offsets, &mut data)
                 .map_err(damaged)?;

@@ -10,6 +10,7 @@ use crate::limits::{COLUMNS_MAX, KEY_BYTES_MAX, VALUE_BYTES_MAX};
 use crate::schema::TableId;
 use crate::storage::cell::Deletion;
 use crate::storage::disk::{Disk, WriteFile};
+use crate::storage::format::FormatVersion;
 use crate::storage::meta::FileMeta;
 use crate::storage::row::{PartitionKey, RangeDeletion, Row};
 use crate::storage::shapes::{DecimalColumns, Shapes};
@@ -324,6 +325,7 @@ impl Writer {
         let properties = self.properties.encode();
         let properties_offset = self.units.unit(&properties)?;
         let mut trailer = Trailer {
+            version: FormatVersion::CURRENT,
             root: (root_offset, root.len() as u32),
             properties: (properties_offset, properties.len() as u32),
             file: self.options.file,

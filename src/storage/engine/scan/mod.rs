@@ -107,6 +107,7 @@ impl ColumnStream {
             partitions,
             clusterings: command.clusterings,
             originals: schema.clustering.iter().any(|it| key::may_lose(&it.ty)),
+            compact: command.compact,
         };
         let gather = Gather::new(GatherWish {
             columns: wish.columns.clone(),

@@ -118,7 +118,7 @@ fn a_newer_version_is_refused() {
     let model = random_rows::model(6);
     let (disk, meta, mut bytes) = written(&model);
     let end = bytes.len();
-    bytes[end - 12..end - 8].copy_from_slice(&2u32.to_le_bytes());
+    bytes[end - 12..end - 8].copy_from_slice(&3u32.to_le_bytes());
     let start = end - 68;
     let sealed = [&bytes[start..end - 16], &bytes[end - 12..]].concat();
     let sum = crc32c::crc32c(&sealed).to_le_bytes();

@@ -175,7 +175,7 @@ fn inspect_tells_all() {
     write(&disk, &model, options(300, true, 10_000));
     let mut text = String::new();
     inspect(disk.as_ref(), PATH, true, &mut text).unwrap();
-    assert!(text.contains("format version 1"), "{text}");
+    assert!(text.contains("format version 2"), "{text}");
     assert!(text.contains("Complex tags"), "{text}");
     let rows: usize = model.partitions.iter().map(|p| p.rows.len()).sum();
     assert_eq!(text.matches("\n  row 0x").count(), rows, "{text}");
