@@ -4,7 +4,8 @@
 //! (markers, times to live, tombstones of all kinds, collections, statics, counters), a manifest,
 //! and a commit log with records that were not flushed. `vN.out` is what the shell must answer over
 //! a copy of it. `vN_indexes` is the same with secondary indexes, whose entries must agree with the
-//! rows. `v1_shapes` is `v1` written again by files that know the shapes of their decimals.
+//! rows. `v1_shapes` is `v1` written again by files that know the shapes of their decimals,
+//! `v2_scaled` has decimals and varints as packed numbers.
 //! `HELENUS_MAKE_FORMAT=name cargo test --test formats` makes the directory that is called
 //! so, once, when it is new; what is released is never made again.
 #![expect(clippy::unwrap_used, reason = "a failure here is the test's")]
@@ -44,6 +45,18 @@ const FIXTURES: &[Fixture] = &[
         flushed: FLUSHED,
         logged: LOGGED,
         read: READ,
+    },
+    Fixture {
+        name: "v2",
+        flushed: FLUSHED,
+        logged: LOGGED,
+        read: READ,
+    },
+    Fixture {
+        name: "v2_scaled",
+        flushed: FLUSHED_SCALED,
+        logged: LOGGED_SCALED,
+        read: READ_SCALED,
     },
 ];
 
@@ -104,6 +117,32 @@ EXPAND ON
 SELECT * FROM things;
 SELECT p, d, ttl(a), writetime(b) FROM things;
 SELECT * FROM hits;
+";
+
+/// Written, then flushed: decimals of one scale and of several, varints, and texts like them.
+const FLUSHED_SCALED: &str = "
+CREATE KEYSPACE old WITH replication = {'class': 'SimpleStrategy', 'replication_factor': 1};
+USE old;
+CREATE TABLE prices (p int, c int, price decimal, mixed decimal, n varint, word text,
+  PRIMARY KEY (p, c));
+INSERT INTO prices (p, c, price, mixed, n, word) VALUES (1, 1, 19.99, 1, 0, 'abcd1');
+INSERT INTO prices (p, c, price, mixed, n, word) VALUES (1, 2, -0.01, 1.0, -129, 'abcd22');
+INSERT INTO prices (p, c, price, mixed, n, word) VALUES (1, 3, 1234567.89, 1.00, 128, 'abcd333');
+INSERT INTO prices (p, c, n) VALUES (1, 4, 9223372036854775807);
+INSERT INTO prices (p, c, price, mixed, n, word) VALUES (2, 1, 0.00, 5, 7, 'abcd4');
+";
+
+/// Written, and left in the commit log.
+const LOGGED_SCALED: &str = "
+USE old;
+INSERT INTO prices (p, c, price, n) VALUES (2, 2, 99999999999999999999.99, -9223372036854775809);
+DELETE price FROM prices WHERE p = 1 AND c = 1;
+";
+
+const READ_SCALED: &str = "
+USE old;
+SELECT * FROM prices;
+SELECT sum(price), sum(mixed), sum(n) FROM prices;
 ";
 
 /// Written, then flushed: rows from before and after their indexes.
