@@ -5,7 +5,7 @@
 //! and a commit log with records that were not flushed. `vN.out` is what the shell must answer over
 //! a copy of it. `vN_indexes` is the same with secondary indexes, whose entries must agree with the
 //! rows. `v1_shapes` is `v1` written again by files that know the shapes of their decimals,
-//! `v2_scaled` has decimals and varints as packed numbers.
+//! `v2_scaled` has decimals as packed numbers.
 //! `HELENUS_MAKE_FORMAT=name cargo test --test formats` makes the directory that is called
 //! so, once, when it is new; what is released is never made again.
 #![expect(clippy::unwrap_used, reason = "a failure here is the test's")]

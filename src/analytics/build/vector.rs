@@ -67,7 +67,7 @@ pub fn array_of(ty: &Type, to: &DataType, vector: ColumnVector, rows: usize) -> 
         }
         VectorValues::Scaled { scale, list } => {
             if let DataType::Decimal128(digits, wanted) = to
-                && let Some(list) = rescaled(&list, scale.unwrap_or(0), *digits, *wanted)
+                && let Some(list) = rescaled(&list, scale, *digits, *wanted)
             {
                 let array = Decimal128Array::new(list.into(), nulls(present, rows));
                 return Ok(Arc::new(array.with_data_type(to.clone())));
@@ -91,7 +91,10 @@ fn rescaled(list: &[i64], own: i32, digits: u8, scale: i8) -> Option<Vec<i128>> 
     let bound = 10_i128.checked_pow(u32::from(digits))?;
     let greatest = list.iter().map(|it| it.unsigned_abs()).max().unwrap_or(0);
     let fits = i128::from(greatest).checked_mul(power)? < bound;
-    fits.then(|| list.iter().map(|it| i128::from(*it) * power).collect())
+    fits.then(|| match power {
+        1 => list.iter().map(|it| i128::from(*it)).collect(),
+        _ => list.iter().map(|it| i128::from(*it) * power).collect(),
+    })
 }
 
 /// Ends as Arrow has them.

@@ -47,10 +47,10 @@ pub enum VectorValues {
         /// The entries' wire bytes.
         data: Vec<u8>,
     },
-    /// `decimal` of one scale, or `varint`, if the scan allows it.
+    /// `decimal` of one scale, if the scan allows it.
     Scaled {
-        /// The scale; none for `varint`.
-        scale: Option<i32>,
+        /// The scale.
+        scale: i32,
         /// The unscaled values.
         list: Vec<i64>,
     },
@@ -133,8 +133,7 @@ impl VectorValues {
             }
             Self::Scaled { scale, list } => {
                 let number = BigInt::from(*list.get(row)?).to_signed_bytes_be();
-                let scale = scale.map(i32::to_be_bytes);
-                Some(scale.into_iter().flatten().chain(number).collect())
+                Some([&scale.to_be_bytes()[..], &number].concat())
             }
             _ => None,
         }

@@ -8,7 +8,7 @@
 //! | short, long | any values | ends as u16 or u32, data length varint, data |
 //! | constant | equal values | length varint, one value |
 //! | dictionary | few distinct values | entries u8, ends u32, data length varint, data, codes u8 |
-//! | scaled | decimals of one scale, varints | scale bytes u8 (0, 4), scale, [packed](super::packed) |
+//! | scaled | decimals of one scale | scale i32, big-endian, then [packed](super::packed) |
 //!
 //! There is an end for each value (each entry of a dictionary) and a code for each value.
 //! A value over 4 KiB is stored as empty here, and the list names the overflow unit that has it.
@@ -32,7 +32,7 @@ pub const LONG: u8 = 4;
 pub const CONSTANT: u8 = 5;
 /// Few distinct values.
 pub const DICTIONARY: u8 = 6;
-/// Whole numbers in as few bytes as each takes, behind the same four bytes or none.
+/// Whole numbers in as few bytes as each takes, behind the same four bytes.
 pub const SCALED: u8 = 7;
 /// Set beside the form where values stand in overflow units.
 pub const WITH_OVERFLOW: u8 = 0x80;
@@ -74,16 +74,13 @@ enum Form {
         codes: usize,
     },
     Scaled {
-        scale: Option<i32>,
+        scale: i32,
         packed: Packed,
     },
 }
 
-/// The four bytes of a `decimal` before its unscaled value.
-pub const SCALE_BYTES: usize = 4;
-
-/// The fewest bytes of a number in two's complement, as `decimal` and `varint` have them on the
-/// wire: eight bytes, and how many of the first are left out.
+/// The fewest bytes of a number in two's complement, as a `decimal` has them behind
+/// its scale: eight bytes, and how many of the first are left out.
 #[inline]
 pub fn shortest(number: i64) -> ([u8; 8], usize) {
     let spare = if number < 0 {
@@ -240,11 +237,7 @@ impl Values {
                 }
             }
             SCALED => {
-                let scale = match input.u8()? {
-                    0 => None,
-                    4 => Some(i32::from_be_bytes(input.array()?)),
-                    _ => return Err(Damage("the length of a scale")),
-                };
+                let scale = i32::from_be_bytes(input.array()?);
                 let packed = Packed::parse(input, count)?;
                 Form::Scaled { scale, packed }
             }
@@ -281,8 +274,8 @@ impl Values {
         matches!(self.form, Form::Integer { .. } | Form::Scaled { .. })
     }
 
-    /// The scale (none for `varint`) if the values are scaled numbers, with where they stand.
-    pub fn scaled(&self) -> Option<(Option<i32>, Packed)> {
+    /// The scale if the values are scaled numbers, with where they stand.
+    pub fn scaled(&self) -> Option<(i32, Packed)> {
         match self.form {
             Form::Scaled { scale, packed } => Some((scale, packed)),
             _ => None,
@@ -302,7 +295,7 @@ impl Values {
             return Ok(false);
         };
         packed.each(page, start, end, |number| {
-            data.extend(scale.map(i32::to_be_bytes).iter().flatten());
+            data.extend_from_slice(&scale.to_be_bytes());
             let (bytes, spare) = shortest(number);
             data.extend(bytes.iter().skip(spare));
             // Twelve bytes for each of a block's rows at most.

@@ -5,8 +5,8 @@ use crate::storage::sstable::codec::{put_count, put_varint};
 use crate::storage::sstable::packed::{put_packed_within, width_of};
 use crate::storage::sstable::unit::OVERFLOW_BYTES;
 use crate::storage::sstable::values::{
-    CONSTANT, DICTIONARY, EMPTY, FIXED, INTEGER, LONG, OverflowRef, SCALE_BYTES, SCALED, SHORT,
-    WITH_OVERFLOW, shortest_number,
+    CONSTANT, DICTIONARY, EMPTY, FIXED, INTEGER, LONG, OverflowRef, SCALED, SHORT, WITH_OVERFLOW,
+    shortest_number,
 };
 use crate::types::physical::PhysicalKind;
 use bytes::Bytes;
@@ -15,6 +15,8 @@ use bytes::Bytes;
 const DICTIONARY_MAX: usize = 128;
 /// The fewest values for which a dictionary is tried.
 const DICTIONARY_VALUES_MIN: usize = 16;
+/// The scales of decimals that are packed.
+const SCALES: std::ops::Range<i32> = -0x1_0000..0x1_0000;
 
 /// The wire length of the values of a kind, where it is fixed.
 pub fn fixed_width(kind: PhysicalKind) -> Option<usize> {
@@ -138,14 +140,15 @@ impl ValuesBuilder {
         if !self.mixed && self.ends.len() < DICTIONARY_VALUES_MIN {
             return false;
         }
-        let first = self.each().next().unwrap_or_default();
-        let common = |length: usize| {
-            let scale = first.get(..length)?;
-            let number = |value: &[u8]| shortest_number(value.strip_prefix(scale)?);
-            let numbers: Option<Vec<i64>> = self.each().map(number).collect();
-            Some((scale, numbers?))
+        let Some(scale) = self.each().next().and_then(<[u8]>::first_chunk::<4>) else {
+            return false;
         };
-        let Some((scale, numbers)) = common(SCALE_BYTES).or_else(|| common(0)) else {
+        // What has another scale than these is rather a text.
+        if !SCALES.contains(&i32::from_be_bytes(*scale)) {
+            return false;
+        }
+        let number = |value: &[u8]| shortest_number(value.strip_prefix(scale)?);
+        let Some(numbers) = self.each().map(number).collect::<Option<Vec<i64>>>() else {
             return false;
         };
         let Some((min, max)) = bounds(numbers.iter().copied()) else {
@@ -154,14 +157,13 @@ impl ValuesBuilder {
         let each = width_of(min, max);
         let ends = if self.mixed { 2 } else { 0 };
         let packed = each * numbers.len();
-        if min == max || packed > self.data.len() + ends * numbers.len() {
+        if min == max || packed >= self.data.len() + ends * numbers.len() {
             return false;
         }
         if each > 1 && self.dictionary_bytes().is_some_and(|bytes| bytes < packed) {
             return false;
         }
         out.push(SCALED);
-        put_count(out, scale.len());
         out.extend_from_slice(scale);
         put_packed_within(out, numbers.iter().copied(), min, max);
         true
@@ -428,7 +430,7 @@ mod tests {
         round_trip(bytes, &texts(&["", "", ""]), EMPTY);
         round_trip(bytes, &texts(&["a", "bcd", ""]), SHORT);
         round_trip(bytes, &texts(&["a", "bcd", "quite long"]), SHORT);
-        // Decimals of one scale, varints, and one with a byte too many.
+        // Decimals of one scale, and one with a byte too many; varints are no such values.
         let scaled = |scale: &[u8], number: &[u8]| [scale, number].concat();
         let cents = [0, 0, 0, 2];
         let prices = [
@@ -439,11 +441,7 @@ mod tests {
             scaled(&cents, &[0xFF, 0x7F]),
         ];
         round_trip(bytes, &prices, SCALED);
-        round_trip(
-            bytes,
-            &[vec![0x05], vec![0xFE, 0x00], vec![0x7F, 1]],
-            SCALED,
-        );
+        round_trip(bytes, &[vec![0x05], vec![0xFE, 0x00], vec![0x7F, 1]], SHORT);
         round_trip(bytes, &[vec![0x05], vec![0x00, 0x05]], SHORT);
         round_trip(bytes, &[prices[0].clone(), scaled(&cents, &[0, 5])], FIXED);
         round_trip(bytes, &texts(&["abc", "def", "ghi"]), FIXED);
