@@ -368,8 +368,9 @@ pub struct SelectPlan {
     pub clustering: Vec<ClusteringPart>,
     /// The index that finds the rows, where one does.
     pub index: Option<Box<IndexPlan>>,
-    /// Whether an index of the clustering has a say: its values are checked as those of filters.
-    pub clustering_indexed: bool,
+    /// The first part of `clustering` that an index has a say in: from there on values are checked
+    /// as those of filters.
+    pub clustering_indexed: Option<usize>,
     /// Conditions on partitions: of partition-key and static columns.
     pub partition_filters: Vec<Filter>,
     /// Conditions on rows.

@@ -12,6 +12,7 @@
 //! | [`compare`] | CQL's order of two values, by their wire bytes |
 //! | [`collection`] | the wire form of collections, tuples, user types and vectors, in parts |
 //! | [`number`] | varints and decimals |
+//! | [`calendar`] | months of the Julian and the Gregorian calendar |
 //! | [`temporal`] | dates, times, timestamps and durations as text |
 //! | [`timeuuid`] | version 1 uuids: made from a time, and the time within them |
 //! | [`text`] | values as people and CSV files write them, both ways |
@@ -24,6 +25,7 @@
 
 #[cfg(test)]
 pub(crate) mod arbitrary;
+pub mod calendar;
 pub mod codec;
 pub mod collection;
 pub mod compare;

@@ -22,7 +22,7 @@ pub const DAY_NANOS: i64 = 86_400 * 1_000_000_000;
 const DAY_MILLIS: i64 = 86_400_000;
 
 /// The days since 1970-01-01 of a day of the (proleptic) Gregorian calendar.
-fn days_from_civil(year: i64, month: u32, day: u32) -> i64 {
+pub fn days_from_civil(year: i64, month: u32, day: u32) -> i64 {
     // Years begin in March, so that the leap day is a year's last.
     let year = if month <= 2 { year - 1 } else { year };
     let era = year.div_euclid(400);

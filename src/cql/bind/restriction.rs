@@ -77,8 +77,8 @@ pub struct SelectRestrictions {
     pub index: Option<Box<IndexPlan>>,
     /// Whether an index has a say, be it that in the end none is read.
     pub uses_index: bool,
-    /// Whether an index of the clustering has a say in it.
-    pub clustering_indexed: bool,
+    /// The first part of the clustering that an index has a say in.
+    pub clustering_indexed: Option<usize>,
     /// Whether rows may be read in vain, so that ALLOW FILTERING is wanted.
     pub filtering: bool,
     /// What is wrong with it once it is executed.
@@ -354,8 +354,8 @@ impl Restrictions {
                 .any(|r| r.is_slice() || r.is_contains());
         let (uses_index, filtered) =
             self.filtered(table, whole_key, allow_filtering, statics_only)?;
-        let clustering_indexed =
-            !whole_key && self.clustering.iter().any(|r| indexes::serve(table, r));
+        let indexed = |r: &Restriction| !whole_key && indexes::serve(table, r);
+        let clustering_indexed = self.clustering.iter().position(indexed);
         let index = match uses_index {
             true => indexes::choose(table, &filtered),
             false => None,
@@ -455,7 +455,9 @@ impl Restrictions {
             filtered.extend(&self.others);
         }
         let in_key = |r: &Restriction| matches!(r.demand, Demand::In(_) | Demand::InListed(_));
-        if uses_index && self.partition.iter().any(in_key) {
+        // A key that is given in part beside its token is no more than a condition.
+        let is_key = whole_key || self.token.is_empty();
+        if uses_index && is_key && self.partition.iter().any(in_key) {
             return Err(Error::invalid(
                 "Select on indexed columns and with IN clause for the PRIMARY KEY are not \
                  supported",

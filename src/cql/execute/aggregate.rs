@@ -11,6 +11,7 @@ use crate::cql::functions::Accumulator;
 use crate::cql::plan::{AggregatePlan, Selected};
 use crate::cql::result::{RowSource, RowValues};
 use crate::error::Result;
+use crate::schema::ColumnKind;
 use crate::storage::row::{PartitionKey, Row};
 use bytes::Bytes;
 
@@ -179,6 +180,22 @@ impl Groups {
             .collect()
     }
 
+    /// Whether rows belong to one group: the values of clustering columns may be equal and yet be
+    /// written differently, such as 1.0 and 1.00.
+    fn are_same(&self, a: &[Option<Bytes>], b: &[Option<Bytes>]) -> bool {
+        let equal = |((key, a), b): ((&Selected, &Option<Bytes>), &Option<Bytes>)| {
+            a == b
+                || match (key, a, b) {
+                    (Selected::Column(column), Some(a), Some(b)) => {
+                        column.kind == ColumnKind::Clustering && column.ty.compare(a, b).is_eq()
+                    }
+                    _ => false,
+                }
+        };
+        let keys = self.scan.plan.group.iter().flatten();
+        a == b || keys.zip(a).zip(b).all(equal)
+    }
+
     fn add(&mut self) -> Result<()> {
         let Some(group) = &mut self.group else {
             return Ok(());
@@ -260,7 +277,7 @@ impl RowSource for Groups {
             let same = self
                 .group
                 .as_ref()
-                .is_some_and(|group| group.token == token && group.keys == keys);
+                .is_some_and(|group| group.token == token && self.are_same(&group.keys, &keys));
             if same {
                 self.add()?;
                 self.keep_place();

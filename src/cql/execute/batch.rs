@@ -85,8 +85,14 @@ fn execute_filled(
         .collect();
     let mut writers = Vec::with_capacity(statements.len());
     let mut locked = Vec::new();
-    for ((plan, _), context) in statements.iter().zip(&contexts) {
-        let stamp = write::stamp(engine, plan, shared, execution, context)?;
+    for (at, ((plan, _), context)) in statements.iter().zip(&contexts).enumerate() {
+        // What is wrong with a key so far is told before what is wrong with a stamp.
+        let stamp = write::stamp(engine, plan, shared, execution, context).map_err(|error| {
+            let mut so_far = statements.iter().zip(&contexts).take(at + 1);
+            so_far
+                .find_map(|((plan, _), context)| write::worse_key(plan, context))
+                .unwrap_or(error)
+        })?;
         writers.push(Writer {
             plan,
             stamp,

@@ -175,13 +175,13 @@ impl BoundFilter {
                     .iter()
                     .any(|(k, v)| match by_key {
                         true => key.compare(k, wanted).is_eq(),
-                        false => ty.compare(v, wanted).is_eq(),
+                        false => is_same(ty, v, wanted),
                     })
             }
             Type::List { element: ty, .. } | Type::Set { element: ty, .. } => {
                 collection::elements(value)?
                     .iter()
-                    .any(|element| ty.compare(element, wanted).is_eq())
+                    .any(|element| is_same(ty, element, wanted))
             }
             _ => false,
         })
@@ -269,5 +269,42 @@ fn holds(operator: Operator, order: Ordering) -> bool {
         Operator::GtEq => order.is_ge(),
         Operator::NotEq => order.is_ne(),
         _ => order.is_eq(),
+    }
+}
+
+/// Whether two values are the same, as what a frozen collection contains is looked for: they are
+/// equal, and decimals, tuples and user types in them are of one form.
+fn is_same(ty: &Type, a: &[u8], b: &[u8]) -> bool {
+    let all = |ty: &Type, a: Result<Vec<&[u8]>>, b: Result<Vec<&[u8]>>| match (a, b) {
+        (Ok(a), Ok(b)) => a.len() == b.len() && a.iter().zip(b).all(|(a, b)| is_same(ty, a, b)),
+        _ => false,
+    };
+    if a == b {
+        return true;
+    }
+    match ty {
+        Type::Tuple(_) | Type::Udt { .. } => false,
+        // The scale comes first.
+        Type::Decimal => a.get(..4) == b.get(..4) && ty.compare(a, b).is_eq(),
+        Type::List { element, .. } | Type::Set { element, .. } => {
+            all(element, collection::elements(a), collection::elements(b))
+        }
+        Type::Map { key, value, .. } => match (collection::entries(a), collection::entries(b)) {
+            (Ok(a), Ok(b)) => {
+                let mut pairs = a.iter().zip(&b);
+                let same = pairs.all(|(a, b)| is_same(key, a.0, b.0) && is_same(value, a.1, b.1));
+                same && a.len() == b.len()
+            }
+            _ => false,
+        },
+        Type::Vector {
+            element,
+            dimensions,
+        } => all(
+            element,
+            collection::vector(element, *dimensions, a),
+            collection::vector(element, *dimensions, b),
+        ),
+        _ => ty.compare(a, b).is_eq(),
     }
 }

@@ -378,9 +378,23 @@ pub fn prefixes(
     parts: &[ClusteringPart],
     context: &Context<'_>,
 ) -> Result<(Vec<Prefix>, usize)> {
+    prefixes_from(table, parts, 0, context)
+}
+
+/// The same, as if the parts before `first` were not there.
+pub fn prefixes_from(
+    table: &Table,
+    parts: &[ClusteringPart],
+    first: usize,
+    context: &Context<'_>,
+) -> Result<(Vec<Prefix>, usize)> {
     let mut found = vec![Prefix::new(table)];
-    let mut at = 0;
-    for part in parts {
+    let width = |part: &ClusteringPart| match part {
+        ClusteringPart::Tuple(width, _) => *width,
+        _ => 1,
+    };
+    let mut at = parts.iter().take(first).map(width).sum();
+    for part in parts.iter().skip(first) {
         let columns = table.clustering.get(at..).unwrap_or_default();
         let (next, width) = match (part, columns) {
             (ClusteringPart::Column(Choice::One(one)), [column, ..]) => {

@@ -158,7 +158,9 @@ pub fn execute(engine: &Engine, plan: &Plan, mut execution: Execution) -> Result
         }
         Plan::Write(plan) => {
             if let Some(insert) = &plan.json {
-                json::fill(insert, &mut execution.values)?;
+                json::fill(insert, &mut execution.values).map_err(|error| {
+                    write::timestamp_fault(plan, &execution.context()).unwrap_or(error)
+                })?;
             }
             if plan.condition.is_some() {
                 let statements = [(plan, execution.values.as_slice())];

@@ -335,8 +335,8 @@ fn first_fault(plan: &SelectPlan, context: &Context<'_>) -> Option<(u8, Error)> 
 
 /// What is wrong with the values of the clustering, where they are checked as those of filters.
 fn unsliced(plan: &SelectPlan, context: &Context<'_>) -> Option<(u8, Error)> {
-    let prefixes = keys::prefixes(&plan.table, &plan.clustering, context);
-    let error = prefixes.err().filter(|_| plan.clustering_indexed)?;
+    let first = plan.clustering_indexed?;
+    let error = keys::prefixes_from(&plan.table, &plan.clustering, first, context).err()?;
     let words = error
         .message
         .replace("null value in condition for", "null value for");

@@ -25,8 +25,13 @@ pub type Statement<'a> = (&'a WritePlan, &'a [Slot]);
 /// Executes an INSERT, UPDATE or DELETE.
 pub fn execute(engine: &Engine, plan: &WritePlan, execution: &Execution) -> Result<Option<Ticket>> {
     let context = &execution.context();
-    let stamp = stamp(engine, plan, execution.timestamp_micros, execution, context)
-        .map_err(|error| worse_key(plan, context).unwrap_or(error))?;
+    let stamp =
+        stamp(engine, plan, execution.timestamp_micros, execution, context).map_err(|error| {
+            match timestamp_fault(plan, context) {
+                Some(first) => first,
+                None => worse_key(plan, context).unwrap_or(error),
+            }
+        })?;
     let writer = Writer {
         plan,
         stamp,
@@ -45,8 +50,14 @@ pub fn execute(engine: &Engine, plan: &WritePlan, execution: &Execution) -> Resu
     })
 }
 
-/// What is wrong with the key, which is told before what is wrong with the stamp.
-fn worse_key(plan: &WritePlan, context: &Context<'_>) -> Option<Error> {
+/// What is wrong with a plan's own timestamp, which outside of batches is told first.
+pub fn timestamp_fault(plan: &WritePlan, context: &Context<'_>) -> Option<Error> {
+    let of = plan.timestamp.as_ref()?;
+    timestamp(of, context).err()
+}
+
+/// What is wrong with the key, which is told before what is wrong with the time to live.
+pub fn worse_key(plan: &WritePlan, context: &Context<'_>) -> Option<Error> {
     let partition = keys::partition_keys(&plan.table, &plan.partition, context).err();
     partition.or_else(|| keys::prefixes(&plan.table, &plan.clustering, context).err())
 }

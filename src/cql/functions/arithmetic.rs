@@ -13,7 +13,7 @@ use crate::cql::functions::{Arguments, Body, Fit, Scalar, decimal};
 use crate::error::{Error, ErrorKind, Result};
 use crate::types::codec::decode_duration;
 use crate::types::number::Decimal;
-use crate::types::{Type, temporal};
+use crate::types::{Type, calendar};
 use num_bigint::{BigInt, Sign};
 
 fn symbol(op: ArithmeticOp) -> &'static str {
@@ -337,7 +337,7 @@ fn add_to_date(date: &[u8], duration: &[u8], sign: i64) -> Result<Option<Vec<u8>
     if nanos != 0 {
         return Err(imprecise("date", sign, "day", duration));
     }
-    let days = temporal::add_months(i64::from(days), months) + more_days;
+    let days = calendar::add_months(i64::from(days), months) + more_days;
     // Beyond the last date comes the first one, as in Cassandra.
     let [.., a, b, c, d] = days.to_be_bytes();
     Ok(Some(date_bytes(i32::from_be_bytes([a, b, c, d]))))
@@ -352,7 +352,7 @@ fn add_to_timestamp(time: &[u8], duration: &[u8], sign: i64) -> Result<Option<Ve
     if nanos % 1_000_000 != 0 {
         return Err(imprecise("timestamp", sign, "millisecond", duration));
     }
-    let days = temporal::add_months(millis.div_euclid(DAY_MILLIS), months) + more_days;
+    let days = calendar::add_months(millis.div_euclid(DAY_MILLIS), months) + more_days;
     // Beyond the last time comes the first one, as in Cassandra.
     let millis = days
         .wrapping_mul(DAY_MILLIS)

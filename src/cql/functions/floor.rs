@@ -15,8 +15,9 @@ use crate::cql::functions::time::{date_bytes, date_days, millis_of};
 use crate::cql::functions::{ArgumentBytes, Environment};
 use crate::error::{Error, Result};
 use crate::types::Type;
+use crate::types::calendar::{add_months, month_number};
 use crate::types::codec::decode_duration;
-use crate::types::temporal::{DAY_NANOS, add_months, civil_from_days, format_duration};
+use crate::types::temporal::{DAY_NANOS, format_duration};
 use bytes::Bytes;
 use std::sync::Arc;
 
@@ -176,7 +177,7 @@ fn floor(at: i64, span: &Span, is_negative: bool, start: i64) -> Result<i64> {
             let most = i128::from(months_between(start, at) / months);
             // With months alone Cassandra does not look at the days: the 15th of the month of a
             // 1st is greater than that.
-            if fixed == 0 || begin(most) <= i128::from(at) {
+            if fixed == 0 || most >= 0 && begin(most) <= i128::from(at) {
                 begin(most)
             } else {
                 let (mut low, mut high) = (0, most);
@@ -197,10 +198,7 @@ fn floor(at: i64, span: &Span, is_negative: bool, start: i64) -> Result<i64> {
 
 /// The months from the month of one moment to that of another.
 fn months_between(start: i64, at: i64) -> i64 {
-    let month = |millis: i64| {
-        let (year, month, _) = civil_from_days(millis.div_euclid(DAY_MILLIS));
-        year * 12 + i64::from(month)
-    };
+    let month = |millis: i64| month_number(millis.div_euclid(DAY_MILLIS));
     month(at) - month(start)
 }
 

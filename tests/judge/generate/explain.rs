@@ -144,8 +144,8 @@ fn by_asking(pair: &mut Pair, script: &[Line], ours: &str, theirs: &str) -> Opti
         "Invalid: Invalid null value in condition for column",
         "Invalid: Range deletions are not supported for specific columns",
     ];
-    let is_refused = refused.iter().any(|it| ours.starts_with(it));
-    if theirs.is_empty() && is_refused && deletes_to_null(line) {
+    let is_refused = |ours: &str| refused.iter().any(|it| ours.starts_with(it));
+    if theirs.is_empty() && is_refused(ours) && deletes_to_null(line) {
         return Some("slice-of-null");
     }
     if compares_as_keys(pair, line, ours, theirs) {
@@ -154,6 +154,9 @@ fn by_asking(pair: &mut Pair, script: &[Line], ours: &str, theirs: &str) -> Opti
     let select = Select::read(line)?;
     let is_key = ours.starts_with("Invalid: Key may not be empty");
     if is_key && theirs.ends_with("\n(0 rows)\n") && has_null_slice(&select) {
+        return Some("slice-of-null");
+    }
+    if has_null_slice(&select) && is_refused(ours) && refuses_without(pair, &select, line, theirs) {
         return Some("slice-of-null");
     }
     if is_unread(theirs) && is_refused_alike(pair, &select, line, ours) {
@@ -211,6 +214,25 @@ fn deletes_to_null(line: &Line) -> bool {
     let (head, conditions) = line.text.split_at(at);
     let values = line.ask.values.iter().flatten().skip(markers(head));
     slices_to_null(&conjuncts(&conditions[" WHERE ".len()..]), values)
+}
+
+/// Whether both refuse a SELECT with the words of `theirs` where its slices do not end with null.
+fn refuses_without(pair: &mut Pair, select: &Select, line: &Line, theirs: &str) -> bool {
+    let mut values = select.values.iter().flatten();
+    values
+        .by_ref()
+        .take(markers(&select.selection))
+        .for_each(drop);
+    let is_slice: Vec<bool> = select
+        .relations
+        .iter()
+        .map(|it| slices_to_null(std::slice::from_ref(it), values.by_ref().take(markers(it))))
+        .collect();
+    let mut without = select.with(&select.selection, |at, _| !is_slice[at]);
+    without.ask.page_rows = line.ask.page_rows;
+    let (here, there) = pair.ask(&without);
+    let same = |it: &str| is_refusal(theirs) && comparable(it, false) == comparable(theirs, false);
+    same(&here) && there.is_some_and(|it| same(&it))
 }
 
 /// Whether a condition is an order against null, written out or bound.
