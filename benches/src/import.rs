@@ -10,16 +10,7 @@ mod rows;
 
 use helenus::Database;
 use helenus::transfer::{self, ImportOptions, Input};
-use rows::{mix, row};
-use std::io::{BufWriter, Write};
-use std::path::Path;
-
-const STATEMENTS: [&str; 2] = [
-    "CREATE KEYSPACE b WITH replication = {'class': 'SimpleStrategy', 'replication_factor': 1}",
-    "CREATE TABLE b.events (sensor text, moment bigint, count bigint, level int, value double, \
-     drift double, valid boolean, state text, note text, seen timestamp, \
-     PRIMARY KEY (sensor, moment))",
-];
+use rows::STATEMENTS;
 
 /// The most memory this process ever held, in KiB, as the kernel tells it.
 fn resident_peak_kib() -> u64 {
@@ -34,41 +25,6 @@ fn resident_peak_kib() -> u64 {
         .expect("a number")
 }
 
-fn generate(path: &Path, count: u64) {
-    let mut out = BufWriter::new(std::fs::File::create(path).expect("creates"));
-    writeln!(
-        out,
-        "sensor,moment,count,level,value,drift,valid,state,note,seen"
-    )
-    .expect("writes");
-    // An odd factor permutes the numbers below a power of two; those past the count are left out.
-    let span = count.next_power_of_two();
-    let factor = mix(count) | 1;
-    for at in 0..span {
-        let number = at.wrapping_mul(factor) & (span - 1);
-        if number >= count {
-            continue;
-        }
-        let row = row(number);
-        writeln!(
-            out,
-            "{},{},{},{},{:.4},{:.6},{},{},{} and some more words,{}",
-            row.sensor,
-            row.moment,
-            row.count,
-            row.level,
-            row.value,
-            row.drift,
-            row.valid,
-            row.state,
-            row.note,
-            row.seen
-        )
-        .expect("writes");
-    }
-    out.flush().expect("writes");
-}
-
 fn main() {
     let mut arguments = std::env::args()
         .skip(1)
@@ -76,7 +32,7 @@ fn main() {
     let count: u64 = arguments.next().unwrap_or(9_400_000);
     let folder = tempfile::tempdir().expect("a temporary folder");
     let file = folder.path().join("events.csv");
-    generate(&file, count);
+    rows::write_csv(&file, count);
     let bytes = std::fs::metadata(&file).expect("is there").len();
     println!("generated {count} rows, {:.2} GB", bytes as f64 / 1e9);
 

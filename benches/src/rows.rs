@@ -1,5 +1,16 @@
 //! The rows that both sides store: events of sensors, 8 typed columns behind a composite key.
 
+use std::io::{BufWriter, Write};
+use std::path::Path;
+
+/// The table of these rows.
+pub const STATEMENTS: [&str; 2] = [
+    "CREATE KEYSPACE b WITH replication = {'class': 'SimpleStrategy', 'replication_factor': 1}",
+    "CREATE TABLE b.events (sensor text, moment bigint, count bigint, level int, value double, \
+     drift double, valid boolean, state text, note text, seen timestamp, \
+     PRIMARY KEY (sensor, moment))",
+];
+
 /// Rows a partition.
 pub const ROWS_A_PARTITION: u64 = 200;
 
@@ -78,4 +89,40 @@ impl EventRow {
             .wrapping_add(self.note.len() as u64)
             .wrapping_add(self.seen as u64)
     }
+}
+
+/// Writes rows as CSV, in random order of partitions.
+pub fn write_csv(path: &Path, count: u64) {
+    let mut out = BufWriter::new(std::fs::File::create(path).expect("creates"));
+    writeln!(
+        out,
+        "sensor,moment,count,level,value,drift,valid,state,note,seen"
+    )
+    .expect("writes");
+    // An odd factor permutes the numbers below a power of two; those past the count are left out.
+    let span = count.next_power_of_two();
+    let factor = mix(count) | 1;
+    for at in 0..span {
+        let number = at.wrapping_mul(factor) & (span - 1);
+        if number >= count {
+            continue;
+        }
+        let row = row(number);
+        writeln!(
+            out,
+            "{},{},{},{},{:.4},{:.6},{},{},{} and some more words,{}",
+            row.sensor,
+            row.moment,
+            row.count,
+            row.level,
+            row.value,
+            row.drift,
+            row.valid,
+            row.state,
+            row.note,
+            row.seen
+        )
+        .expect("writes");
+    }
+    out.flush().expect("writes");
 }
