@@ -121,7 +121,7 @@ impl Side {
                 let _ = server.stop();
             }
             None => {
-                self.drop_keyspace();
+                self.leave_keyspace();
                 for made in std::mem::take(&mut self.made) {
                     self.must(&format!(
                         "DROP KEYSPACE IF EXISTS {}",
@@ -151,6 +151,18 @@ impl Side {
     fn drop_keyspace(&mut self) {
         let name = quote_identifier(&self.keyspace).to_string();
         self.must(&format!("DROP KEYSPACE IF EXISTS {name}"));
+    }
+
+    /// The same at the end. Cassandra cannot flush, and so not drop, the table behind an index of
+    /// a type that has since changed: such a keyspace stays.
+    fn leave_keyspace(&mut self) {
+        let name = quote_identifier(&self.keyspace).to_string();
+        let statement = format!("DROP KEYSPACE IF EXISTS {name}");
+        let parameters = QueryParameters::default();
+        if let Err(error) = self.client.query(&statement, &parameters) {
+            let is_slip = error.message.contains("Last written key DecoratedKey(");
+            assert!(is_slip, "{statement}: {}", error.message);
+        }
     }
 
     /// Moves time.

@@ -148,6 +148,9 @@ fn by_asking(pair: &mut Pair, script: &[Line], ours: &str, theirs: &str) -> Opti
     if theirs.is_empty() && is_refused(ours) && deletes_to_null(line) {
         return Some("slice-of-null");
     }
+    if ours.is_empty() && theirs.starts_with("UPDATED TYPE ") && renames_to_itself(pair, line) {
+        return Some("rename-to-itself");
+    }
     if compares_as_keys(pair, line, ours, theirs) {
         return Some("elements-as-keys");
     }
@@ -278,6 +281,40 @@ fn columns(pair: &mut Pair, table: &str) -> Vec<Column> {
         })
     };
     rows(&answer).into_iter().filter_map(column).collect()
+}
+
+/// Whether fields get the names that they have, of a type that a clustering column in descending
+/// order is of, be it in another type.
+fn renames_to_itself(pair: &mut Pair, line: &Line) -> bool {
+    let Some(rest) = line.text.strip_prefix("ALTER TYPE ") else {
+        return false;
+    };
+    let Some((ty, renamed)) = rest.split_once(" RENAME ") else {
+        return false;
+    };
+    let is_same = |it: &str| it.split_once(" TO ").is_some_and(|(from, to)| from == to);
+    if !renamed.split(" AND ").all(is_same) {
+        return false;
+    }
+    let mut rows_of = |table: &str, columns: &str| {
+        let text = format!(
+            "SELECT {columns} FROM system_schema.{table} WHERE keyspace_name = '{}'",
+            pair.keyspace
+        );
+        let answer = pair.ours.answer(&text, &Ask::default());
+        let rows: Vec<String> = rows(&answer).into_iter().map(str::to_owned).collect();
+        rows
+    };
+    let types = rows_of("types", "type_name, field_types");
+    let holds = |text: &str| {
+        let of_others = types.iter().filter(|it| names(it, ty));
+        let mut others = of_others.filter_map(|it| it.split('\'').nth(1));
+        names(text, ty) || others.any(|other| names(text, other))
+    };
+    let columns = rows_of("columns", "clustering_order, type");
+    columns
+        .iter()
+        .any(|it| it.starts_with("'desc'") && holds(it))
 }
 
 /// Whether a text names a column.
