@@ -244,6 +244,8 @@ fn part(table: &Table, column: &Column, target: &IndexTarget) -> Result<IndexPar
     }
     let (word, part) = match target.kind {
         IndexTargetKind::Simple if !collection => ("values", IndexPart::Column),
+        // A frozen collection in descending order: Cassandra has no word for its values.
+        IndexTargetKind::Simple if column.descending => ("", IndexPart::Values),
         IndexTargetKind::Simple | IndexTargetKind::Values => ("values", IndexPart::Values),
         IndexTargetKind::Keys => ("keys", IndexPart::Keys),
         IndexTargetKind::Entries => ("entries", IndexPart::Entries),

@@ -25,6 +25,7 @@ mod selfcheck;
 mod shrink;
 mod times;
 mod ty;
+mod words;
 mod write;
 
 use crate::judge::recorded::{self, is_refusal};
