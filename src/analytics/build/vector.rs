@@ -1,9 +1,9 @@
 //! Whole vectors of a scan as Arrow arrays.
 //!
 //! Numbers and their presence bits are taken over as they are. Texts are views into the vector's
-//! bytes. A dictionary's entries become an array, from which each row takes its own; decimals of one
-//! scale are multiplied to the column's. Everything else goes through wire bytes; the cells of a collection that is stored element
-//! by element are put together to wire bytes first.
+//! bytes. A dictionary's entries become an array, from which each row takes its own; decimals of
+//! one scale are multiplied to the column's. Everything else goes through wire bytes; the cells of
+//! a collection that is stored element by element are put together to wire bytes first.
 
 use crate::analytics::build::ColumnBuilder;
 use crate::error::{Error, Result};
