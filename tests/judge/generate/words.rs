@@ -1,5 +1,5 @@
-//! Differences that the manual explains and that the words of the two answers tell: one refuses with
-//! words that no other statement draws, or both with words that differ in one known way.
+//! Differences that the manual explains and that the words of the two answers tell: one refuses
+//! with words that no other statement draws, or both with words that differ in one known way.
 
 /// What the table of differences knows, with words of their answer and of ours.
 const EXPLAINED: &[(&str, &str, &str)] = &[
