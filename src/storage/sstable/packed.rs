@@ -144,6 +144,9 @@ impl Packed {
             2 => each_of::<2>(bytes, |d| {
                 take(min.wrapping_add(i64::from(u16::from_le_bytes(d))));
             }),
+            3 => each_of::<3>(bytes, |[a, b, c]| {
+                take(min.wrapping_add(i64::from(u32::from_le_bytes([a, b, c, 0]))));
+            }),
             4 => each_of::<4>(bytes, |d| {
                 take(min.wrapping_add(i64::from(u32::from_le_bytes(d))));
             }),
