@@ -6,6 +6,8 @@
 mod answers;
 #[path = "analytics/flights.rs"]
 mod flights;
+#[path = "analytics/pushdown.rs"]
+mod pushdown;
 #[path = "analytics/tpch.rs"]
 mod tpch;
 #[path = "analytics/tpch_data.rs"]
