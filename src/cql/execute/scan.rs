@@ -389,8 +389,22 @@ fn command(
 
 /// The slices that restrict the rows.
 fn slices(plan: &SelectPlan, context: &Context<'_>) -> Result<Vec<Slice>> {
-    keys::slices(&plan.table, &plan.clustering, context)
-        .map_err(|error| unsliced(plan, context).map_or(error, |(_, it)| it))
+    keys::slices(&plan.table, &plan.clustering, context).map_err(|error| {
+        match unsliced(plan, context) {
+            Some((_, error)) => error,
+            None => unset_slice(plan, context, error),
+        }
+    })
+}
+
+/// The same of `error` where it is a slice's, behind what an index has a say in.
+fn unset_slice(plan: &SelectPlan, context: &Context<'_>, error: Error) -> Error {
+    let unset = error.message.strip_prefix("Invalid unset value");
+    let of_slice = keys::prefixes(&plan.table, &plan.clustering, context).is_ok();
+    match unset.filter(|_| of_slice && plan.clustering_indexed.is_some()) {
+        Some(of) => Error::invalid(format!("Unsupported unset value{of}")),
+        None => error,
+    }
 }
 
 /// Whether a slice of several columns restricts the clustering.

@@ -77,6 +77,9 @@ const SLIPS: &[(&str, &str, &str)] = &[
 pub fn name(ours: &str, theirs: &str) -> Option<&'static str> {
     let slips =
         |(_, refused, ty): &&(&str, &str, &str)| ours.contains(refused) && ours.contains(ty);
+    if refuses_number_in_list(ours) {
+        return Some("tuple-of-a-number");
+    }
     // What was taken there may be followed by another fault.
     if let Some((name, ..)) = SLIPS.iter().find(slips) {
         return Some(name);
@@ -89,6 +92,15 @@ pub fn name(ours: &str, theirs: &str) -> Option<&'static str> {
         .or_else(|| splits_number(theirs).then_some("minus-without-blank"))
         .or_else(|| tells_other_column(ours, theirs).then_some("json-order"))
         .or_else(|| tells_other_order(ours, theirs).then_some("tables-of-a-type"))
+}
+
+/// Whether a constant is refused as a tuple in a list or set.
+fn refuses_number_in_list(ours: &str) -> bool {
+    let of = ours.split_once(" is not of type frozen<tuple<");
+    let value = of.and_then(|(of, _)| of.split_once(": value "));
+    value.is_some_and(|(of, value)| {
+        of.starts_with("Invalid: Invalid ") && !value.contains(['(', '{', '[', '?'])
+    })
 }
 
 /// Whether a negative number stands right behind an operand, where we subtract.
