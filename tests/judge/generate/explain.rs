@@ -359,7 +359,8 @@ fn calls_of_descending(
     let Some((call, column)) = refused_call(pair, select, theirs) else {
         return false;
     };
-    if !is_refusal(ours) {
+    let is_cast = theirs.contains(" cannot be cast to ");
+    if !is_refusal(ours) && (!is_cast || theirs.starts_with(&format!("Invalid: {column} "))) {
         return true;
     }
     let Some(at) = line.text.to_lowercase().find(&call) else {
@@ -368,8 +369,9 @@ fn calls_of_descending(
     let mut without = line.clone();
     without.text.replace_range(at..at + call.len(), &column);
     let (ours_without, theirs_without) = pair.ask(&without);
-    let same = |it: &str| comparable(it, false) == comparable(ours, false);
-    same(&ours_without) && theirs_without.is_some_and(|it| same(&it))
+    let same =
+        theirs_without.is_some_and(|it| comparable(&it, false) == comparable(&ours_without, false));
+    same && (!is_refusal(ours) || comparable(&ours_without, false) == comparable(ours, false))
 }
 
 /// The call of a column in descending order that is refused there, in lower case, and the column.
@@ -387,8 +389,9 @@ fn refused_call(pair: &mut Pair, select: &Select, theirs: &str) -> Option<(Strin
     }
     if let Some((of, to)) = theirs.split_once(" cannot be cast to ") {
         let of = of.trim_start_matches("Invalid: ");
+        // It may name the column of another cast of the same statement.
         return called(&|column| format!("cast({column} as {})", to.trim_end()))
-            .filter(|(_, column)| column == of);
+            .filter(|(_, column)| column == of || selection.contains(&format!("cast({of} as ")));
     }
     // The names of the functions of collections, and what they say that they need.
     let (of, argument) = theirs.split_once(" argument, but found argument ")?;
