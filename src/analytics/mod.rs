@@ -43,6 +43,7 @@ mod prune;
 mod query;
 mod refused;
 mod scan;
+mod sieve;
 pub mod statement;
 mod stream;
 mod token;

@@ -7,6 +7,7 @@
 
 use super::build::{ColumnBuilder, array_of};
 use super::errors::outward;
+use super::sieve::Sieve;
 use super::types;
 use crate::error::{Error, ErrorKind, Result as OwnResult};
 use crate::schema::{Column, ColumnKind, Table};
@@ -23,7 +24,6 @@ use datafusion::execution::{SendableRecordBatchStream, TaskContext};
 use datafusion::physical_expr::expressions::Column as PhysicalColumn;
 use datafusion::physical_expr::{EquivalenceProperties, PhysicalExpr, PhysicalSortExpr};
 use datafusion::physical_plan::execution_plan::{Boundedness, EmissionType};
-use datafusion::physical_plan::filter::batch_filter;
 use datafusion::physical_plan::filter_pushdown::{
     ChildPushdownResult, FilterPushdownPhase, FilterPushdownPropagation, PushedDown,
 };
@@ -313,7 +313,7 @@ impl ExecutionPlan for ScanExec {
             pinned: self.wish.pinned.clone(),
             stream: None,
             left: self.limit,
-            filters: self.filters.clone(),
+            filters: self.filters.iter().map(Sieve::new).collect(),
             interrupt: Arc::clone(&self.wish.interrupt),
         };
         let batches = futures::stream::try_unfold(reader, |mut reader| async move {
@@ -336,7 +336,7 @@ struct Reader {
     pinned: Pinned,
     stream: Option<(ColumnStream, ScanCommand)>,
     left: Option<usize>,
-    filters: Vec<Arc<dyn PhysicalExpr>>,
+    filters: Vec<Sieve>,
     interrupt: Arc<AtomicBool>,
 }
 
@@ -355,8 +355,8 @@ impl Reader {
             let Some(mut batch) = self.pull().map_err(outward)? else {
                 return Ok(None);
             };
-            for filter in &self.filters {
-                batch = batch_filter(&batch, filter)?;
+            for filter in &mut self.filters {
+                batch = filter.apply(batch)?;
             }
             if let Some(left) = &mut self.left {
                 batch = batch.slice(0, batch.num_rows().min(*left));
