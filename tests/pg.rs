@@ -181,6 +181,46 @@ fn the_extended_protocol_has_parameters_and_portals() {
 }
 
 #[test]
+fn errors_tell_the_place_in_what_the_client_sent() {
+    let server = start();
+    let mut client = Client::connect(&server);
+    let mut place = |text: &str| {
+        let body = [text.as_bytes(), b"\0"].concat();
+        client.0.write_all(&packet(Some(b'Q'), &body)).unwrap();
+        let messages = client.until_ready();
+        let (_, body) = messages.iter().find(|(kind, _)| *kind == b'E').unwrap();
+        let mut fields = body.split(|byte| *byte == 0);
+        let field = fields.find(|field| field.first() == Some(&b'P'));
+        field.map(|field| String::from_utf8_lossy(&field[1..]).into_owned())
+    };
+    let places = [
+        ("SELECT day FRUM orders x y", "17"),
+        ("\n  SELECT day FRUM orders x y", "20"),
+        ("SELECT day\nFRUM orders x y", "17"),
+        ("CREATE TABEL x", "8"),
+    ];
+    for (text, expected) in places {
+        assert_eq!(place(text).as_deref(), Some(expected), "{text}");
+    }
+    drop(client);
+    server.stop().unwrap();
+}
+
+#[test]
+fn an_index_tells_its_columns_one_by_one() {
+    let server = start();
+    let mut client = Client::connect(&server);
+    let columns = client.ask(
+        "SELECT pg_catalog.pg_get_indexdef(oid, 1, false), \
+                pg_catalog.pg_get_indexdef(oid, 2, false), \
+                pg_catalog.pg_get_indexdef(oid, 3, false) \
+         FROM pg_class WHERE relname = 'orders_pkey'",
+    );
+    assert_eq!(columns, [["customer", "day", "null"]]);
+    server.stop().unwrap();
+}
+
+#[test]
 fn hostile_bytes_end_their_connection_alone() {
     let server = start();
     for bytes in [

@@ -396,7 +396,13 @@ fn about_relations() -> Vec<(&'static str, DataType, Body)> {
             or_null(int(values, 0).and_then(|number| names.comments.get(&number).cloned()))
         }),
         ("pg_get_indexdef", DataType::Utf8, |names, values| {
-            or_null(int(values, 0).and_then(|number| names.indexes.get(&number).cloned()))
+            let index = int(values, 0).and_then(|number| names.indexes.get(&number));
+            or_null(
+                index.and_then(|it| match int(values, 1).unwrap_or_default() {
+                    0 => Some(it.clone()),
+                    column => indexed(it, usize::try_from(column).ok()?),
+                }),
+            )
         }),
         ("pg_get_constraintdef", DataType::Utf8, |names, values| {
             or_null(int(values, 0).and_then(|number| names.constraints.get(&number).cloned()))
@@ -411,6 +417,19 @@ fn about_relations() -> Vec<(&'static str, DataType, Body)> {
             or_null(int(values, 0).map(|bytes| format!("{bytes} bytes")))
         }),
     ]
+}
+
+/// A column of an index, from 1, as its definition `… USING btree (a, "b, c")` names it.
+fn indexed(definition: &str, column: usize) -> Option<String> {
+    let (_, columns) = definition.split_once(" USING btree (")?;
+    let mut quoted = false;
+    let mut names = columns.strip_suffix(')')?.split(|c: char| {
+        quoted ^= c == '"';
+        c == ',' && !quoted
+    });
+    names
+        .nth(column.checked_sub(1)?)
+        .map(|it| it.trim().to_owned())
 }
 
 /// Makes the functions known to a session.

@@ -305,7 +305,7 @@ impl<'a> Parser<'a> {
         let slice = self.slice();
         if self.token.kind == TokenKind::Unknown {
             let text = format!("{position} no viable alternative at character '{slice}'");
-            return Error::syntax(text);
+            return Error::syntax(text).at(position.line, position.column);
         }
         let found = match self.token.kind {
             TokenKind::QuotedName if slice.len() > 2 => names::unquoted(slice, '"'),
@@ -317,6 +317,7 @@ impl<'a> Parser<'a> {
             shorten(&found),
             self.context()
         ))
+        .at(position.line, position.column)
     }
 
     /// The neighbourhood of the current token: ` (…FROM t [x]…)`.

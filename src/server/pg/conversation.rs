@@ -255,13 +255,13 @@ impl Conversation {
         let keyspace = self.keyspace.as_deref();
         let sql = || self.shared.adhoc(&format!("SQL {text}"), keyspace);
         if *kind == Kind::Query {
-            return sql().map_err(without_prefix);
+            return sql().map_err(|error| in_text(error, text));
         }
         match self.shared.adhoc(text, keyspace) {
             Err(error) if error.kind == ErrorKind::Syntax && may_be_batch(kind) => {
                 sql().map_err(|other| match other.kind {
                     ErrorKind::Syntax => error,
-                    _ => without_prefix(other),
+                    _ => in_text(other, text),
                 })
             }
             prepared => prepared,
@@ -490,10 +490,16 @@ impl Conversation {
     }
 }
 
-/// The error of a text that got `SQL ` put before it, at its place in the text.
-fn without_prefix(mut error: Error) -> Error {
-    if let Some((1, column)) = &mut error.position {
-        *column = column.saturating_sub(4);
+/// An error of batch SQL, whose places count from the first word, at its place in the text.
+fn in_text(mut error: Error, text: &str) -> Error {
+    if let Some((line, column)) = &mut error.position {
+        let blank = &text[..text.len() - text.trim_start().len()];
+        let count = |it: usize| u32::try_from(it).unwrap_or(u32::MAX);
+        if *line == 1 {
+            let indent = blank.rsplit('\n').next().unwrap_or_default();
+            *column = column.saturating_add(count(indent.chars().count()));
+        }
+        *line = line.saturating_add(count(blank.matches('\n').count()));
     }
     error
 }

@@ -16,6 +16,7 @@ pub fn sqlstate(error: &Error) -> &'static str {
         ErrorKind::Invalid if says("invalid function") => "42883",
         ErrorKind::Invalid if says("division by zero") || says("divide by zero") => "22012",
         ErrorKind::Invalid if says("overflow") || says("out of range") => "22003",
+        ErrorKind::Invalid if says("transaction is aborted") => "25P02",
         ErrorKind::Invalid => "42000",
         ErrorKind::AlreadyExists => "42P07",
         ErrorKind::Unauthorized => "42501",
@@ -95,5 +96,7 @@ mod tests {
         assert_eq!(field(b'H'), Some("yes"));
         assert_eq!(position("abc", (9, 9)), None);
         assert_eq!(sqlstate(&Error::invalid("table t does not exist")), "42P01");
+        let aborted = "current transaction is aborted, commands ignored";
+        assert_eq!(sqlstate(&Error::invalid(aborted)), "25P02");
     }
 }

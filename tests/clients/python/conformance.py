@@ -705,6 +705,46 @@ def object_mapper():
     connection.unregister_connection("mapped")
 
 
+def batch_sql():
+    """Joins and the like behind the word SQL, over the native protocol."""
+    session.execute("CREATE TABLE sold (part int, at int, price decimal, PRIMARY KEY (part, at))")
+    session.execute("CREATE TABLE named (part int PRIMARY KEY, name text)")
+    insert = session.prepare("INSERT INTO sold (part, at, price) VALUES (?, ?, ?)")
+    execute_concurrent_with_args(session, insert, [
+        (number % 10, number, decimal.Decimal(number) / 4) for number in range(1_200)])
+    for part in range(10):
+        session.execute("INSERT INTO named (part, name) VALUES (%s, %s)", (part, "p%d" % part))
+    found = session.execute(
+        "SQL SELECT n.name, count(*) AS sold, sum(s.price) AS price FROM sold s "
+        "JOIN named n ON s.part = n.part WHERE n.part < 2 GROUP BY n.name ORDER BY n.name").all()
+    equal(found, [("p%d" % part, 120, decimal.Decimal(120 * part + 10 * 7140) / 4)
+                  for part in range(2)], "simple")
+    query = session.prepare(
+        "SQL SELECT s.at, n.name, lag(s.at) OVER (ORDER BY s.at) FROM sold s "
+        "JOIN named n ON s.part = n.part WHERE n.name = ? AND s.at < ? ORDER BY s.at")
+    equal(session.execute(query, ("p3", 30)).all(),
+          [(3, "p3", None), (13, "p3", 3), (23, "p3", 13)], "prepared")
+    equal(session.execute(query, ("p4", 10)).all(), [(4, "p4", None)], "with other values")
+    paged = SimpleStatement("SQL SELECT s.at, n.name FROM sold s JOIN named n ON s.part = n.part "
+                            "ORDER BY s.at", fetch_size=100)
+    page = session.execute(paged)
+    equal(len(page.current_rows), 100, "a page")
+    assert page.has_more_pages
+    equal([tuple(row) for row in page],
+          [(number, "p%d" % (number % 10)) for number in range(1_200)], "all pages")
+    session.execute("CREATE TABLE sums (part int PRIMARY KEY, price decimal)")
+    session.execute("SQL INSERT INTO sums SELECT part, sum(price) FROM sold GROUP BY part")
+    equal(session.execute("SELECT price FROM sums WHERE part = 9").one()[0],
+          decimal.Decimal(120 * 9 + 10 * 7140) / 4, "INSERT … SELECT")
+    fails(InvalidRequest, lambda: session.execute("SQL SELECT nothing FROM sold"), "nothing")
+    equal(len(session.execute("SELECT * FROM sold WHERE part = 1").all()), 120, "and CQL again")
+
+
+# Batch SQL is ours alone.
+if THREE_ANSWER:
+    step(batch_sql)
+
+
 def restart():
     insert = session.prepare("INSERT INTO rows_of (part, at, text) VALUES (?, ?, ?)")
     select = session.prepare("SELECT part, at, text FROM rows_of WHERE part IN (?, ?)")
