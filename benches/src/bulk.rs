@@ -120,7 +120,10 @@ fn duckdb(folder: &Path) -> BTreeMap<String, f64> {
         .arg(threads.to_string())
         .output()
         .expect("python");
-    serde_json::from_slice(&output.stdout).unwrap_or_else(|_| {
+    // Before its last line there may be bars of progress.
+    let told = String::from_utf8_lossy(&output.stdout);
+    let last = told.trim().rsplit(['\n', '\r']).next().unwrap_or_default();
+    serde_json::from_str(last).unwrap_or_else(|_| {
         eprintln!(
             "DuckDB was not asked: {}",
             String::from_utf8_lossy(&output.stderr)

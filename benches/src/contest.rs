@@ -79,7 +79,10 @@ impl Contest<'_> {
             let _ = input.write_all(job.to_string().as_bytes());
         }
         let output = child.wait_with_output().expect("python");
-        serde_json::from_slice(&output.stdout).unwrap_or_else(|_| {
+        // Before its last line there may be bars of progress.
+        let told = String::from_utf8_lossy(&output.stdout);
+        let last = told.trim().rsplit(['\n', '\r']).next().unwrap_or_default();
+        serde_json::from_str(last).unwrap_or_else(|_| {
             eprintln!("DuckDB was not asked: `pip install duckdb`, PYTHON names the interpreter");
             Times::new()
         })
