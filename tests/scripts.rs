@@ -62,9 +62,12 @@ fn execute_bound(session: &mut Session, list: &str, statement: &str) -> Result<Q
 }
 
 fn show_error(error: &Error) -> String {
+    // The words of a syntax error begin with the place.
     let place = match error.position {
-        Some((line, column)) => format!(" [line {line}:{column}]"),
-        None => String::new(),
+        Some((line, column)) if !error.message.starts_with(&format!("line {line}:{column} ")) => {
+            format!(" [line {line}:{column}]")
+        }
+        _ => String::new(),
     };
     format!("{:?}: {}{place}\n", error.kind, error.message)
 }

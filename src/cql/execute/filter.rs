@@ -74,6 +74,11 @@ impl BoundFilter {
                 missing => return Err(refused(&filter.left, &missing, part, &name)),
             }
         }
+        if let (FilterLeft::Tuple(columns), [value]) = (&filter.left, values.as_slice())
+            && matches!(filter.operator, Operator::Eq | Operator::In)
+        {
+            no_null(columns, value)?;
+        }
         let left = match &filter.left {
             FilterLeft::Column(column) => Left::Column(column.clone()),
             FilterLeft::Entry(column, key) => {
@@ -246,6 +251,19 @@ fn refused_list(left: &FilterLeft, missing: &Slot, name: &str) -> Error {
         (_, Slot::Unset) => format!("Invalid unset value for column {name}"),
         _ => format!("Invalid null value for column {name}"),
     })
+}
+
+/// One tuple that rows are compared with has all its fields.
+fn no_null(columns: &[ColumnRef], value: &[u8]) -> Result<()> {
+    let fields = collection::fields(value, columns.len())?;
+    let absent = columns.iter().zip(fields).find(|(_, it)| it.is_none());
+    match absent {
+        Some((column, _)) => Err(Error::invalid(format!(
+            "Unsupported null value for column {}",
+            column.name
+        ))),
+        None => Ok(()),
+    }
 }
 
 /// What is said where a value is null or not set.
