@@ -311,6 +311,7 @@ fn looked_up() -> Vec<(&'static str, DataType, Body)> {
         ("helenus_no_texts", texts(), |_, _| Datum::Texts(Vec::new())),
     ];
     all.extend(about_relations());
+    all.extend(about_sizes());
     all.extend(about_arrays());
     all
 }
@@ -407,6 +408,12 @@ fn about_relations() -> Vec<(&'static str, DataType, Body)> {
         ("pg_get_constraintdef", DataType::Utf8, |names, values| {
             or_null(int(values, 0).and_then(|number| names.constraints.get(&number).cloned()))
         }),
+    ]
+}
+
+/// Sizes are not told: a table's files say more, and `helenus admin tablestats` shows them.
+fn about_sizes() -> Vec<(&'static str, DataType, Body)> {
+    vec![
         ("pg_table_size", DataType::Int64, |_, _| Datum::Null),
         ("pg_relation_size", DataType::Int64, |_, _| Datum::Null),
         ("pg_total_relation_size", DataType::Int64, |_, _| {
