@@ -34,6 +34,7 @@ use crate::storage::read::{PartitionBound, Partitions, Projection, ReadCommand, 
 use crate::storage::{Engine, IngestOptions, IngestSummary};
 use bytes::Bytes;
 use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
 
 /// A range of tokens, both ends included.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -126,8 +127,9 @@ pub trait RowSink: Send {
         Ok(false)
     }
 
-    /// Makes all rows durable and visible at once.
-    fn finish(self: Box<Self>) -> Result<IngestSummary>;
+    /// Makes all rows durable and visible at once. Once `stop` is true, rows that nobody sees yet
+    /// are given up ([`crate::error::ErrorKind::Cancelled`]); what was written stays.
+    fn finish(self: Box<Self>, stop: &AtomicBool) -> Result<IngestSummary>;
 }
 
 impl TableSource for Engine {

@@ -204,6 +204,12 @@ impl Session {
         self.handle().spawn(task)
     }
 
+    /// How many tasks are under way.
+    #[cfg(test)]
+    pub fn tasks(&self) -> usize {
+        self.handle().metrics().num_alive_tasks()
+    }
+
     fn handle(&self) -> tokio::runtime::Handle {
         match &self.runtime {
             Some(runtime) => runtime.handle().clone(),

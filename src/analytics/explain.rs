@@ -8,19 +8,16 @@
 //!       Scan shop.orders …
 //! ```
 //!
-//! A line a step, what feeds it below and further in. What a scan of ours says about itself is
-//! taken
+//! A line a step, what feeds it below and further in. What a scan of ours says about itself is taken
 //! as it is; of DataFusion's steps only the name becomes a word, and what stands behind it stays.
 //! Steps that move rows between threads and nothing else are left out, unless the plan was run.
 
 use super::context::Analytics;
-use super::errors::inward;
 use super::query::{PreparedQuery, QueryOptions};
 use super::scan::ScanExec;
 use super::stream::QueryStream;
 use crate::cql::explain::figure_lines;
 use crate::error::Result;
-use datafusion::execution::SessionState;
 use datafusion::physical_plan::metrics::MetricsSet;
 use datafusion::physical_plan::statistics::{StatisticsArgs, StatisticsContext};
 use datafusion::physical_plan::{ExecutionPlan, displayable};
@@ -63,8 +60,8 @@ const WORDS: [(&str, &str); 27] = [
 impl Analytics {
     /// The plan of a query in words, line by line: as the planner would run it.
     pub fn explain(&self, query: &PreparedQuery, options: QueryOptions) -> Result<Vec<String>> {
-        let (_, physical) = self.physical(query, &options)?;
-        Ok(plan_lines(&physical, false))
+        let planned = self.plan(query, &options)?;
+        Ok(plan_lines(&planned.physical, false))
     }
 
     /// Runs a query, throws its rows away, and tells what each step did, and what was read.
@@ -75,10 +72,9 @@ impl Analytics {
     ) -> Result<Vec<String>> {
         let clock = self.engine().clock();
         let started_at_micros = clock.monotonic_micros();
-        let (state, physical) = self.physical(query, &options)?;
-        let session = self.session()?;
-        let (plan, interrupt) = (Arc::clone(&physical), options.interrupt);
-        let mut stream = QueryStream::start(session, plan, state.task_ctx(), query, interrupt)?;
+        let planned = self.plan(query, &options)?;
+        let physical = Arc::clone(&planned.physical);
+        let mut stream = QueryStream::start(self.session()?, planned, query, options.interrupt)?;
         let mut answered = 0;
         while let Some(batch) = stream.next()? {
             answered += batch.num_rows();
@@ -89,17 +85,6 @@ impl Analytics {
         lines.push(format!("Time: {}.{:03} ms", micros / 1_000, micros % 1_000));
         read_lines(&physical, &mut lines);
         Ok(lines)
-    }
-
-    fn physical(
-        &self,
-        query: &PreparedQuery,
-        options: &QueryOptions,
-    ) -> Result<(SessionState, Arc<dyn ExecutionPlan>)> {
-        let (state, plan) = self.bound(query, options)?;
-        let session = self.session()?;
-        let physical = session.block_on(async { state.create_physical_plan(&plan).await });
-        Ok((state, physical.map_err(inward)?))
     }
 }
 

@@ -29,6 +29,7 @@
 //! | [`mod@write`] | rows of a query written to tables |
 
 pub mod build;
+mod cancel;
 mod context;
 pub mod cursor;
 mod errors;

@@ -1,5 +1,6 @@
 //! A prepared query, and what running it takes.
 
+use super::cancel::Ended;
 use super::context::Analytics;
 use super::errors::inward;
 use super::provider::{StoredTable, virtual_rows};
@@ -17,9 +18,10 @@ use datafusion::catalog::{
     MemoryCatalogProviderList, MemorySchemaProvider, SchemaProvider, TableProvider,
 };
 use datafusion::common::ParamValues;
-use datafusion::execution::SessionState;
 use datafusion::execution::context::SQLOptions;
+use datafusion::execution::{SessionState, TaskContext};
 use datafusion::logical_expr::LogicalPlan;
+use datafusion::physical_plan::ExecutionPlan;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
@@ -84,6 +86,14 @@ impl PreparedQuery {
     pub fn files(&self) -> bool {
         self.files
     }
+}
+
+/// A query that can be run.
+pub(super) struct Planned {
+    pub physical: Arc<dyn ExecutionPlan>,
+    pub context: Arc<TaskContext>,
+    /// Who ends the query says it here.
+    pub ended: Ended,
 }
 
 /// What a text's names stand for at one moment.
@@ -154,21 +164,25 @@ impl Analytics {
 
     /// Starts a query.
     pub fn run(&self, query: &PreparedQuery, options: QueryOptions) -> Result<QueryStream> {
-        let (state, plan) = self.bound(query, &options)?;
-        let session = self.session()?;
-        let physical = session.block_on(async { state.create_physical_plan(&plan).await });
-        let physical = physical.map_err(inward)?;
-        QueryStream::start(
-            session,
-            physical,
-            state.task_ctx(),
-            query,
-            options.interrupt,
-        )
+        let planned = self.plan(query, &options)?;
+        QueryStream::start(self.session()?, planned, query, options.interrupt)
     }
 
-    /// The logical plan with values for markers.
-    pub(super) fn bound(
+    /// The plan as it is run, with values for markers.
+    pub(super) fn plan(&self, query: &PreparedQuery, options: &QueryOptions) -> Result<Planned> {
+        let (state, plan) = self.bound(query, options)?;
+        let ended = Ended::default();
+        let state = ended.within(&state);
+        let session = self.session()?;
+        let physical = session.block_on(async { state.create_physical_plan(&plan).await });
+        Ok(Planned {
+            physical: physical.map_err(inward)?,
+            context: state.task_ctx(),
+            ended,
+        })
+    }
+
+    fn bound(
         &self,
         query: &PreparedQuery,
         options: &QueryOptions,

@@ -3,17 +3,17 @@
 //! The query runs on the planner's threads and hands batches through a short channel; who reads
 //! slowly slows it down. Dropping the stream ends it.
 
+use super::cancel::Ended;
 use super::context::Session;
 use super::errors::inward;
-use super::query::PreparedQuery;
+use super::query::{Planned, PreparedQuery};
 use super::types;
 use super::wire::{WireEncoder, located};
 use crate::cql::result::{ColumnSpec, RowSource, RowValues, Rows};
 use crate::error::{Error, ErrorKind, Result};
 use arrow::array::RecordBatch;
 use arrow::datatypes::SchemaRef;
-use datafusion::execution::TaskContext;
-use datafusion::physical_plan::{ExecutionPlan, execute_stream};
+use datafusion::physical_plan::execute_stream;
 use futures::StreamExt;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -34,6 +34,7 @@ pub struct QueryStream {
     room: Arc<tokio::sync::Semaphore>,
     task: tokio::task::JoinHandle<()>,
     interrupt: Arc<AtomicBool>,
+    ended: Ended,
     /// The planner's threads live as long as their queries.
     _session: Arc<Session>,
 }
@@ -41,17 +42,21 @@ pub struct QueryStream {
 impl QueryStream {
     pub(super) fn start(
         session: Arc<Session>,
-        plan: Arc<dyn ExecutionPlan>,
-        context: Arc<TaskContext>,
+        planned: Planned,
         query: &PreparedQuery,
         interrupt: Arc<AtomicBool>,
     ) -> Result<Self> {
-        let schema = plan.schema();
+        let Planned {
+            physical,
+            context,
+            ended,
+        } = planned;
+        let schema = physical.schema();
         let (sender, batches) = std::sync::mpsc::channel();
         let room = Arc::new(tokio::sync::Semaphore::new(WAITING_MAX));
         let permits = Arc::clone(&room);
         let task = session.spawn(async move {
-            let mut stream = match execute_stream(plan, context) {
+            let mut stream = match execute_stream(physical, context) {
                 Ok(stream) => stream,
                 Err(error) => {
                     let _ = sender.send(Err(inward(error)));
@@ -80,6 +85,7 @@ impl QueryStream {
             room,
             task,
             interrupt,
+            ended,
             _session: session,
         })
     }
@@ -94,7 +100,7 @@ impl QueryStream {
     pub fn next(&mut self) -> Result<Option<RecordBatch>> {
         loop {
             if self.interrupt.load(Ordering::Relaxed) {
-                self.task.abort();
+                self.end();
                 return Err(Error::new(ErrorKind::Cancelled, "the query was cancelled"));
             }
             match self.batches.recv_timeout(LOOK) {
@@ -109,6 +115,13 @@ impl QueryStream {
                 },
             }
         }
+    }
+
+    /// Stops the query's threads.
+    fn end(&self) {
+        self.ended.set();
+        self.room.close();
+        self.task.abort();
     }
 
     /// The end: none, or an error where the query's thread has ended without a word.
@@ -141,8 +154,7 @@ impl QueryStream {
 
 impl Drop for QueryStream {
     fn drop(&mut self) {
-        self.room.close();
-        self.task.abort();
+        self.end();
     }
 }
 

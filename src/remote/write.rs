@@ -32,6 +32,7 @@ use crate::types::Type;
 use bytes::Bytes;
 use std::collections::HashMap;
 use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
 
 /// How many requests are in flight at most.
 const IN_FLIGHT_MAX: usize = 256;
@@ -422,7 +423,7 @@ impl RowSink for RemoteSink {
         Ok(true)
     }
 
-    fn finish(mut self: Box<Self>) -> Result<IngestSummary> {
+    fn finish(mut self: Box<Self>, _stop: &AtomicBool) -> Result<IngestSummary> {
         self.settle().map_err(|error| self.explained(error))?;
         if let Some(client) = self.client.take() {
             self.remote.give_back(client);

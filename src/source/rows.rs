@@ -12,6 +12,7 @@ use crate::storage::row::{ColumnData, PartitionKey, Row, RowColumn};
 use crate::storage::{Ingest, IngestSummary};
 use crate::types::{key, token};
 use bytes::{BufMut, Bytes, BytesMut};
+use std::sync::atomic::AtomicBool;
 
 /// A column of the table and where its value stands in a batch.
 #[derive(Clone, Debug)]
@@ -297,9 +298,9 @@ impl RowSink for EngineSink {
         }
     }
 
-    fn finish(self: Box<Self>) -> Result<IngestSummary> {
+    fn finish(self: Box<Self>, stop: &AtomicBool) -> Result<IngestSummary> {
         match self.target {
-            Target::Files(ingest) => ingest.finish(),
+            Target::Files(ingest) => ingest.finish_unless(stop),
             Target::Writes(writes) => writes.finish(),
         }
     }

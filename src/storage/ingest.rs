@@ -20,7 +20,7 @@ mod entry;
 mod merge;
 mod run;
 
-use crate::error::{Error, Result};
+use crate::error::{Error, ErrorKind, Result};
 use crate::schema::TableId;
 use crate::storage::background::{Task, side_by_side};
 use crate::storage::cell::Deletion;
@@ -36,6 +36,7 @@ use crate::storage::sstable::{Writer, WriterOptions};
 use crate::types::key;
 use bytes::Bytes;
 use std::fmt;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
 /// The byte at the place of the clustering in a static row's key: below every bound.
@@ -71,7 +72,8 @@ pub struct IngestSummary {
     pub sequence: u64,
 }
 
-/// Makes the files of an import part of the table, all at once; answers the commit sequence number.
+/// Makes the files of an import part of the table, all at once; answers the commit sequence number,
+/// or 0 where there are none and nothing was done.
 pub type Publish = Box<dyn FnOnce(Vec<FileMeta>) -> Result<u64> + Send>;
 
 /// What an import needs of the engine.
@@ -252,10 +254,16 @@ impl Ingest {
     }
 
     /// Sorts what is left, writes SSTables, and publishes them all in one manifest edit.
-    pub fn finish(mut self) -> Result<IngestSummary> {
+    pub fn finish(self) -> Result<IngestSummary> {
+        self.finish_unless(&AtomicBool::new(false))
+    }
+
+    /// The same, given up with [`ErrorKind::Cancelled`] once `stop` is true: a large import sorts
+    /// and writes for long.
+    pub fn finish_unless(mut self, stop: &AtomicBool) -> Result<IngestSummary> {
         let mut summary = IngestSummary::default();
         let mut files = Vec::new();
-        for part in self.write_tables()? {
+        for part in self.write_tables(stop)? {
             summary.rows += part.summary.rows;
             summary.duplicates += part.summary.duplicates;
             summary.bytes += part.summary.bytes;
@@ -264,7 +272,7 @@ impl Ingest {
         for run in &self.runs {
             self.target.remove(Some(&run.path));
         }
-        let Some(publish) = self.publish.take().filter(|_| !files.is_empty()) else {
+        let Some(publish) = self.publish.take() else {
             return Ok(summary);
         };
         // From here on the manifest may name them, even where it answers an error.
@@ -279,7 +287,7 @@ impl Ingest {
         Ok(summary)
     }
 
-    fn write_tables(&mut self) -> Result<Vec<Written>> {
+    fn write_tables(&mut self, stop: &AtomicBool) -> Result<Vec<Written>> {
         if self.runs.is_empty() && self.spilling.is_none() {
             self.buffer.sort();
             let buffer = std::mem::replace(&mut self.buffer, Buffer::new(0));
@@ -288,7 +296,7 @@ impl Ingest {
             } else {
                 self.target.threads
             };
-            return write_parts(&self.target, buffer.into_parts(parts));
+            return write_parts(&self.target, buffer.into_parts(parts), stop);
         }
         if !self.buffer.is_empty() {
             self.spill()?;
@@ -296,7 +304,7 @@ impl Ingest {
         self.end_spill()?;
         self.buffer = Buffer::new(0);
         while self.runs.len() > RUNS_MAX {
-            self.merge_first_runs()?;
+            self.merge_first_runs(stop)?;
         }
         let mut starts: Vec<u64> = self
             .runs
@@ -309,7 +317,7 @@ impl Ingest {
         let parts = parts
             .into_iter()
             .map(|part| self.open_runs(&self.runs, part));
-        write_parts(&self.target, parts.collect::<Result<_>>()?)
+        write_parts(&self.target, parts.collect::<Result<_>>()?, stop)
     }
 
     fn open_runs(&self, runs: &[Run], part: Part) -> Result<RunMerge> {
@@ -320,13 +328,14 @@ impl Ingest {
     }
 
     /// Merges the oldest runs into one that takes their place in input order.
-    fn merge_first_runs(&mut self) -> Result<()> {
+    fn merge_first_runs(&mut self, stop: &AtomicBool) -> Result<()> {
         let later = self.runs.split_off(RUNS_MAX.min(self.runs.len()));
         let oldest = std::mem::replace(&mut self.runs, later);
         let mut merged = self.open_runs(&oldest, Part::ALL)?;
         let path = self.target.new_run();
         let mut writer = RunWriter::create(&*self.target.disk, &path)?;
         while let Some(entry) = merged.next()? {
+            check(stop)?;
             writer.push(entry.stored(), entry.start())?;
         }
         drop(merged);
@@ -353,14 +362,31 @@ struct Written {
 }
 
 /// Writes the parts into SSTables, side by side.
-fn write_parts<S: EntrySource + Send>(target: &Target, parts: Vec<S>) -> Result<Vec<Written>> {
-    let job = |mut entries: S| move || write_sorted(target, &mut entries);
+fn write_parts<S: EntrySource + Send>(
+    target: &Target,
+    parts: Vec<S>,
+    stop: &AtomicBool,
+) -> Result<Vec<Written>> {
+    let job = |mut entries: S| move || write_sorted(target, &mut entries, stop);
     side_by_side(parts.into_iter().map(job).collect())?
         .into_iter()
         .collect()
 }
 
-fn write_sorted(target: &Target, entries: &mut dyn EntrySource) -> Result<Written> {
+/// Fails once the import is wanted no more.
+fn check(stop: &AtomicBool) -> Result<()> {
+    if stop.load(Ordering::Relaxed) {
+        let message = "the import was stopped: nothing was written";
+        return Err(Error::new(ErrorKind::Cancelled, message));
+    }
+    Ok(())
+}
+
+fn write_sorted(
+    target: &Target,
+    entries: &mut dyn EntrySource,
+    stop: &AtomicBool,
+) -> Result<Written> {
     let mut output = Output {
         target,
         writer: None,
@@ -370,6 +396,7 @@ fn write_sorted(target: &Target, entries: &mut dyn EntrySource) -> Result<Writte
     };
     let mut pending: Option<(Entry, Row)> = None;
     while let Some(entry) = entries.next()? {
+        check(stop)?;
         let row = entry.row()?;
         pending = match pending {
             Some((last, older)) if last.key() == entry.key() => {

@@ -62,8 +62,8 @@ mod tools;
 
 pub use blocking::{is_resident, resident};
 pub use engine::{
-    AppendedView, ColumnStatistics, ColumnStream, Engine, Pinned, RowStream, TableStatistics,
-    Ticket,
+    AppendedView, ColumnStatistics, ColumnStream, Declare, Engine, Pinned, RowStream,
+    TableStatistics, Ticket,
 };
 pub use figures::{
     CacheFigures, CompactionFigures, CompactionsFigures, Figures, FlushFigures, Latency,

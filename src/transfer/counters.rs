@@ -13,6 +13,7 @@ use crate::source::{RowSink, ValueBatch, WriteOptions};
 use crate::storage::IngestSummary;
 use std::collections::HashMap;
 use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
 
 /// Adds rows of counts.
 pub(super) struct CounterSink {
@@ -69,7 +70,7 @@ impl RowSink for CounterSink {
         Ok(())
     }
 
-    fn finish(self: Box<Self>) -> Result<IngestSummary> {
+    fn finish(self: Box<Self>, _stop: &AtomicBool) -> Result<IngestSummary> {
         Ok(IngestSummary {
             rows: self.rows,
             ..IngestSummary::default()

@@ -16,6 +16,7 @@ use crate::transfer::rejects::Rejects;
 use crate::transfer::{ImportOptions, ImportSummary, Input, Site, create, sample};
 use crate::types::name::quote_identifier;
 use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
 
 /// Imports files into a table: all rows or none, unless `site` is not atomic.
 pub fn import(site: &dyn Site, mut options: ImportOptions) -> Result<ImportSummary> {
@@ -176,7 +177,7 @@ impl Run<'_> {
             sink = self.sink(&progress)?;
         }
         let read = self.pass(inputs, &mut *sink, &mut rejects, &mut progress)?;
-        let written = sink.finish()?;
+        let written = sink.finish(&self.options.cancel)?;
         let before = self.manifest.as_ref().map_or(0, Manifest::rows);
         if let Some(manifest) = &mut self.manifest {
             manifest.complete(written.rows.max(before))?;
@@ -295,7 +296,7 @@ impl RowSink for NoSink {
         Ok(())
     }
 
-    fn finish(self: Box<Self>) -> Result<IngestSummary> {
+    fn finish(self: Box<Self>, _stop: &AtomicBool) -> Result<IngestSummary> {
         Ok(IngestSummary {
             rows: self.0,
             ..IngestSummary::default()

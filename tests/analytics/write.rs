@@ -7,11 +7,13 @@ use helenus::analytics::statement::Statement;
 use helenus::analytics::write::{self, Batches, WriteOptions, WritePlan, WriteSummary};
 use helenus::clock::VirtualClock;
 use helenus::config::Config;
+use helenus::cql::result::ColumnSpec;
 use helenus::storage::Engine;
 use helenus::storage::disk::Disk;
 use helenus::storage::disk::simulated::{Fault, FaultKind, SimulatedDisk};
+use helenus::types::Type;
 use helenus::{ErrorKind, Result, Session};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 
 /// Rows 0 to `rows`, in batches; the sort's memory holds fewer.
 struct Numbers {
@@ -228,4 +230,109 @@ fn a_stopped_run_leaves_nothing_behind() {
     assert_eq!(error.kind, ErrorKind::Cancelled);
     assert_eq!(files(&disk, &engine), before);
     assert_eq!(version(&engine, "stopped"), 1);
+}
+
+/// `CREATE TABLE IF NOT EXISTS k.made … AS`, with rows of this version.
+fn made(engine: &Engine, version: i32) -> Result<WriteSummary> {
+    let text = "CREATE TABLE IF NOT EXISTS made (PRIMARY KEY (k, c)) AS SELECT 1";
+    let Statement::CreateTableAs(create) = Statement::parse(text)? else {
+        panic!("{text}")
+    };
+    let column = |name: &str, ty| ColumnSpec {
+        keyspace: String::new(),
+        table: String::new(),
+        name: name.to_owned(),
+        ty,
+    };
+    let columns = [("k", Type::Int), ("c", Type::Int), ("v", Type::Text)];
+    let columns = columns.map(|(name, ty)| column(name, ty));
+    let options = WriteOptions {
+        memory_bytes_max: 64 << 10,
+        interrupt: Arc::default(),
+    };
+    let open = || {
+        Ok(Numbers {
+            next: 0,
+            rows: ROWS,
+            version,
+        })
+    };
+    write::create_table_as(engine, Some("k"), &create, &columns, open, &options)
+}
+
+/// How many rows there are in the table; none where there is no table.
+fn rows_of(engine: &Engine, table: &str) -> Option<usize> {
+    engine.catalog().table("k", table)?;
+    let mut session = Session::new(engine.clone());
+    let rows = session.execute(&format!("SELECT * FROM k.{table}"), &[]);
+    Some(rows.unwrap().into_rows().collect().unwrap().len())
+}
+
+#[test]
+fn a_table_comes_with_its_rows_wherever_the_machine_stops() {
+    let disk = SimulatedDisk::new();
+    let engine = prepared(&disk);
+    let images: Arc<Mutex<Vec<SimulatedDisk>>> = Arc::default();
+    let (taken, observed) = (Arc::clone(&images), disk.clone());
+    disk.set_observer(Some(Box::new(move |change| {
+        for seed in [change, change + 1_000_000] {
+            taken.lock().unwrap().push(observed.crash_image(seed));
+        }
+    })));
+    assert_eq!(made(&engine, 2).unwrap().rows, ROWS as u64);
+    disk.set_observer(None);
+    let mut images = std::mem::take(&mut *images.lock().unwrap());
+    images.push(disk.crash_image(7));
+    let (mut absent, mut full) = (0, 0);
+    for (at, image) in images.into_iter().enumerate() {
+        let engine = open(&image).unwrap();
+        match rows_of(&engine, "made") {
+            None => absent += 1,
+            Some(rows) => {
+                full += 1;
+                assert_eq!(rows, ROWS as usize, "image {at}");
+            }
+        }
+        // Run again it gives the same table, and another one gets a number of its own.
+        made(&engine, 2).unwrap();
+        let mut session = Session::new(engine.clone());
+        let more = "CREATE TABLE k.more (k int PRIMARY KEY)";
+        session.execute(more, &[]).unwrap();
+        assert_eq!(rows_of(&engine, "made"), Some(ROWS as usize), "image {at}");
+        assert_eq!(rows_of(&engine, "more"), Some(0), "image {at}");
+        assert_eq!(version(&engine, "behind an image"), 1);
+    }
+    assert!(absent > 10 && full > 0, "{absent} absent, {full} full");
+}
+
+#[test]
+fn whatever_call_fails_a_table_is_made_with_its_rows_or_not() {
+    for kind in [FaultKind::DiskFull, FaultKind::Io] {
+        for step in 1.. {
+            let disk = SimulatedDisk::new();
+            let engine = prepared(&disk);
+            let call = disk.calls() + step;
+            disk.set_fault(Some(Fault {
+                call,
+                kind,
+                persistent: true,
+            }));
+            let outcome = made(&engine, 2);
+            let over = disk.calls() < call;
+            disk.set_fault(None);
+            drop(engine);
+            let engine = open(&disk.crash_image(step)).unwrap();
+            let rows = rows_of(&engine, "made");
+            match outcome {
+                Ok(_) => assert_eq!(rows, Some(ROWS as usize), "{kind:?} at {step}"),
+                Err(_) => assert!(
+                    rows.is_none_or(|rows| rows == ROWS as usize),
+                    "{kind:?} at {step}: {rows:?} rows"
+                ),
+            }
+            if over {
+                break;
+            }
+        }
+    }
 }

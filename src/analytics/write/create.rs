@@ -6,9 +6,10 @@ use crate::cql::parser::parse_statement;
 use crate::cql::result::ColumnSpec;
 use crate::cql::{ast::StatementKind, ddl};
 use crate::error::{Error, Result};
-use crate::schema::Table;
-use crate::storage::Engine;
+use crate::schema::{Catalog, Table};
+use crate::storage::{Declare, Engine};
 use std::fmt::Write as _;
+use std::sync::Arc;
 
 /// The CQL that creates the table.
 pub(super) fn definition(
@@ -51,54 +52,66 @@ pub(super) fn definition(
     Ok(text)
 }
 
-/// Creates the table, and answers how it is filled; nothing where it is there already and may be.
-pub(super) fn create(
+/// How a table that is yet to be created is filled.
+pub(super) struct Creation {
+    pub plan: WritePlan,
+    /// Declares the table once more, when its rows are there.
+    pub declare: Declare,
+    /// What the user should be told.
+    pub warnings: Vec<String>,
+}
+
+/// Declares the table; nothing where it is there already and may be.
+pub(super) fn prepare(
     engine: &Engine,
     keyspace: Option<&str>,
     create: &CreateTableAs,
     columns: &[ColumnSpec],
-) -> Result<Option<(WritePlan, Vec<String>)>> {
+) -> Result<Option<Creation>> {
     let (keyspace, name) = resolved(keyspace, &create.table)?;
     if create.if_not_exists && engine.catalog().table(keyspace, name).is_some() {
         return Ok(None);
     }
     let text = definition(Some(keyspace), create, columns)?;
-    let statement = parse_statement(&text)?;
-    if !matches!(statement.kind, StatementKind::CreateTable(_)) {
+    let StatementKind::CreateTable(statement) = parse_statement(&text)?.kind else {
         return Err(Error::internal("the definition is no CREATE TABLE"));
-    }
-    let (_, warnings) = ddl::execute(engine, Some(keyspace), &statement.kind)?;
-    let catalog = engine.catalog();
-    let table = catalog.table(keyspace, name).cloned();
-    let table = table.ok_or_else(|| Error::invalid("the new table was dropped meanwhile"))?;
+    };
+    let id = engine.reserve_table();
+    let (table, warnings) = ddl::declared(engine, &engine.catalog(), &statement, id)?;
+    let Some(table) = table else {
+        return Ok(None);
+    };
     let of_table = columns.iter().map(|column| {
         let found = table.column(&column.name).cloned();
-        found.ok_or_else(|| Error::invalid(format!("{} was dropped meanwhile", column.name)))
+        found.ok_or_else(|| Error::internal(format!("no column {}", column.name)))
     });
     let plan = WritePlan {
         action: Action::Insert,
         columns: of_table.collect::<Result<_>>()?,
         using: Default::default(),
         query: create.query.clone(),
-        table,
+        table: Arc::new(table.clone()),
     };
-    Ok(Some((plan, warnings)))
-}
-
-/// Takes back the creation of a table whose rows never came.
-pub(super) fn undo(engine: &Engine, table: &Table) -> Result<()> {
-    let catalog = engine.catalog();
-    let same = catalog
-        .table(&table.keyspace, &table.name)
-        .is_some_and(|it| it.id == table.id);
-    if !same {
-        return Ok(());
-    }
-    let text = format!(
-        "DROP TABLE {}.{}",
-        quoted(&table.keyspace),
-        quoted(&table.name)
-    );
-    let statement = parse_statement(&text)?;
-    ddl::execute(engine, None, &statement.kind).map(|_| ())
+    let again = engine.clone();
+    let declare = move |catalog: &Catalog| {
+        let (found, _) = ddl::declared(&again, catalog, &statement, id)?;
+        // Its UUID tells when it was declared.
+        let found = found.map(|found| Table {
+            uuid: table.uuid,
+            ..found
+        });
+        match found {
+            Some(found) if found == table => Ok(found),
+            _ => Err(Error::invalid(format!(
+                "the schema of keyspace {} was changed while rows were gathered for {}",
+                table.keyspace,
+                table.full_name()
+            ))),
+        }
+    };
+    Ok(Some(Creation {
+        plan,
+        declare: Box::new(declare),
+        warnings,
+    }))
 }

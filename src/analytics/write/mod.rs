@@ -20,8 +20,8 @@ pub use plan::{Action, WritePlan};
 
 use crate::analytics::statement::CreateTableAs;
 use crate::cql::result::ColumnSpec;
-use crate::error::{Error, Result};
-use crate::storage::Engine;
+use crate::error::Result;
+use crate::storage::{Declare, Engine};
 use arrow::array::RecordBatch;
 use arrow::datatypes::SchemaRef;
 use std::sync::Arc;
@@ -67,9 +67,19 @@ pub fn run(
     batches: &mut dyn Batches,
     options: &WriteOptions,
 ) -> Result<WriteSummary> {
+    fill(engine, plan, None, batches, options)
+}
+
+/// The same; a table that is yet to be created is, with the rows.
+fn fill(
+    engine: &Engine,
+    plan: &WritePlan,
+    declare: Option<Declare>,
+    batches: &mut dyn Batches,
+    options: &WriteOptions,
+) -> Result<WriteSummary> {
     let schema = batches.schema();
-    let memory = options.memory_bytes_max;
-    let mut sink = sink::Sink::open(engine, plan, &schema, memory, &options.interrupt)?;
+    let mut sink = sink::Sink::open(engine, plan, declare, &schema, options)?;
     while let Some(batch) = batches.next()? {
         sink.add(&batch)?;
     }
@@ -91,8 +101,8 @@ pub fn run(
     })
 }
 
-/// Creates the table of a `CREATE TABLE … AS` whose query has `columns`, and fills it with what
-/// `open` answers. On failure there is no table.
+/// Creates the table of a `CREATE TABLE … AS` whose query has `columns`, with what `open` answers:
+/// table and rows come into being by one edit, so that whatever happens before leaves nothing.
 pub fn create_table_as<B: Batches>(
     engine: &Engine,
     keyspace: Option<&str>,
@@ -101,29 +111,13 @@ pub fn create_table_as<B: Batches>(
     open: impl FnOnce() -> Result<B>,
     options: &WriteOptions,
 ) -> Result<WriteSummary> {
-    // A query that fails at its start needs no table.
-    let mut batches = open()?;
-    let Some((plan, warnings)) = create::create(engine, keyspace, create, columns)? else {
+    let Some(creation) = create::prepare(engine, keyspace, create, columns)? else {
         return Ok(WriteSummary::default());
     };
-    match run(engine, &plan, &mut batches, options) {
-        Ok(mut summary) => {
-            summary.warnings.splice(0..0, warnings);
-            Ok(summary)
-        }
-        Err(error) => match create::undo(engine, &plan.table) {
-            Ok(()) => Err(error),
-            Err(undo) => Err(Error {
-                message: format!(
-                    "{}; and the new table {} is left, empty: {}",
-                    error.message,
-                    plan.table.full_name(),
-                    undo.message
-                ),
-                ..error
-            }),
-        },
-    }
+    let (plan, declare) = (creation.plan, Some(creation.declare));
+    let mut summary = fill(engine, &plan, declare, &mut open()?, options)?;
+    summary.warnings.splice(0..0, creation.warnings);
+    Ok(summary)
 }
 
 #[cfg(test)]

@@ -4,12 +4,13 @@
 //! nothing of the entries of secondary indexes, so a table with indexes takes rows as other writes
 //! do, some at a time; the answer says so.
 
+use crate::analytics::write::WriteOptions;
 use crate::analytics::write::plan::WritePlan;
 use crate::analytics::write::rows::{Built, RowBuilder, Stamp};
 use crate::error::{Error, ErrorKind, Result};
 use crate::source::Writes;
 use crate::storage::row::{PartitionKey, Row};
-use crate::storage::{Engine, Ingest, IngestOptions, IngestSummary};
+use crate::storage::{Declare, Engine, Ingest, IngestOptions, IngestSummary};
 use arrow::array::RecordBatch;
 use arrow::datatypes::SchemaRef;
 use std::sync::Arc;
@@ -39,13 +40,14 @@ pub(super) struct Sink {
 
 impl Sink {
     /// Opens the plan's table for rows of batches with this schema. What the query reads was pinned
-    /// before: the timestamp is later than all that it sees.
+    /// before: the timestamp is later than all that it sees. Where it is given how the table is
+    /// declared, the table is created at the end.
     pub fn open(
         engine: &Engine,
         plan: &WritePlan,
+        declare: Option<Declare>,
         schema: &SchemaRef,
-        memory_bytes_max: usize,
-        interrupt: &Arc<AtomicBool>,
+        how: &WriteOptions,
     ) -> Result<Self> {
         let table = &plan.table;
         if table.is_counter() {
@@ -61,10 +63,13 @@ impl Sink {
         let stamp = Stamp::new(table, plan.using.ttl_seconds, timestamp, now_seconds);
         let target = if is_atomic(plan) {
             let options = IngestOptions {
-                memory_bytes_max,
+                memory_bytes_max: how.memory_bytes_max,
                 timestamp_min: timestamp.saturating_sub(1),
             };
-            Target::Files(Box::new(engine.ingest(table.id, options)?))
+            Target::Files(Box::new(match declare {
+                Some(declare) => engine.ingest_created(table, declare, options)?,
+                None => engine.ingest(table.id, options)?,
+            }))
         } else {
             Target::Writes(Box::new(Writes::new(engine, table, given.is_some())))
         };
@@ -72,7 +77,7 @@ impl Sink {
             builder,
             stamp,
             target,
-            interrupt: Arc::clone(interrupt),
+            interrupt: Arc::clone(&how.interrupt),
             given: 0,
             statics: None,
         })
@@ -154,7 +159,7 @@ impl Sink {
     pub fn finish(self) -> Result<IngestSummary> {
         check_interrupt(&self.interrupt)?;
         match self.target {
-            Target::Files(ingest) => ingest.finish(),
+            Target::Files(ingest) => ingest.finish_unless(&self.interrupt),
             Target::Writes(writes) => writes.finish(),
         }
     }

@@ -5,6 +5,7 @@ use crate::analytics::statement::Statement;
 use crate::clock::VirtualClock;
 use crate::config::Config;
 use crate::cql::{ddl, parser::parse_statement};
+use crate::error::Error;
 use crate::error::ErrorKind;
 use crate::source::{TableSource, TokenRange};
 use crate::storage::read::{PartitionBound, Partitions, Projection, ReadCommand, ReadItem, Slice};
@@ -351,6 +352,48 @@ fn a_table_from_a_query() {
         error.message,
         "the key's column x is none of the query's: n, Name"
     );
+}
+
+/// `CREATE TABLE a … AS` of these columns, which are n and v.
+fn created(engine: &Engine, open: impl FnOnce() -> Result<Given>) -> Result<WriteSummary> {
+    use crate::types::Type;
+    let text = "CREATE TABLE IF NOT EXISTS a (PRIMARY KEY (n)) AS SELECT 1";
+    let Statement::CreateTableAs(create) = Statement::parse(text).unwrap() else {
+        panic!("a CREATE TABLE")
+    };
+    let columns = [column("n", Type::Int), column("v", Type::Text)];
+    create_table_as(engine, Some("k"), &create, &columns, open, &options())
+}
+
+#[test]
+fn a_table_from_a_query_waits_for_nobody() {
+    let engine = engine(&[]);
+    let run = |text: &str| {
+        let statement = parse_statement(text).unwrap();
+        ddl::execute(&engine, Some("k"), &statement.kind).unwrap();
+    };
+    // A table that is created while the query runs has a number of its own; one of the same name
+    // wins, and the query's is not created.
+    let rows = || given(vec![ints(&[Some(1)]), texts(&[Some("a")])]);
+    let summary = created(&engine, || {
+        run("CREATE TABLE b (p int PRIMARY KEY)");
+        Ok(rows())
+    });
+    assert_eq!(summary.unwrap().rows, 1);
+    assert_eq!(shown(&engine, "a"), ["1 a"]);
+    assert!(shown(&engine, "b").is_empty());
+    run("DROP TABLE a");
+    let error = created(&engine, || {
+        run("CREATE TABLE a (p int PRIMARY KEY)");
+        Ok(rows())
+    });
+    assert_eq!(error.unwrap_err().kind, ErrorKind::AlreadyExists);
+    assert!(shown(&engine, "a").is_empty());
+    run("DROP TABLE a");
+    // No rows make a table too.
+    let summary = created(&engine, || Ok(given(vec![ints(&[]), texts(&[])]))).unwrap();
+    assert_eq!(summary.rows, 0);
+    assert!(shown(&engine, "a").is_empty());
 }
 
 #[test]

@@ -119,10 +119,12 @@ impl Binder<'_> {
         let mut insert = None;
         let terms: Vec<Option<Term>> = match &text.kind {
             ExprKind::Literal(Literal::String(text)) => {
-                let values = columns.values(text)?.into_iter().zip(&found);
+                let values = columns.values(text)?;
+                check_keys(&values, &found)?;
                 values
-                    .map(|(value, column)| constant(value, column))
-                    .collect::<Result<_>>()?
+                    .into_iter()
+                    .map(|value| value.map(Term::Constant))
+                    .collect()
             }
             ExprKind::Marker(marker) => {
                 self.marker(*marker, &Receiver::new(table, JSON, &Type::Text));
@@ -162,20 +164,31 @@ impl Binder<'_> {
     }
 }
 
-/// The term of a value that is known; none where the column stays as it is.
-fn constant(value: Option<Option<Bytes>>, column: &ColumnRef) -> Result<Option<Term>> {
-    let is_key = matches!(
-        column.kind,
-        ColumnKind::PartitionKey | ColumnKind::Clustering
-    );
-    match value {
-        Some(value) => Ok(Some(Term::Constant(value))),
-        None if is_key => Err(Error::invalid(format!(
-            "Invalid unset value for column {}",
-            column.name
-        ))),
-        None => Ok(None),
+/// Fails where a column of the key is not set. What is wrong with those before it is told first.
+fn check_keys(values: &[Option<Option<Bytes>>], columns: &[ColumnRef]) -> Result<()> {
+    let parts = columns
+        .iter()
+        .filter(|it| it.kind == ColumnKind::PartitionKey);
+    let parts = parts.count();
+    let (mut null, mut empty) = (None, false);
+    for (value, column) in values.iter().zip(columns) {
+        match (column.kind, value) {
+            (ColumnKind::Static | ColumnKind::Regular, _) => {}
+            (ColumnKind::PartitionKey, Some(Some(bytes))) if parts == 1 => {
+                empty = bytes.is_empty();
+            }
+            (_, Some(Some(_))) => {}
+            (_, Some(None)) => null = null.or(Some(&column.name)),
+            (_, None) => {
+                return Err(Error::invalid(match null {
+                    _ if empty => "Key may not be empty".to_owned(),
+                    Some(name) => format!("Invalid null value in condition for column {name}"),
+                    None => format!("Invalid unset value for column {}", column.name),
+                }));
+            }
+        }
     }
+    Ok(())
 }
 
 /// The one column of SELECT JSON, made of those that were selected.

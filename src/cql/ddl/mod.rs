@@ -28,11 +28,13 @@ mod types;
 #[cfg(test)]
 mod tests;
 
-use crate::cql::ast::{Drop, DropKind, Property, PropertyValue, QualifiedName, StatementKind};
+use crate::cql::ast::{
+    CreateTable, Drop, DropKind, Property, PropertyValue, QualifiedName, StatementKind,
+};
 use crate::cql::result::{QueryResult, SchemaAction, SchemaEvent, SchemaTarget};
 use crate::error::{Error, ErrorKind, Result};
 use crate::limits::{NAME_LENGTH_MAX, TABLE_NAME_LENGTH_MAX};
-use crate::schema::{Catalog, Keyspace, OptionValue, SchemaChange};
+use crate::schema::{Catalog, Keyspace, OptionValue, SchemaChange, Table, TableId};
 use crate::storage::Engine;
 use std::cell::RefCell;
 use std::sync::Arc;
@@ -91,6 +93,29 @@ pub fn execute(
     }
     let result = event.map_or(QueryResult::Void, QueryResult::SchemaChange);
     Ok((result, context.warnings.into_inner()))
+}
+
+/// The table that a CREATE TABLE would create in `catalog`, under the number `id`, and what the
+/// client should be warned of; no table where it is there already and may be. Nothing is changed.
+pub fn declared(
+    engine: &Engine,
+    catalog: &Catalog,
+    statement: &CreateTable,
+    id: TableId,
+) -> Result<(Option<Table>, Vec<String>)> {
+    let context = Context {
+        engine,
+        keyspace: None,
+        warnings: RefCell::default(),
+    };
+    let decision = context.create_table(catalog, statement)?;
+    let table = decision.and_then(|(changes, _)| {
+        changes.into_iter().find_map(|change| match change {
+            SchemaChange::PutTable(table) => Some(Table { id, ..*table }),
+            _ => None,
+        })
+    });
+    Ok((table, context.warnings.into_inner()))
 }
 
 /// Keyspace and name of the index that a change creates: its rows are indexed afterwards.

@@ -21,6 +21,9 @@ use crate::storage::row::PartitionKey;
 use crate::types::{Type, collection, key, token};
 use bytes::Bytes;
 
+/// What is said of a partition key without bytes.
+pub const EMPTY: &str = "Key may not be empty";
+
 /// The value of a term that restricts `column`.
 pub fn restricting(of: &Term, column: &str, context: &Context<'_>) -> Result<Bytes> {
     match term(of, context)? {
@@ -67,7 +70,7 @@ fn choices(choice: &Choice, column: &str, context: &Context<'_>) -> Result<Vec<B
 /// A partition's key from its serialized bytes.
 pub fn partition_key(bytes: Bytes) -> Result<PartitionKey> {
     if bytes.is_empty() {
-        return Err(Error::invalid("Key may not be empty"));
+        return Err(Error::invalid(EMPTY));
     }
     if bytes.len() > limits::KEY_BYTES_MAX {
         return Err(Error::invalid(format!(

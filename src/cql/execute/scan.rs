@@ -354,7 +354,10 @@ fn command(
         PartitionPlan::Keys(choices) => {
             let mut keys = match keys::partition_keys(&plan.table, choices, context) {
                 Ok(keys) => keys,
-                Err(error) => return unnamed(plan, choices, context, error),
+                Err(error) => {
+                    let none = unnamed(plan, choices, context, error);
+                    return none.or_else(|error| beside(choices, filters, error));
+                }
             };
             if !filters.is_empty() {
                 keys.retain(|key| filters.iter().all(|filter| filter.admits(key.token)));
@@ -404,6 +407,20 @@ fn unset_slice(plan: &SelectPlan, context: &Context<'_>, error: Error) -> Error 
     match unset.filter(|_| of_slice && plan.clustering_indexed.is_some()) {
         Some(of) => Error::invalid(format!("Unsupported unset value{of}")),
         None => error,
+    }
+}
+
+/// An empty key, which is none, is no offence either where the tokens that are asked for leave out
+/// that of no bytes, the least of all.
+fn beside(
+    choices: &[Choice],
+    filters: &[BoundFilter],
+    error: Error,
+) -> Result<Option<ReadCommand>> {
+    let admitted = filters.iter().all(|filter| filter.admits(i64::MIN));
+    match choices {
+        [Choice::One(_)] if !admitted && error.message == keys::EMPTY => Ok(None),
+        _ => Err(error),
     }
 }
 

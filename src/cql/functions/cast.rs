@@ -14,8 +14,8 @@ use crate::cql::functions::resolve::{Signature, choose};
 use crate::cql::functions::time::{day_of, millis_of};
 use crate::cql::functions::{Arguments, Body, Scalar};
 use crate::error::Result;
-use crate::types::java;
-use crate::types::{Type, text};
+use crate::types::codec::EPOCH_DAY;
+use crate::types::{Type, java, temporal, text};
 
 /// The types that values can be cast from.
 const SOURCES: [Type; 19] = [
@@ -116,6 +116,13 @@ fn body(from: &Type, to: &Type) -> Option<Body> {
 fn as_text(ty: &Type, bytes: &[u8]) -> Result<String> {
     Ok(match ty {
         Type::Boolean => text::format(ty, bytes).to_lowercase(),
+        Type::Date => match <[u8; 4]>::try_from(bytes) {
+            Ok(shifted) => {
+                let days = u32::from_be_bytes(shifted) ^ EPOCH_DAY;
+                temporal::format_date_json(days.cast_signed())
+            }
+            Err(_) => text::format(ty, bytes),
+        },
         Type::Timestamp => {
             // 2011-02-03 04:05:06.789000+0000 becomes 2011-02-03T04:05:06.789Z.
             let shown = text::format(ty, bytes);

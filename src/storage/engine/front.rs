@@ -3,12 +3,13 @@
 use crate::clock::SharedClock;
 use crate::config::{CommitlogSync, Config};
 use crate::error::Result;
-use crate::schema::{Catalog, SchemaChange, TableId};
+use crate::schema::{Catalog, SchemaChange, Table, TableId};
 use crate::storage::background::Threads;
 use crate::storage::disk::Disk;
 use crate::storage::disk::real::RealDisk;
 use crate::storage::disk::simulated::SimulatedDisk;
 use crate::storage::engine::core::Inner;
+use crate::storage::engine::ingest::Declare;
 use crate::storage::engine::pinned::Pinned;
 use crate::storage::engine::read::RowStream;
 use crate::storage::engine::scan::ColumnStream;
@@ -221,6 +222,23 @@ impl Engine {
     /// Starts a bulk import into a table; see [`Ingest`].
     pub fn ingest(&self, table: TableId, options: IngestOptions) -> Result<Ingest> {
         Inner::ingest(&self.inner, table, &options)
+    }
+
+    /// A number for a table that is yet to be created by [`Engine::ingest_created`].
+    pub fn reserve_table(&self) -> TableId {
+        self.inner.reserve_table()
+    }
+
+    /// Starts a bulk import into `table`, which is created with its rows at the end, in one
+    /// manifest edit: until then, and after a failure, there is no such table. Its number is a
+    /// reserved one; `declare` answers it once more as of the catalog at the end.
+    pub fn ingest_created(
+        &self,
+        table: &Table,
+        declare: Declare,
+        options: IngestOptions,
+    ) -> Result<Ingest> {
+        Inner::ingest_created(&self.inner, table, declare, &options)
     }
 
     /// Does one piece of background work, if any is due; answers whether there was one. For

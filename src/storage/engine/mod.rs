@@ -59,6 +59,7 @@ mod write;
 pub use deferred::Ticket;
 pub use front::{AppendedView, Engine};
 pub use index_check::check_entries;
+pub use ingest::Declare;
 pub use pinned::Pinned;
 pub use read::RowStream;
 pub use scan::ColumnStream;

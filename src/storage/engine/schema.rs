@@ -68,7 +68,7 @@ impl Inner {
     }
 
     /// Makes the tables those of `catalog`.
-    fn adopt(&self, state: &mut State, catalog: &Arc<Catalog>) {
+    pub(super) fn adopt(&self, state: &mut State, catalog: &Arc<Catalog>) {
         let shards = self.config.memtable_shards;
         state.catalog = Arc::clone(catalog);
         state.tables.retain(|id, _| catalog.tables.contains_key(id));

@@ -71,6 +71,11 @@ const SLIPS: &[(&str, &str, &str)] = &[
         " of type tinyint\n",
     ),
     ("tuple-of-a-number", " constant (", " of type frozen<tuple<"),
+    (
+        "tuple-of-a-number",
+        "Invalid tuple literal for ",
+        " is not of type frozen<tuple<",
+    ),
 ];
 
 /// What the two answers alone tell.
