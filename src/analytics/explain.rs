@@ -8,9 +8,10 @@
 //!       Scan shop.orders …
 //! ```
 //!
-//! A line a step, what feeds it below and further in. What a scan of ours says about itself is taken
-//! as it is; of DataFusion's steps only the name becomes a word, and what stands behind it stays.
-//! Steps that move rows between threads and nothing else are left out, unless the plan was run.
+//! A line a step, what feeds it below and further in. What a scan of ours says about itself is
+//! taken as it is; of DataFusion's steps only the name becomes a word, and what stands behind it
+//! stays. Steps that move rows between threads and nothing else are left out, unless the plan was
+//! run.
 
 use super::context::Analytics;
 use super::query::{PreparedQuery, QueryOptions};
