@@ -25,9 +25,12 @@ use std::time::Duration;
 /// How many parts the ring is scanned in, where it is read by token.
 const PARTS: u32 = 64;
 /// About how many bytes of files a part has.
-const PART_BYTES: u64 = 4 << 20;
-/// How many pieces may wait behind a scanner.
-const PIECES_WAITING: usize = 8;
+const PART_BYTES: u64 = 1 << 20;
+/// The most parts that a table's files are read in.
+const PARTS_MAX: u64 = 1_024;
+/// How many pieces may wait behind a scanner: about those of a part, so that one scanner works
+/// ahead while the part of another is written.
+const PIECES_WAITING: usize = 32;
 /// How often a wait looks whether the export was stopped.
 const PATIENCE: Duration = Duration::from_millis(100);
 
@@ -234,7 +237,7 @@ fn reading<'a>(
             .iter()
             .find(|figures| figures.table == table.id)
             .map_or(0, |figures| figures.disk_bytes);
-        let parts = (bytes / PART_BYTES).clamp(1, u64::from(PARTS));
+        let parts = (bytes / PART_BYTES).clamp(1, PARTS_MAX);
         pinned.splits(table.id, usize::try_from(parts).unwrap_or(1))
     } else {
         let bounds = |range: TokenRange| {

@@ -262,7 +262,33 @@ pub fn format_timestamp(millis: i64) -> String {
     }
     let (seconds, millis) = (rest / 1000, rest % 1000);
     let (hour, minute, second) = (seconds / 3600, seconds / 60 % 60, seconds % 60);
-    format!("{year:04}-{month:02}-{day:02} {hour:02}:{minute:02}:{second:02}.{millis:03}000+0000")
+    // Exports write many of these: digit by digit is much faster than by the formatter.
+    let mut text = String::with_capacity("2000-01-01 00:00:00.000000+0000".len());
+    let parts = [
+        (year, 1_000, '-'),
+        (i64::from(month), 10, '-'),
+        (i64::from(day), 10, ' '),
+        (hour, 10, ':'),
+        (minute, 10, ':'),
+        (second, 10, '.'),
+    ];
+    for (number, first, behind) in parts {
+        push_digits(&mut text, number, first);
+        text.push(behind);
+    }
+    push_digits(&mut text, millis, 100);
+    text.push_str("000+0000");
+    text
+}
+
+/// Writes a number with all its digits, from that which counts `first`.
+fn push_digits(text: &mut String, number: i64, first: i64) {
+    let mut unit = first;
+    while unit > 0 {
+        let digit = u8::try_from(number / unit % 10).unwrap_or(0);
+        text.push(char::from(b'0' + digit));
+        unit /= 10;
+    }
 }
 
 /// Writes a timestamp in UTC as JSON has it: to the millisecond, with the year of its era.
