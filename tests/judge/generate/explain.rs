@@ -73,9 +73,36 @@ fn by_asking(pair: &mut Pair, script: &[Line], ours: &str, theirs: &str) -> Opti
     if sorts_json(pair, &select) {
         return Some("json-in-order");
     }
+    if full_fields(ours) == full_fields(theirs) && has_typed_key(pair, &select) {
+        return Some("key-of-a-grown-type");
+    }
     let expires = |line: &Line| line.text.contains(" TTL ");
     let has_ttl = before.iter().any(expires);
     (has_ttl && lacks_marker(pair, &select)).then_some("expired-marker")
+}
+
+/// An answer without the fields that are null, of values with fields behind their first.
+fn full_fields(answer: &str) -> String {
+    let mut full = String::new();
+    for piece in answer.split(", ") {
+        let (value, closed) = match piece.split_once('}') {
+            Some((value, behind)) => (value, format!("}}{behind}")),
+            None => (piece, String::new()),
+        };
+        if !value.ends_with(": null") {
+            full.push_str(if full.is_empty() { "" } else { ", " });
+            full.push_str(value);
+        }
+        full.push_str(&closed);
+    }
+    full
+}
+
+/// Whether a column of the clustering is a user type.
+fn has_typed_key(pair: &mut Pair, select: &Select) -> bool {
+    columns(pair, &select.table)
+        .iter()
+        .any(|it| it.kind == "clustering" && it.ty.contains("frozen<u"))
 }
 
 /// Whether what was prepared there has a column of a type without a name: it is not executed.
@@ -310,25 +337,44 @@ fn lacks_marker(pair: &mut Pair, select: &Select) -> bool {
     if comparable(&all, false) != comparable(&all_theirs, false) {
         return false;
     }
-    let Some((ours, theirs)) = both(pair, &select.instead(&selection, None)) else {
+    let (mut keys, mut read) = (Vec::new(), Vec::new());
+    for column in columns(pair, &select.table) {
+        // Of `v[…]` but the element is read.
+        let whole = !selection.contains(&format!("{}[", column.name));
+        match column.kind.as_str() {
+            "partition_key" | "clustering" => keys.push(column.name),
+            "regular" if whole && names(&selection, &column.name) => read.push(column.name),
+            _ => {}
+        }
+    }
+    if are_missing(pair, select, &selection, &all, &read) {
+        return true;
+    }
+    // Which rows there are is the matter of the columns that are read: rows that are missing there
+    // are missing in what is made of them too.
+    keys.extend(read.iter().cloned());
+    !selection.contains('[') && are_missing(pair, select, &keys.join(", "), &all, &read)
+}
+
+/// Whether rows are missing there where these columns are read, and have nothing in them.
+fn are_missing(
+    pair: &mut Pair,
+    select: &Select,
+    selection: &str,
+    all: &str,
+    read: &[String],
+) -> bool {
+    let Some((ours, theirs)) = both(pair, &select.instead(selection, None)) else {
         return false;
     };
     let header = all.lines().next().unwrap_or_default();
     let places: Vec<&str> = header.split(" | ").collect();
-    let place_of = |name: &str| {
+    let place_of = |name: &String| {
         let prefix = format!("{name} ");
         places.iter().position(|it| it.starts_with(&prefix))
     };
-    // Of `v[…]` but the element is read.
-    let read: Vec<usize> = columns(pair, &select.table)
-        .iter()
-        .filter(|it| {
-            let whole = !selection.contains(&format!("{}[", it.name));
-            it.kind == "regular" && whole && names(&selection, &it.name)
-        })
-        .filter_map(|it| place_of(&it.name))
-        .collect();
-    let (all, ours, theirs) = (rows(&all), rows(&ours), rows(&theirs));
+    let read: Vec<usize> = read.iter().filter_map(place_of).collect();
+    let (all, ours, theirs) = (rows(all), rows(&ours), rows(&theirs));
     if all.len() != ours.len() || theirs.len() >= ours.len() {
         return false;
     }
@@ -368,10 +414,16 @@ fn calls_of_descending(
     };
     let mut without = line.clone();
     without.text.replace_range(at..at + call.len(), &column);
-    let (ours_without, theirs_without) = pair.ask(&without);
-    let same =
-        theirs_without.is_some_and(|it| comparable(&it, false) == comparable(&ours_without, false));
-    same && (!is_refusal(ours) || comparable(&ours_without, false) == comparable(ours, false))
+    let (ours_without, Some(theirs_without)) = pair.ask(&without) else {
+        return false;
+    };
+    if comparable(&theirs_without, false) == comparable(&ours_without, false) {
+        return !is_refusal(ours) || comparable(&ours_without, false) == comparable(ours, false);
+    }
+    // There may be another such call.
+    Select::read(&without).is_some_and(|select| {
+        calls_of_descending(pair, &select, &without, &ours_without, &theirs_without)
+    })
 }
 
 /// The call of a column in descending order that is refused there, in lower case, and the column.

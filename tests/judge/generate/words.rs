@@ -26,7 +26,8 @@ const EXPLAINED: &[(&str, &str, &str)] = &[
     (
         "paging-state-of-groups",
         "Protocol: Invalid value for the paging state",
-        "rows)",
+        // What we say of the next page may be an error of its own.
+        "",
     ),
     ("arithmetic-in-descending", "Invalid: Ambiguous '", ""),
     (
