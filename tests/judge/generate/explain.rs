@@ -417,7 +417,9 @@ fn calls_of_descending(
     let (ours_without, Some(theirs_without)) = pair.ask(&without) else {
         return false;
     };
-    if comparable(&theirs_without, false) == comparable(&ours_without, false) {
+    // Without the call they agree, or differ in what has a name.
+    let agree = comparable(&theirs_without, false) == comparable(&ours_without, false);
+    if agree || words::name(&ours_without, &theirs_without).is_some() {
         return !is_refusal(ours) || comparable(&ours_without, false) == comparable(ours, false);
     }
     // There may be another such call.
